@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * keyring — the keys of the policy as they are on the tokens: which are there, which public key
+ * each has, and signatures by them.
+ *
+ * It runs the workers of every token (worker.h), finds each key of the policy in them, compares it
+ * with what is pinned, and hands out digests fairly between uids. It judges nobody.
+ */
+#include <systemd/sd-event.h>
+
+#include "agent/ledger.h"
+#include "agent/policy.h"
+#include "proto/verify.h"
+
+enum keyring_state {
+    KEYRING_STARTING, /* the worker has not answered yet */
+    KEYRING_READY,
+    KEYRING_ABSENT,     /* no such token, or it was unplugged */
+    KEYRING_LOCKED,     /* no PIN, or it was refused */
+    KEYRING_FAILING,    /* module or token fails; the detail says how */
+    KEYRING_NO_KEY,     /* the token has no such private key, or more than one */
+    KEYRING_CHANGED,    /* another public key than the pinned one */
+    KEYRING_UNSUITABLE, /* an algorithm that Notary or this agent cannot use */
+    KEYRING_STATE_MAX_
+};
+const char *keyring_state_name(enum keyring_state state); /* as in Status and ListKeys */
+
+struct keyring;
+struct keyring_job;
+
+/* One key of the policy. */
+struct keyring_key {
+    const struct policy_key *policy;
+    struct pubkey *pubkey;            /* plain; NULL until seen once, ever (pins are remembered) */
+    const struct policy_token *token; /* where it would be used now */
+    enum keyring_state state;
+    char detail[200]; /* for people: what is wrong and what to do */
+};
+
+struct keyring_token {
+    const struct policy_token *policy;
+    enum keyring_state state;
+    char detail[200];
+    size_t n_queued, n_workers;
+};
+
+/* event and ledger are borrowed for life. worker_path: the countersign-token program. Workers start
+ * at once and report later. */
+must_check enum rc keyring_new(struct keyring **ret, sd_event *event, struct ledger *ledger,
+    struct policy *policy, const char *worker_path, struct why *why);
+void keyring_free(struct keyring *keyring); /* pending jobs are dropped without a call */
+DEFINE_CLEANUP(struct keyring, keyring_free);
+
+/*
+ * Go over to a new policy: workers of tokens whose entry is unchanged stay, others end after the
+ * jobs they have. Jobs in the queue of a token that is gone fail with RC_TOKEN.
+ */
+must_check enum rc keyring_reload(struct keyring *keyring, struct policy *policy, struct why *why);
+
+/* Whether every token has answered once (ready or not). The callback comes once, when it is so. */
+bool keyring_is_settled(const struct keyring *keyring);
+void keyring_on_settled(struct keyring *keyring, void (*callback)(void *userdata), void *userdata);
+
+size_t keyring_n_keys(const struct keyring *keyring); /* in the order of the policy */
+const struct keyring_key *keyring_key(const struct keyring *keyring, size_t i);
+const struct keyring_key *keyring_find(
+    const struct keyring *keyring, const struct keyid *canonical);
+size_t keyring_n_tokens(const struct keyring *keyring);
+const struct keyring_token *keyring_token(const struct keyring *keyring, size_t i);
+
+/* signature: raw r||s or the RSA block, already verified with the pinned key; empty unless rc is
+ * RC_OK. RC_TOKEN, RC_LOCKED, RC_TIMEOUT: why says what to do. */
+typedef void keyring_signed(
+    void *userdata, enum rc rc, struct span signature, const struct why *why);
+
+/*
+ * Sign digest (SHA-256) with the key, on behalf of uid. The callback comes later, once, unless the
+ * job is cancelled; never from within this call. method: VERIFY_ECDSA, VERIFY_RSAPSS or
+ * VERIFY_RSAPKCS1V15 (certificates only).
+ * RC_TOKEN, RC_LOCKED: the key is not ready. RC_BUSY: the token's queue is full.
+ */
+must_check enum rc keyring_sign(struct keyring_job **ret, struct keyring *keyring,
+    const struct keyring_key *key, enum verify_method method, const struct digest *digest,
+    uid_t uid, keyring_signed *callback, void *userdata, struct why *why);
+/* The callback will not come. A signature being made is thrown away. NULL is fine. */
+void keyring_cancel(struct keyring_job *job);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * ledger — what the agent must not forget: which version of which role it released, a hash-chained
+ * record of every request, the roots and certificates it issued, and what it pinned.
+ *
+ * SQLite in the state directory, which is locked for life. Everything is written within a
+ * transaction that the caller opens and commits; nothing may be released before ledger_commit()
+ * succeeded. Reading sees what was written in the open transaction.
+ */
+#include "proto/bytes.h"
+
+struct ledger;
+
+/*
+ * Open or create DIR/ledger.db, take the lock, check the schema, and check the newest record
+ * against its hash. DIR must exist and not be accessible to others; it is made with 0700 if its
+ * parent exists. RC_BUSY: another agent holds the directory. RC_STORAGE: what is wrong, and what to
+ * do.
+ */
+must_check enum rc ledger_open(struct ledger **ret, const char *dir, struct why *why);
+void ledger_close(struct ledger *ledger); /* rolls back what is not committed */
+DEFINE_CLEANUP(struct ledger, ledger_close);
+
+const char *ledger_id(const struct ledger *ledger);   /* 32 hexadecimal digits, random, for life */
+int64_t ledger_head_seq(const struct ledger *ledger); /* sequence of the newest record; 0: none */
+void ledger_head_hash(struct digest *ret, const struct ledger *ledger);
+
+/* RC_STORAGE. begin while a transaction is open joins it. */
+must_check enum rc ledger_begin(struct ledger *ledger, struct why *why);
+must_check enum rc ledger_commit(
+    struct ledger *ledger, struct why *why); /* durable on RC_OK; else rolled back */
+void ledger_rollback(struct ledger *ledger);
+/* Undo only what was written since: one request of several in a transaction fails. */
+must_check enum rc ledger_savepoint(struct ledger *ledger, struct why *why);
+must_check enum rc ledger_release(struct ledger *ledger, struct why *why);
+void ledger_back_to_savepoint(struct ledger *ledger);
+
+/* Bytes free in the ledger's file system beyond LEDGER_RESERVE_BYTES. False: records of refusals
+ * are only counted. */
+bool ledger_has_room(const struct ledger *ledger);
+
+/* One record; body is a JSON object's text without seq, at, hash. *ret_seq: its sequence.
+ * hash = SHA-256(previous hash, at_us as 8 bytes big endian, body). */
+must_check enum rc ledger_put_record(
+    struct ledger *ledger, int64_t at_us, struct span body, int64_t *ret_seq, struct why *why);
+/* Walk the chain from the first record. RC_STORAGE: the sequence that does not fit. */
+must_check enum rc ledger_verify(struct ledger *ledger, int64_t *ret_n, struct why *why);
+
+struct ledger_mark {
+    int64_t version;      /* highest released */
+    struct digest digest; /* of the message released under it */
+};
+/* RC_NOT_FOUND: never released. RC_STORAGE. */
+must_check enum rc ledger_mark(struct ledger_mark *ret, struct ledger *ledger,
+    const char *repository, const char *role, struct why *why);
+must_check enum rc ledger_put_mark(struct ledger *ledger, const char *repository, const char *role,
+    const struct ledger_mark *mark, struct why *why);
+
+/* The newest root document released for a repository, with its signatures, in wire form. Appends to
+ * ret_file. RC_NOT_FOUND, RC_STORAGE. */
+must_check enum rc ledger_root(struct bytes *ret_file, int64_t *ret_version, struct ledger *ledger,
+    const char *repository, struct why *why);
+must_check enum rc ledger_put_root(struct ledger *ledger, const char *repository, int64_t version,
+    struct span file, const char *pinned_by, struct why *why);
+
+/* The certificate issued for a repository and the root key with that canonical ID. PEM, appended.
+ * RC_NOT_FOUND, RC_STORAGE. */
+must_check enum rc ledger_certificate(struct bytes *ret_pem, struct ledger *ledger,
+    const char *repository, const struct keyid *key, struct why *why);
+must_check enum rc ledger_put_certificate(struct ledger *ledger, const char *repository,
+    const struct keyid *key, struct span pem, struct why *why);
+
+/* The public key first seen under a key name of the policy. Appends DER. RC_NOT_FOUND, RC_STORAGE.
+ */
+must_check enum rc ledger_pinned_key(
+    struct bytes *ret_spki, struct ledger *ledger, const char *name, struct why *why);
+must_check enum rc ledger_pin_key(struct ledger *ledger, const char *name, struct span spki,
+    const char *token_serial, struct why *why);
+/* The serial first seen under a token name. *ret: free(). RC_NOT_FOUND, RC_STORAGE. */
+must_check enum rc ledger_pinned_serial(
+    char **ret, struct ledger *ledger, const char *token, struct why *why);
+must_check enum rc ledger_pin_serial(
+    struct ledger *ledger, const char *token, const char *serial, struct why *why);
+
+/* A PIN source (its identity and mtime, as text) that the token with that serial refused: it is not
+ * tried again. RC_NOT_FOUND: not refused. RC_STORAGE. */
+must_check enum rc ledger_refused_pin(
+    struct ledger *ledger, const char *serial, const char *source, struct why *why);
+must_check enum rc ledger_put_refused_pin(
+    struct ledger *ledger, const char *serial, const char *source, struct why *why);

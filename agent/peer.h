@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * peer — who is at the other end of a connection, as the kernel says.
+ *
+ * Taken once, at accept: credentials are those of connect(2). Only uid, gids and the door decide;
+ * pid and label are for the record.
+ */
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "proto/rc.h"
+
+struct peer {
+    uid_t uid;
+    gid_t gid;
+    gid_t *gids; /* supplementary groups */
+    size_t n_gids;
+    pid_t pid;   /* 0: in a PID namespace that we do not see */
+    char *label; /* security label, or NULL */
+    char *door;  /* name of the socket it came through */
+};
+
+/* fd: a connected Unix socket, borrowed. RC_SYSTEM. *ret: peer_free(). */
+must_check enum rc peer_new(struct peer **ret, int fd, const char *door, struct why *why);
+/* A peer as the user database describes it, for Explain of somebody else. user: name or number.
+ * RC_NOT_FOUND. */
+must_check enum rc peer_of_user(
+    struct peer **ret, const char *user, const char *door, struct why *why);
+void peer_free(struct peer *peer);
+DEFINE_CLEANUP(struct peer, peer_free);
+
+/* Member of the group, primary or supplementary; never true for uid 0, whose groups mean nothing,
+ * nor for the overflow gid. */
+bool peer_is_in(const struct peer *peer, gid_t gid);
+
+/* RC_SYSTEM: the uid_map of this process is not the identity, so peers' uids mean nothing. */
+must_check enum rc peer_check_namespace(struct why *why);
+/* The uid and gid that the kernel shows for those that it cannot map. */
+uid_t peer_overflow_uid(void);
+gid_t peer_overflow_gid(void);

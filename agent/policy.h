@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * policy — who may sign what, as /etc/countersign/policy.yaml and policy.d/ say.
+ *
+ * Read once, checked completely, immutable and counted: a request holds the policy it was judged
+ * under. Only policy_resolve() changes it, by learning names that did not exist before. It knows
+ * names, numbers and patterns; public keys are the keyring's.
+ */
+#include <sys/types.h>
+
+#include "agent/peer.h"
+#include "proto/pubkey.h"
+#include "proto/role.h"
+
+enum policy_pin {
+    POLICY_PIN_NONE,       /* the token wants none */
+    POLICY_PIN_CREDENTIAL, /* name below $CREDENTIALS_DIRECTORY */
+    POLICY_PIN_FILE,       /* absolute path, 0400 or 0600 */
+};
+
+struct policy_token {
+    char *name;
+    char *module; /* absolute path */
+    char *uri;    /* RFC 7512, names the token */
+    char *serial; /* NULL: pinned at first sight */
+    enum policy_pin pin;
+    char *pin_source;   /* credential name or path */
+    char **environment; /* "NAME=value", ends with NULL; never NULL itself */
+    size_t workers;
+};
+
+struct policy_place {
+    const struct policy_token *token;
+    char *uri; /* RFC 7512, names the key in it */
+};
+
+struct policy_scope {
+    char **repositories; /* patterns */
+    size_t n_repositories;
+    char **roles; /* literal base role, or patterns of delegations */
+    size_t n_roles;
+};
+
+struct policy_key {
+    char *name;
+    enum rank rank;
+    struct policy_place *at; /* the first that is there signs */
+    size_t n_at;
+    struct pubkey *certificate; /* x509, or NULL */
+    struct policy_scope *scope;
+    size_t n_scope;
+};
+
+/* Users and groups; names that the system does not know match nobody. */
+struct policy_name {
+    char *name;
+    bool is_group, is_resolved;
+    id_t id;
+};
+
+struct policy_who {
+    struct policy_name *names;
+    size_t n_names;
+};
+
+struct policy_grant {
+    char *name;
+    struct policy_who who;
+    const struct policy_key **keys;
+    size_t n_keys;
+    bool delegate;
+    int64_t max_validity_s; /* 0: the default of the rank */
+    char **repositories;    /* root keys only: narrows the scope; NULL: does not */
+    size_t n_repositories;
+};
+
+struct policy {
+    struct policy_token *tokens;
+    size_t n_tokens;
+    struct policy_key *keys;
+    size_t n_keys;
+    struct policy_grant *grants;
+    size_t n_grants;
+    struct policy_who admins;
+    struct digest digest; /* over all files, with their names */
+    unsigned n_refs;
+};
+
+/*
+ * Read path and policy.d beside it. Files, directories, certificates and PIN files must belong to
+ * root or to the agent's own uid and not be writable by others; see countersign-policy(5) for all
+ * rules. A policy that belongs to the agent's own uid and has no "admins" makes that uid the admin.
+ * RC_MALFORMED: "policy.yaml:12:7: …" with place. RC_NOT_FOUND, RC_DENIED (ownership), RC_SYSTEM.
+ */
+must_check enum rc policy_load(struct policy **ret, const char *path, struct why *why);
+struct policy *policy_ref(struct policy *policy);
+void policy_unref(struct policy *policy);
+DEFINE_CLEANUP(struct policy, policy_unref);
+
+/* Look up names that were unknown; true if one became known. To be called every 60 s. */
+bool policy_resolve(struct policy *policy);
+
+bool policy_who_has(const struct policy_who *who, const struct peer *peer);
+bool policy_is_admin(const struct policy *policy, const struct peer *peer);
+/* Some grant, or admins, names the peer. Others are strangers and learn nothing. */
+bool policy_knows(const struct policy *policy, const struct peer *peer);
+
+const struct policy_token *policy_find_token(const struct policy *policy, const char *name);
+const struct policy_key *policy_find_key(const struct policy *policy, const char *name);
+bool policy_grant_has_key(const struct policy_grant *grant, const struct policy_key *key);
+/* Whether repository and role are within the key's scope. */
+bool policy_key_covers(const struct policy_key *key, const char *repository, const char *role);
+/* Whether the grant's own repositories (root keys only) admit repository; true if it has none. */
+bool policy_grant_admits(const struct policy_grant *grant, const char *repository);
+/* The grant's bound on validity for a document of rank, in seconds. */
+int64_t policy_grant_validity_s(const struct policy_grant *grant, enum rank rank);
+
+/* Append what the policy means, for people: user × key × repositories × roles, and warnings. */
+void policy_describe(struct bytes *b, const struct policy *policy);

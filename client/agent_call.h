@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * agent_call — calls to the agent over its socket.
+ */
+#include "proto/message.h"
+
+struct agent_call;
+
+/* path: NULL: COUNTERSIGN_SOCKET, else $XDG_RUNTIME_DIR/countersign/agent.sock if it exists, else
+ * /run/countersign/agent.sock. Connects at the first call. */
+must_check enum rc agent_call_new(struct agent_call **ret, const char *path, struct why *why);
+void agent_call_free(struct agent_call *call);
+DEFINE_CLEANUP(struct agent_call, agent_call_free);
+const char *agent_call_path(const struct agent_call *call);
+
+/*
+ * Call "Sign" and so on of org.countersign.Agent. parameters may be NULL and are borrowed.
+ * *ret_parameters: json_decref(); on an error of the agent it holds the error's parameters, else it
+ * is untouched on failure. The agent's errors come as their rc, with a sentence for people made of
+ * their parameters: reason, want, have, remedy. RC_TOKEN: no agent at the socket: says how to start
+ * one. Busy is waited for and tried again as retry_after_ms says, up to 30 s.
+ */
+must_check enum rc agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
+    const json_t *parameters, struct why *why);

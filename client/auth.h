@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * auth — the answer to a server's challenge: Basic, or a Bearer token fetched from its realm.
+ *
+ * One struct auth belongs to one server. It starts anonymous, learns from the first 401, and keeps
+ * tokens per scope until shortly before they expire.
+ */
+#include "client/credentials.h"
+#include "client/http.h"
+
+struct auth;
+
+/* http is borrowed for life; host as in credentials_find(). */
+must_check enum rc auth_new(
+    struct auth **ret, struct http *http, const char *host, bool is_trust_server, struct why *why);
+void auth_free(struct auth *auth);
+DEFINE_CLEANUP(struct auth, auth_free);
+
+/*
+ * Send the request with what is known for the scope ("repository:shop/web:pull", "…:push,pull"); on
+ * 401 answer the challenge once and send it again. A 401 or 403 after that is returned as a
+ * response. Basic credentials go to the server and its https realm only (http: loopback only).
+ * RC_NETWORK and what credentials_find() says.
+ */
+must_check enum rc auth_send(struct http_response *ret, struct auth *auth,
+    const struct http_request *request, const char *scope, struct why *why);

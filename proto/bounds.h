@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * bounds — every limit on what a peer, a file or a server controls: unit in the name, reason beside
+ * it. The protocol manual lists those of the socket; a test holds both together.
+ */
+
+/* Documents */
+#define DOCUMENT_MAX_BYTES   (16 * 1024 * 1024) /* a role with 100,000 tags is 9 MiB */
+#define DOCUMENTS_MAX        64                 /* one push into every role of a repository */
+#define JSON_MAX_DEPTH       16                 /* TUF needs 7 */
+#define INTEGER_MAX          9007199254740991LL /* 2^53-1: beyond it Go's verifier rounds */
+#define REPOSITORY_MAX_BYTES 255                /* the column of notary-server's database */
+#define ROLE_MAX_BYTES       255                /* likewise, and Notary's rule for delegations */
+#define TARGETS_MAX          500000             /* what fits into DOCUMENT_MAX_BYTES, rounded up */
+#define DELEGATIONS_MAX      1024               /* roles listed by one document */
+#define KEYS_MAX             1024               /* keys listed by one document */
+#define PATHS_MAX            1024               /* paths of one delegation */
+#define SIGNATURES_MAX       256                /* signatures on one file */
+#define SIGNATURE_MAX_BYTES  1024               /* RSA with 8192 bits */
+#define PUBLIC_KEY_MAX_BYTES (64 * 1024)        /* a certificate with its intermediates */
+#define KEYS_WANTED_MAX      64                 /* keys named by one document of a request */
+#define VERSION_STEP_MAX     1000               /* versions skipped at once: retries, not a jump */
+#define VALIDITY_SLACK_S     86400              /* clocks of client and agent differ */
+
+/* The socket */
+#define FRAME_MAX_BYTES          (64 * 1024 * 1024)  /* a batch of large documents, in base64 */
+#define FRAME_SMALL_MAX_BYTES    (64 * 1024)         /* all that a stranger may send */
+#define FRAMES_MAX_BYTES_PER_UID (128 * 1024 * 1024) /* frames of one uid in memory */
+#define FRAMES_MAX_BYTES         (256 * 1024 * 1024) /* frames of all uids in memory */
+#define CONN_MAX_PER_STRANGER    4             /* a uid that no grant and no admin entry names */
+#define CONN_MAX_PER_UID         256           /* a CI host signs in parallel */
+#define CONN_MAX                 4096          /* descriptors; then the longest idle one goes */
+#define CONN_LIFETIME_S          3600          /* groups are those of connect time */
+#define FRAME_SMALL_TIMEOUT_S    10            /* to complete a frame up to 64 KiB */
+#define FRAME_TIMEOUT_S          60            /* to complete a larger one */
+#define OUTPUT_MAX_BYTES         (1024 * 1024) /* queued replies; then the producer stops */
+#define OUTPUT_TIMEOUT_S         30            /* without progress of the reader */
+
+/* Tokens */
+#define TOKENS_MAX           64          /* tokens of one policy */
+#define WORKERS_MAX          64          /* processes for one token */
+#define TOKEN_KEYS_MAX       4096        /* private keys found on one token */
+#define WORKER_MESSAGE_BYTES (64 * 1024) /* one message to or from a worker */
+#define WORKER_BATCH_MAX     16          /* signatures asked for in one message */
+#define PIN_MAX_BYTES        256         /* tpm2-pkcs11 takes 128 */
+#define TOKEN_QUEUE_MAX      1024        /* signatures waiting for one token */
+#define TOKEN_CALL_TIMEOUT_S 30          /* one PKCS#11 call: a touch is waited for 15 s */
+#define SIGN_TIMEOUT_S       120         /* one Sign request, queueing included */
+
+/* The ledger */
+#define RECORD_NAMES_MAX     64 /* names in a list of a record; then count, digest */
+#define REFUSALS_MAX_PER_MIN 60 /* records of refusals per uid; then one counts */
+#define LEDGER_RESERVE_BYTES (64 * 1024 * 1024) /* of the file system, kept for allowed requests   \
+                                                 */
+#define ROOT_CERTIFICATE_DAYS 3650              /* as Notary makes them */
+#define ROOT_VALIDITY_S       (3650LL * 86400)  /* Notary's default for root */
+#define TARGETS_VALIDITY_S    (1095LL * 86400)  /* Notary's default for targets and delegations */
+#define SNAPSHOT_VALIDITY_S   (1095LL * 86400)  /* Notary's default for snapshot */
+
+/* The policy */
+#define POLICY_FILE_MAX_BYTES (1024 * 1024) /* one YAML file */
+#define POLICY_FILES_MAX      1000          /* files in policy.d */
+
+/* The client */
+#define HTTP_BODY_MAX_BYTES      (100 * 1024 * 1024) /* Notary's own limit for metadata */
+#define HTTP_TIMESTAMP_MAX_BYTES (1024 * 1024)       /* Notary's own limit for a timestamp */
+#define HTTP_ERROR_MAX_BYTES     (64 * 1024)         /* an error body that is worth reading */
+#define MANIFEST_MAX_BYTES       (16 * 1024 * 1024)  /* registries take 4 MiB, some more */
+#define ROOT_CHAIN_MAX           1024                /* roots walked in one update */
+#define PUBLISH_CONFLICTS_MAX    8                   /* VERSION answers in one publication */
+#define PUBLISH_DEADLINE_S       120                 /* one publication, conflicts included */

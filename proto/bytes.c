@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/bytes.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdarg.h>
+
+struct span
+span_of(const char *text)
+{
+    return (struct span){(const uint8_t *)text, text ? strlen(text) : 0};
+}
+
+bool
+span_eq(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || !memcmp(a.p, b.p, a.len));
+}
+
+bool
+span_is(struct span s, const char *text)
+{
+    return span_eq(s, span_of(text));
+}
+
+int
+span_cmp(struct span a, struct span b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len == 0 ? 0 : memcmp(a.p, b.p, len);
+
+    if (order)
+        return order;
+
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool
+span_starts(struct span s, struct span prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || !memcmp(s.p, prefix.p, prefix.len));
+}
+
+/* Length of the UTF-8 sequence at p (RFC 3629), 0 where there is none; *ret is its code point. */
+static size_t
+utf8_sequence(uint32_t *ret, const uint8_t *p, size_t len)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
+    if (n == 0 || n > len || p[0] > 0xf4)
+        return 0;
+
+    uint32_t code = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (p[i] & 0x3f);
+    }
+
+    if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+
+    *ret = code;
+    return n;
+}
+
+bool
+span_is_text(struct span s)
+{
+    for (size_t at = 0; at < s.len;) {
+        uint32_t code = 0;
+        size_t n = utf8_sequence(&code, s.p + at, s.len - at);
+        if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
+            return false;
+        at += n;
+    }
+
+    return true;
+}
+
+char *
+span_dup(struct span s)
+{
+    if (s.len > 0 && memchr(s.p, 0, s.len))
+        return NULL;
+
+    return strndup(s.len > 0 ? (const char *)s.p : "", s.len);
+}
+
+void
+bytes_done(struct bytes *b)
+{
+    free(b->p);
+    *b = BYTES_INIT(b->max);
+}
+
+void
+bytes_wipe(struct bytes *b)
+{
+    OPENSSL_cleanse(b->p, b->room);
+    bytes_done(b);
+}
+
+void
+bytes_clear(struct bytes *b)
+{
+    b->len = 0;
+    b->failed = RC_OK;
+    if (b->p)
+        b->p[0] = 0;
+}
+
+static void
+bytes_fail(struct bytes *b, enum rc rc)
+{
+    size_t max = b->max;
+
+    bytes_wipe(b);
+    b->max = max;
+    b->failed = rc;
+}
+
+uint8_t *
+bytes_room(struct bytes *b, size_t len)
+{
+    if (b->failed)
+        return NULL;
+
+    if (len > b->max - b->len) {
+        bytes_fail(b, RC_TOO_LARGE);
+        return NULL;
+    }
+
+    if (b->len + len + 1 > b->room) {
+        size_t room = b->room < 64 ? 64 : b->room;
+        while (room < b->len + len + 1)
+            room *= 2;
+
+        uint8_t *grown = malloc(room);
+        if (!grown) {
+            bytes_fail(b, RC_NO_MEMORY);
+            return NULL;
+        }
+
+        if (b->len > 0)
+            memcpy(grown, b->p, b->len);
+        OPENSSL_cleanse(b->p, b->room); /* it may have been a secret */
+        free(b->p);
+        b->p = grown;
+        b->room = room;
+    }
+
+    return b->p + b->len;
+}
+
+void
+bytes_advance(struct bytes *b, size_t len)
+{
+    b->len += len;
+    b->p[b->len] = 0;
+}
+
+void
+bytes_drop(struct bytes *b, size_t len)
+{
+    if (len == 0)
+        return;
+
+    memmove(b->p, b->p + len, b->len - len + 1);
+    b->len -= len;
+}
+
+void
+bytes_put(struct bytes *b, struct span s)
+{
+    uint8_t *at = bytes_room(b, s.len);
+    if (!at)
+        return;
+
+    if (s.len > 0)
+        memcpy(at, s.p, s.len);
+    bytes_advance(b, s.len);
+}
+
+void
+bytes_puts(struct bytes *b, const char *text)
+{
+    bytes_put(b, span_of(text));
+}
+
+void
+bytes_putc(struct bytes *b, uint8_t c)
+{
+    bytes_put(b, (struct span){&c, 1});
+}
+
+void
+bytes_printf(struct bytes *b, const char *fmt, ...)
+{
+    va_list ap;
+    char *text = NULL;
+
+    va_start(ap, fmt);
+    int len = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    if (len < 0) {
+        bytes_fail(b, RC_NO_MEMORY);
+        return;
+    }
+
+    bytes_put(b, (struct span){(const uint8_t *)text, (size_t)len});
+    free(text);
+}
+
+struct span
+bytes_span(const struct bytes *b)
+{
+    return (struct span){b->p, b->len};
+}
+
+const char *
+bytes_text(const struct bytes *b)
+{
+    return b->p ? (const char *)b->p : "";
+}
+
+enum rc
+bytes_check(const struct bytes *b, struct why *why)
+{
+    if (b->failed == RC_TOO_LARGE)
+        return fail(why, RC_TOO_LARGE, "more than %zu bytes", b->max);
+
+    return b->failed ? fail_memory(why) : RC_OK;
+}
+
+void
+bytes_put_hex(struct bytes *b, struct span s)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    uint8_t *at = bytes_room(b, s.len * 2);
+    if (!at)
+        return;
+
+    for (size_t i = 0; i < s.len; i++) {
+        *at++ = (uint8_t)digits[s.p[i] >> 4];
+        *at++ = (uint8_t)digits[s.p[i] & 15];
+    }
+    bytes_advance(b, s.len * 2);
+}
+
+/* -1 for what is no lower-case hexadecimal digit */
+static int
+hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum rc
+hex_parse(uint8_t *ret, size_t len, struct span text, struct why *why)
+{
+    if (text.len != len * 2)
+        return fail(why, RC_MALFORMED, "%zu hexadecimal digits, want %zu", text.len, len * 2);
+
+    for (size_t i = 0; i < text.len; i++)
+        if (hex_value(text.p[i]) < 0)
+            return fail(why, RC_MALFORMED, "not a lower-case hexadecimal digit: '%c'", text.p[i]);
+
+    for (size_t i = 0; i < len; i++)
+        ret[i] = (uint8_t)(hex_value(text.p[2 * i]) << 4 | hex_value(text.p[2 * i + 1]));
+
+    return RC_OK;
+}
+
+void
+bytes_put_base64(struct bytes *b, struct span s)
+{
+    size_t len = (s.len + 2) / 3 * 4;
+
+    if (s.len > INT32_MAX) {
+        bytes_fail(b, RC_TOO_LARGE);
+        return;
+    }
+
+    /* EVP_EncodeBlock() writes a NUL as well, for which bytes_room() has one byte more. */
+    uint8_t *at = bytes_room(b, len);
+    if (!at)
+        return;
+
+    if (s.len > 0)
+        EVP_EncodeBlock(at, s.p, (int)s.len);
+    bytes_advance(b, len);
+}
+
+enum rc
+base64_parse(struct bytes *ret, struct span text, struct why *why)
+{
+    if (text.len % 4 || text.len > INT32_MAX)
+        return fail(why, RC_MALFORMED, "base64 with a length of %zu", text.len);
+
+    if (text.len == 0)
+        return RC_OK;
+
+    for (size_t i = 0; i < text.len; i++) /* EVP_DecodeBlock() would skip white space */
+        if (text.p[i] <= ' ' || text.p[i] > '~')
+            return fail(why, RC_MALFORMED, "base64 with a foreign character at byte %zu", i);
+
+    size_t padding = (text.p[text.len - 1] == '=') + (text.p[text.len - 2] == '=');
+    uint8_t *at = bytes_room(ret, text.len / 4 * 3);
+    if (!at)
+        return bytes_check(ret, why);
+
+    int len = EVP_DecodeBlock(at, text.p, (int)text.len);
+    if (len < 0)
+        return fail(why, RC_MALFORMED, "not base64");
+
+    /* Only one spelling of a value: the unused bits of the last group are zero. */
+    uint8_t last[5];
+    size_t tail = 3 - padding;
+    EVP_EncodeBlock(last, at + (size_t)len - 3, (int)tail);
+    if (memcmp(last, text.p + text.len - 4, 4) != 0)
+        return fail(why, RC_MALFORMED, "base64 that is not in its one normal form");
+
+    bytes_advance(ret, (size_t)len - padding);
+    return RC_OK;
+}
+
+enum rc
+integer_parse(int64_t *ret, struct span text, int64_t min, int64_t max, struct why *why)
+{
+    bool negative = text.len > 0 && text.p[0] == '-';
+    size_t at = negative ? 1 : 0;
+    int64_t value = 0;
+
+    if (at == text.len)
+        return fail(why, RC_MALFORMED, "not an integer");
+
+    for (; at < text.len; at++) {
+        uint8_t c = text.p[at];
+        if (c < '0' || c > '9')
+            return fail(why, RC_MALFORMED, "not an integer");
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, c - '0', &value)) /* kept negative: INT64_MIN fits */
+            return fail(why, RC_MALFORMED, "integer out of range");
+    }
+
+    if (!negative && __builtin_sub_overflow((int64_t)0, value, &value))
+        return fail(why, RC_MALFORMED, "integer out of range");
+
+    if (value < min || value > max)
+        return fail(why, RC_MALFORMED, "%" PRId64 " is not within %" PRId64 " to %" PRId64, value,
+            min, max);
+
+    *ret = value;
+    return RC_OK;
+}
+
+void
+digest_of(struct digest *ret, struct span s)
+{
+    SHA256(s.len > 0 ? s.p : (const uint8_t *)"", s.len, ret->b);
+}
+
+bool
+digest_eq(const struct digest *a, const struct digest *b)
+{
+    return !memcmp(a->b, b->b, sizeof a->b);
+}
+
+struct span
+digest_span(const struct digest *d)
+{
+    return (struct span){d->b, sizeof d->b};
+}
+
+void
+digest_hex(char ret[DIGEST_HEX_LEN + 1], const struct digest *d)
+{
+    for (size_t i = 0; i < sizeof d->b; i++)
+        snprintf(ret + 2 * i, 3, "%02x", d->b[i]);
+}
+
+bool
+keyid_eq(const struct keyid *a, const struct keyid *b)
+{
+    return !memcmp(a->hex, b->hex, sizeof a->hex);
+}
+
+enum rc
+keyid_parse(struct keyid *ret, struct span text, struct why *why)
+{
+    struct digest digest;
+
+    enum rc rc = hex_parse(digest.b, sizeof digest.b, text, why);
+    if (rc)
+        return within(why, rc, "key ID");
+
+    digest_hex(ret->hex, &digest);
+    return RC_OK;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * gojson — JSON as Go reads it, rewritten canonically.
+ *
+ * Other publishers write metadata in forms that are not canonical; what their signature covers is
+ * what Go makes of it: duplicate members (the last one counts), numbers through float64, invalid
+ * UTF-8 and lone surrogates as U+FFFD for each byte, members sorted by bytes. Only the client reads
+ * so, to verify; nothing that is to be signed passes here.
+ */
+#include "proto/bytes.h"
+
+/*
+ * Append the canonical form of one JSON text, white space around it allowed.
+ * RC_MALFORMED: not JSON, a fraction, a number beyond float64, deeper than GOJSON_MAX_DEPTH.
+ * RC_TOO_LARGE, RC_NO_MEMORY: as bytes_check() says.
+ */
+#define GOJSON_MAX_DEPTH 64
+must_check enum rc gojson_canonical(struct bytes *ret, struct span json, struct why *why);

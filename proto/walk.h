@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * walk — the chain of TUF as a pure step: what is trusted so far, one more file, and the time, give
+ * what is trusted next, or why not.
+ *
+ * The caller fetches and stores; walk only judges. Files go in the order of trust: a root to start
+ * from (pinned, cached or of first use), newer roots one by one, timestamp, snapshot, targets,
+ * delegations from parent to child. A file that is refused changes nothing.
+ *
+ *     rc = walk_new(&w, repository, TUF_TOLERANT, now, why);
+ *     rc = walk_anchor(w, root, why);
+ *     rc = walk_timestamp(w, timestamp, why);
+ *     listed = walk_listed(w, SPAN("snapshot"));   digest to fetch
+ *     …
+ *
+ * The rules: signatures by threshold distinct keys; root N+1 signed by the keys of N and by its
+ * own; root certificates by certificate_check_root(); versions never below the floor; hashes and
+ * lengths over the bytes as published; nothing expired but roots that have a successor.
+ */
+#include "proto/tuf_root.h"
+#include "proto/tuf_snapshot.h"
+#include "proto/tuf_targets.h"
+
+struct walk;
+
+/* now: seconds UTC, for all of this walk. RC_NO_MEMORY. */
+must_check enum rc walk_new(struct walk **ret, const char *repository, enum tuf_reading reading,
+    int64_t now, struct why *why);
+void walk_free(struct walk *w);
+DEFINE_CLEANUP(struct walk, walk_free);
+
+/* The highest version of role seen before; lower ones are refused. May be called once per role. */
+must_check enum rc walk_floor(struct walk *w, struct span role, int64_t version, struct why *why);
+
+/*
+ * The root to trust: it must be well formed, sign itself, and its certificates must fit the
+ * repository. Its expiry is judged by walk_roots_done(), as a successor may follow.
+ * RC_UNTRUSTED: why not. RC_MALFORMED.
+ */
+must_check enum rc walk_anchor(struct walk *w, struct span file, struct why *why);
+/* The next root: version +1, signed by the current and by itself. RC_UNTRUSTED, RC_MALFORMED. */
+must_check enum rc walk_root(struct walk *w, struct span file, struct why *why);
+/* No newer root exists: the current one must not be expired. RC_UNTRUSTED. */
+must_check enum rc walk_roots_done(const struct walk *w, struct why *why);
+
+/* RC_UNTRUSTED: signature, expiry, version below the floor, hash or length. RC_MALFORMED. */
+must_check enum rc walk_timestamp(struct walk *w, struct span file, struct why *why);
+must_check enum rc walk_snapshot(struct walk *w, struct span file, struct why *why);
+/* targets, or a delegation whose parent is already there. RC_NOT_FOUND: the parent does not
+ * delegate to role, or is not there. An expired file is refused; with walk_allow_expired() it is
+ * taken. */
+must_check enum rc walk_targets(
+    struct walk *w, struct span role, struct span file, struct why *why);
+/* Renewal and repair read expired targets and delegations. */
+void walk_allow_expired(struct walk *w);
+
+/* What is trusted; borrowed, NULL where not there (yet). */
+const struct tuf_root *walk_root_document(const struct walk *w);
+const struct tuf_file *walk_root_file(const struct walk *w);
+const struct tuf_snapshot *walk_timestamp_document(const struct walk *w);
+const struct tuf_snapshot *walk_snapshot_document(const struct walk *w);
+const struct tuf_targets *walk_targets_document(const struct walk *w, struct span role);
+const struct tuf_file *walk_targets_file(const struct walk *w, struct span role);
+/* Digest and length that the timestamp (role snapshot) or the snapshot gives. */
+const struct tuf_listed *walk_listed(const struct walk *w, struct span role);
+/* How a targets document that is there lists role, with the keys of that document; for targets: how
+ * the root lists it. Returns NULL where no trusted document does. */
+const struct tuf_role *walk_role(
+    const struct walk *w, struct span role, const struct tuf_keys **ret_keys);
