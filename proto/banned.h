@@ -9,4 +9,4 @@
 #include <string.h>
 #include <strings.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atoll alloca
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atoll

@@ -51,12 +51,13 @@
 /* The ledger */
 #define RECORD_NAMES_MAX     64 /* names in a list of a record; then count, digest */
 #define REFUSALS_MAX_PER_MIN 60 /* records of refusals per uid; then one counts */
-#define LEDGER_RESERVE_BYTES (64 * 1024 * 1024) /* of the file system, kept for allowed requests   \
-                                                 */
-#define ROOT_CERTIFICATE_DAYS 3650              /* as Notary makes them */
-#define ROOT_VALIDITY_S       (3650LL * 86400)  /* Notary's default for root */
-#define TARGETS_VALIDITY_S    (1095LL * 86400)  /* Notary's default for targets and delegations */
-#define SNAPSHOT_VALIDITY_S   (1095LL * 86400)  /* Notary's default for snapshot */
+#define LEDGER_RESERVE_BYTES                                                                       \
+    (64 * 1024 * 1024)                         /* of the file system, kept for allowed requests    \
+                                                */
+#define ROOT_CERTIFICATE_DAYS 3650             /* as Notary makes them */
+#define ROOT_VALIDITY_S       (3650LL * 86400) /* Notary's default for root */
+#define TARGETS_VALIDITY_S    (1095LL * 86400) /* Notary's default for targets and delegations */
+#define SNAPSHOT_VALIDITY_S   (1095LL * 86400) /* Notary's default for snapshot */
 
 /* The policy */
 #define POLICY_FILE_MAX_BYTES (1024 * 1024) /* one YAML file */

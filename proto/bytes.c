@@ -310,7 +310,7 @@ base64_parse(struct bytes *ret, struct span text, struct why *why)
         if (text.p[i] <= ' ' || text.p[i] > '~')
             return fail(why, RC_MALFORMED, "base64 with a foreign character at byte %zu", i);
 
-    size_t padding = (text.p[text.len - 1] == '=') + (text.p[text.len - 2] == '=');
+    size_t padding = text.p[text.len - 1] != '=' ? 0 : text.p[text.len - 2] != '=' ? 1 : 2;
     uint8_t *at = bytes_room(ret, text.len / 4 * 3);
     if (!at)
         return bytes_check(ret, why);

@@ -7,7 +7,7 @@
  * One message is one JSON object and one NUL byte. See org.countersign.Agent.varlink, which a test
  * holds together with this code, and countersign-protocol(7).
  */
-#include "proto/json.h"
+#include "proto/members.h"
 #include "proto/rc.h"
 
 #define MESSAGE_INTERFACE "org.countersign.Agent"
