@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * publish — one change of one repository, published as a whole or not at all, whoever else
+ * publishes at the same time.
+ *
+ * The server takes any higher version, and Notary has no locks: compare-and-swap is done here. A
+ * change is a list of edits; they are applied again to whatever the others published meanwhile. See
+ * countersign(1), "Concurrent publication".
+ *
+ *     rc = trust_update(trust, why);
+ *     …choose roles, make edits…
+ *     rc = publish(&result, &publication, why);
+ */
+#include "client/draft.h"
+#include "client/signer.h"
+#include "client/trust.h"
+
+/* What changes in one role: "targets" or a delegation. */
+struct publish_role {
+    const char *role;
+    const struct edit *edits;
+    size_t n_edits;
+    bool is_renewed; /* published with a new expiry, even if no edit changes anything */
+};
+
+struct publication {
+    struct trust *trust; /* updated, unless root is set; allows expired documents */
+    struct signer *signer;
+    struct repo *repo;
+    const char *repository;
+    const struct publish_role *roles;
+    size_t n_roles;
+    /* A new repository: the keys of its root by rank, the first with its certificate; else NULL. */
+    struct pubkey *const *root_keys;
+    enum signer_mode mode;
+    int64_t now;                     /* seconds UTC */
+    const struct progress *progress; /* NULL: nobody listens */
+};
+
+/* What became of one role. */
+struct published {
+    char *role;
+    int64_t version; /* 0: nothing to publish, it was so already */
+    char *signed_by; /* names of the agent's keys */
+    char *left_out;  /* keys that did not sign, and why; NULL: none */
+};
+
+struct publish_result {
+    struct published *roles; /* in the order of the publication, root first where it is new */
+    size_t n_roles;
+};
+void publish_result_done(struct publish_result *result);
+
+/*
+ * On RC_OK the server's snapshot lists what the result says, or a newer version that holds the same
+ * changes, and publication->trust is up to date.
+ * RC_CONFLICT: others were faster PUBLISH_CONFLICTS_MAX times, or until PUBLISH_DEADLINE_S; for a
+ * new repository: it exists. RC_NOT_FOUND: nobody delegates to a role. RC_UNSUPPORTED: the snapshot
+ * key is neither the server's nor in reach: says what to do. RC_NETWORK, RC_UNTRUSTED, and what
+ * signer_sign() says.
+ */
+must_check enum rc publish(
+    struct publish_result *ret, const struct publication *publication, struct why *why);
