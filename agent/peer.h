@@ -30,11 +30,12 @@ must_check enum rc peer_of_user(
 void peer_free(struct peer *peer);
 DEFINE_CLEANUP(struct peer, peer_free);
 
-/* Member of the group, primary or supplementary; never true for uid 0, whose groups mean nothing,
- * nor for the overflow gid. */
+/* Member of the group, primary or supplementary; never true for uid 0, whose groups mean nothing.
+ * (The overflow uid and gid match nobody because no policy may name them, see policy.h.) */
 bool peer_is_in(const struct peer *peer, gid_t gid);
 
-/* RC_SYSTEM: the uid_map of this process is not the identity, so peers' uids mean nothing. */
+/* RC_SYSTEM: the uid_map or gid_map of this process is not the identity, so what the kernel says
+ * about peers means nothing. */
 must_check enum rc peer_check_namespace(struct why *why);
 /* The uid and gid that the kernel shows for those that it cannot map. */
 uid_t peer_overflow_uid(void);
