@@ -52,7 +52,8 @@ struct policy_key {
     size_t n_scope;
 };
 
-/* Users and groups; names that the system does not know match nobody. */
+/* Users and groups; names that the system does not know match nobody. The kernel's overflow IDs are
+ * never among them. */
 struct policy_name {
     char *name;
     bool is_group, is_resolved;
