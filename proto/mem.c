@@ -13,21 +13,24 @@ fd_close(int *fd)
 }
 
 void *
-mem_grow(void **array, size_t n, size_t size, size_t max)
+mem_grow(void *array, size_t n, size_t size, size_t max)
 {
+    char *elements = NULL;
+
     if (n >= max)
         return NULL;
 
+    /* The pointer is of whatever type the caller has, so it is copied, not read as a char *. */
+    memcpy(&elements, array, sizeof elements);
     if ((n & (n - 1)) == 0) {
         size_t room = n == 0 ? 1 : n * 2;
-        void *grown = reallocarray(*array, room, size);
+        char *grown = reallocarray(elements, room, size);
         if (!grown)
             return NULL;
 
-        *array = grown;
+        elements = grown;
+        memcpy(array, &elements, sizeof elements);
     }
 
-    void *element = (char *)*array + n * size;
-    memset(element, 0, size);
-    return element;
+    return memset(elements + n * size, 0, size);
 }

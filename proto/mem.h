@@ -44,8 +44,9 @@ freep(void *p)
 void fd_close(int *fd);
 
 /*
- * Grow *array, which holds n elements of size bytes, so that one more fits; at most max elements.
- * Returns the place of the new, zeroed element, or NULL (too many, or no memory).
+ * array is the address of a pointer to n elements of size bytes, grown here and nowhere else. Grow
+ * it so that one more fits; at most max elements. Returns the place of the new, zeroed element, or
+ * NULL (n is max already, or no memory), and then the array is as before.
  * Doubling is done on powers of two, so no capacity has to be stored.
  */
-must_check void *mem_grow(void **array, size_t n, size_t size, size_t max);
+must_check void *mem_grow(void *array, size_t n, size_t size, size_t max);
