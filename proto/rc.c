@@ -36,8 +36,9 @@ like_printf(2, 0) static void why_set(
 {
     char head[sizeof why->text];
 
-    vsnprintf(head, sizeof head, fmt, ap);
-    if (snprintf(why->text, sizeof why->text, "%s%s", head, tail) >= (int)sizeof why->text)
+    int head_len = vsnprintf(head, sizeof head, fmt, ap);
+    int len = snprintf(why->text, sizeof why->text, "%s%s", head, tail);
+    if (head_len >= (int)sizeof head || len >= (int)sizeof why->text)
         memcpy(why->text + sizeof why->text - 4, "...", 4);
 
     for (char *c = why->text; *c; c++)
