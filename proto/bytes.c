@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/bytes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -43,20 +44,24 @@ span_starts(struct span s, struct span prefix)
     return s.len >= prefix.len && (prefix.len == 0 || !memcmp(s.p, prefix.p, prefix.len));
 }
 
-/* Length of the UTF-8 sequence at p (RFC 3629), 0 where there is none; *ret is its code point. */
-static size_t
-utf8_sequence(uint32_t *ret, const uint8_t *p, size_t len)
+size_t
+span_utf8(uint32_t *ret, struct span s)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
-    if (n == 0 || n > len || p[0] > 0xf4)
+
+    if (s.len == 0)
         return 0;
 
-    uint32_t code = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+    uint8_t lead = s.p[0];
+    size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+    if (n == 0 || n > s.len || lead > 0xf4)
+        return 0;
+
+    uint32_t code = n == 1 ? lead : lead & (0x7fu >> n);
     for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
+        if ((s.p[i] & 0xc0) != 0x80)
             return 0;
-        code = code << 6 | (p[i] & 0x3f);
+        code = code << 6 | (s.p[i] & 0x3f);
     }
 
     if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
@@ -69,12 +74,15 @@ utf8_sequence(uint32_t *ret, const uint8_t *p, size_t len)
 bool
 span_is_text(struct span s)
 {
-    for (size_t at = 0; at < s.len;) {
-        uint32_t code = 0;
-        size_t n = utf8_sequence(&code, s.p + at, s.len - at);
+    for (size_t at = 0, n = 1; at < s.len; at += n) {
+        uint32_t code = s.p[at];
+        if (code >= 0x80)
+            n = span_utf8(&code, (struct span){s.p + at, s.len - at});
+        else
+            n = 1;
+
         if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
             return false;
-        at += n;
     }
 
     return true;
@@ -112,19 +120,18 @@ bytes_clear(struct bytes *b)
         b->p[0] = 0;
 }
 
-static void
+void
 bytes_fail(struct bytes *b, enum rc rc)
 {
-    size_t max = b->max;
-
     bytes_wipe(b);
-    b->max = max;
     b->failed = rc;
 }
 
 uint8_t *
 bytes_room(struct bytes *b, size_t len)
 {
+    assert(b->max <= BYTES_LIMIT);
+
     if (b->failed)
         return NULL;
 
@@ -149,6 +156,7 @@ bytes_room(struct bytes *b, size_t len)
         OPENSSL_cleanse(b->p, b->room); /* it may have been a secret */
         free(b->p);
         b->p = grown;
+        b->p[b->len] = 0; /* also if the caller writes nothing */
         b->room = room;
     }
 
@@ -158,6 +166,8 @@ bytes_room(struct bytes *b, size_t len)
 void
 bytes_advance(struct bytes *b, size_t len)
 {
+    assert(len < b->room - b->len);
+
     b->len += len;
     b->p[b->len] = 0;
 }
@@ -165,6 +175,8 @@ bytes_advance(struct bytes *b, size_t len)
 void
 bytes_drop(struct bytes *b, size_t len)
 {
+    assert(len <= b->len);
+
     if (len == 0)
         return;
 
@@ -269,7 +281,7 @@ hex_parse(uint8_t *ret, size_t len, struct span text, struct why *why)
 
     for (size_t i = 0; i < text.len; i++)
         if (hex_value(text.p[i]) < 0)
-            return fail(why, RC_MALFORMED, "not a lower-case hexadecimal digit: '%c'", text.p[i]);
+            return fail(why, RC_MALFORMED, "byte %zu is not a lower-case hexadecimal digit", i);
 
     for (size_t i = 0; i < len; i++)
         ret[i] = (uint8_t)(hex_value(text.p[2 * i]) << 4 | hex_value(text.p[2 * i + 1]));
@@ -297,6 +309,13 @@ bytes_put_base64(struct bytes *b, struct span s)
     bytes_advance(b, len);
 }
 
+static bool
+is_base64_digit(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '/';
+}
+
 enum rc
 base64_parse(struct bytes *ret, struct span text, struct why *why)
 {
@@ -306,27 +325,29 @@ base64_parse(struct bytes *ret, struct span text, struct why *why)
     if (text.len == 0)
         return RC_OK;
 
-    for (size_t i = 0; i < text.len; i++) /* EVP_DecodeBlock() would skip white space */
-        if (text.p[i] <= ' ' || text.p[i] > '~')
+    /* EVP_DecodeBlock() would skip white space and take a '=' anywhere. */
+    size_t padding = text.p[text.len - 1] != '=' ? 0 : text.p[text.len - 2] != '=' ? 1 : 2;
+    for (size_t i = 0; i < text.len - padding; i++)
+        if (!is_base64_digit(text.p[i]))
             return fail(why, RC_MALFORMED, "base64 with a foreign character at byte %zu", i);
 
-    size_t padding = text.p[text.len - 1] != '=' ? 0 : text.p[text.len - 2] != '=' ? 1 : 2;
-    uint8_t *at = bytes_room(ret, text.len / 4 * 3);
+    /* Only one spelling of a value: the unused bits of the last group are zero. */
+    const uint8_t *last_text = text.p + text.len - 4;
+    uint8_t last[3], again[5];
+    EVP_DecodeBlock(last, last_text, 4);
+    EVP_EncodeBlock(again, last, (int)(3 - padding));
+    if (memcmp(again, last_text, 4) != 0)
+        return fail(why, RC_MALFORMED, "base64 that is not in its one normal form");
+
+    size_t whole = text.len / 4 * 3 - 3;
+    uint8_t *at = bytes_room(ret, whole + 3 - padding);
     if (!at)
         return bytes_check(ret, why);
 
-    int len = EVP_DecodeBlock(at, text.p, (int)text.len);
-    if (len < 0)
-        return fail(why, RC_MALFORMED, "not base64");
-
-    /* Only one spelling of a value: the unused bits of the last group are zero. */
-    uint8_t last[5];
-    size_t tail = 3 - padding;
-    EVP_EncodeBlock(last, at + (size_t)len - 3, (int)tail);
-    if (memcmp(last, text.p + text.len - 4, 4) != 0)
-        return fail(why, RC_MALFORMED, "base64 that is not in its one normal form");
-
-    bytes_advance(ret, (size_t)len - padding);
+    if (whole > 0)
+        EVP_DecodeBlock(at, text.p, (int)text.len - 4);
+    memcpy(at + whole, last, 3 - padding);
+    bytes_advance(ret, whole + 3 - padding);
     return RC_OK;
 }
 
@@ -339,6 +360,9 @@ integer_parse(int64_t *ret, struct span text, int64_t min, int64_t max, struct w
 
     if (at == text.len)
         return fail(why, RC_MALFORMED, "not an integer");
+
+    if (text.p[at] == '0' && text.len > 1)
+        return fail(why, RC_MALFORMED, "integer with a leading zero, or minus zero");
 
     for (; at < text.len; at++) {
         uint8_t c = text.p[at];

@@ -31,8 +31,10 @@ bool span_is(struct span s, const char *text);       /* same bytes as the C stri
 int span_cmp(struct span a, struct span b);          /* order of unsigned bytes, shorter first */
 bool span_starts(struct span s, struct span prefix); /* an empty prefix starts everything */
 bool span_is_text(struct span s);                    /* UTF-8 without NUL, C0, DEL, C1 */
-must_check char *span_dup(
-    struct span s); /* NUL-terminated copy, free(); NULL: memory, NUL inside */
+/* NUL-terminated copy, free(). NULL: no memory, or a NUL inside. */
+must_check char *span_dup(struct span s);
+/* Length of the UTF-8 sequence (RFC 3629) that s starts with, its code point in *ret; 0: none. */
+size_t span_utf8(uint32_t *ret, struct span s);
 
 struct bytes {
     uint8_t *p;
@@ -41,11 +43,12 @@ struct bytes {
 };
 
 #define BYTES_INIT(maximum) ((struct bytes){.max = (maximum)})
+#define BYTES_LIMIT         (SIZE_MAX / 4) /* of a maximum: doubling must not overflow */
 
-void bytes_done(struct bytes *b);  /* frees; the buffer is as after BYTES_INIT */
-void bytes_wipe(struct bytes *b);  /* the same, and overwrites what it held */
-void bytes_clear(struct bytes *b); /* empties, keeps the room, forgets a failure */
-void bytes_put(struct bytes *b, struct span s);
+void bytes_done(struct bytes *b);               /* frees; the buffer is as after BYTES_INIT */
+void bytes_wipe(struct bytes *b);               /* the same, and overwrites what it held */
+void bytes_clear(struct bytes *b);              /* empties, keeps the room, forgets a failure */
+void bytes_put(struct bytes *b, struct span s); /* s is not part of b */
 void bytes_puts(struct bytes *b, const char *text);
 void bytes_putc(struct bytes *b, uint8_t c);
 like_printf(2, 3) void bytes_printf(struct bytes *b, const char *fmt, ...);
@@ -55,6 +58,8 @@ const char *bytes_text(const struct bytes *b); /* NUL-terminated, never NULL */
 must_check uint8_t *bytes_room(struct bytes *b, size_t len);
 void bytes_advance(struct bytes *b, size_t len); /* that many of them were written */
 void bytes_drop(struct bytes *b, size_t len);    /* remove that many from the front */
+/* A writer cannot write what it was given: RC_TOO_LARGE or RC_NO_MEMORY. */
+void bytes_fail(struct bytes *b, enum rc rc);
 /* RC_TOO_LARGE or RC_NO_MEMORY, if any write failed. */
 must_check enum rc bytes_check(const struct bytes *b, struct why *why);
 
@@ -65,10 +70,11 @@ must_check enum rc hex_parse(uint8_t *ret, size_t len, struct span text, struct 
 
 /* Standard base64 with padding, on one line. */
 void bytes_put_base64(struct bytes *b, struct span s);
-/* Strict: only what bytes_put_base64() writes. Appends to ret. RC_MALFORMED, RC_TOO_LARGE. */
+/* Strict: only what bytes_put_base64() writes. Appends to ret. RC_MALFORMED (ret is as before),
+ * RC_TOO_LARGE, RC_NO_MEMORY. */
 must_check enum rc base64_parse(struct bytes *ret, struct span text, struct why *why);
 
-/* Decimal integer, nothing around it, within [min, max]. RC_MALFORMED. */
+/* Decimal integer within [min, max], nothing around it, no leading zero, no "-0". RC_MALFORMED. */
 must_check enum rc integer_parse(
     int64_t *ret, struct span text, int64_t min, int64_t max, struct why *why);
 
