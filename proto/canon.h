@@ -5,10 +5,9 @@
  * building a tree, and the pieces to write it.
  *
  * Canonical is: members sorted by the bytes of their decoded names, none twice; no white space;
- * only
- * '"' and '\' escaped, each by '\'; integers in plain decimal, within ±INTEGER_MAX, no "-0"; UTF-8;
- * depth up to JSON_MAX_DEPTH. Control characters (C0, DEL, C1) are refused, although Go would emit
- * them. Everything else is RC_MALFORMED, with the byte in the sentence.
+ * only '"' and '\' escaped, each by '\'; integers in plain decimal, within ±INTEGER_MAX, no "-0";
+ * UTF-8; depth up to JSON_MAX_DEPTH. Control characters (C0, DEL, C1) are refused, although Go
+ * would emit them. Everything else is RC_MALFORMED, with the byte in the sentence.
  *
  * As members are sorted, an object of known members is read by straight code:
  *
@@ -21,7 +20,7 @@
  *     rc = canon_end(&c, why);                          nothing is left over
  *
  * Spans that it returns point into the scanned bytes. Strings are returned raw, that is with their
- * escapes; almost none has any.
+ * escapes; almost none has any. After a refusal the scanner is of no further use.
  */
 #include "proto/bounds.h"
 #include "proto/bytes.h"
@@ -83,12 +82,3 @@ int canon_cmp(struct span a_raw, struct span b_raw);
 void canon_decode(struct bytes *b, struct span raw);
 /* Append decoded as a string with its quotes. */
 void canon_put_string(struct bytes *b, struct span decoded);
-
-/*
- * The wire form of published files: canonical, then '<', '>', '&', U+2028 and U+2029 written as
- * \u003c, \u003e, \u0026, \u2028 and \u2029 (they occur within strings only).
- */
-void canon_put_wire(struct bytes *b, struct span canonical);
-/* The reverse. Only undoes the five escapes, and refuses the five characters; the result still
- * has to be scanned. RC_MALFORMED, RC_TOO_LARGE. */
-must_check enum rc canon_from_wire(struct bytes *ret, struct span wire, struct why *why);

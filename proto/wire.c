@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/wire.h"
+
+static void
+put_run(struct bytes *b, struct span s, size_t from, size_t to)
+{
+    if (to > from)
+        bytes_put(b, (struct span){s.p + from, to - from});
+}
+
+/* What Go's encoding/json escapes lest HTML or JavaScript take it for theirs. */
+static const struct wire_escape {
+    const char *plain, *escaped;
+} wire_escapes[] = {
+    {"<", "\\u003c"},
+    {">", "\\u003e"},
+    {"&", "\\u0026"},
+    {"\xe2\x80\xa8", "\\u2028"},
+    {"\xe2\x80\xa9", "\\u2029"},
+};
+
+/* The escape whose plain or escaped form left starts with, or NULL. */
+static const struct wire_escape *
+wire_find(struct span left, bool is_plain)
+{
+    const struct wire_escape *e = wire_escapes;
+
+    if (!strchr(is_plain ? "<>&\xe2" : "\\", left.p[0]) || left.p[0] == 0)
+        return NULL;
+
+    for (; e < wire_escapes + N_ELEMENTS(wire_escapes); e++)
+        if (span_starts(left, span_of(is_plain ? e->plain : e->escaped)))
+            return e;
+
+    return NULL;
+}
+
+void
+wire_format(struct bytes *b, struct span canonical)
+{
+    size_t from = 0;
+
+    for (size_t at = 0; at < canonical.len; at++) {
+        const struct wire_escape *e =
+            wire_find((struct span){canonical.p + at, canonical.len - at}, true);
+        if (e) {
+            put_run(b, canonical, from, at);
+            bytes_puts(b, e->escaped);
+            from = at + strlen(e->plain);
+        }
+    }
+
+    put_run(b, canonical, from, canonical.len);
+}
+
+enum rc
+wire_parse(struct bytes *ret, struct span wire, struct why *why)
+{
+    closing(bytes_done) struct bytes out = BYTES_INIT(ret->max);
+    size_t from = 0, step;
+
+    for (size_t at = 0; at < wire.len; at += step) {
+        struct span left = {wire.p + at, wire.len - at};
+        const struct wire_escape *e = wire_find(left, false);
+
+        if (e) {
+            put_run(&out, wire, from, at);
+            bytes_puts(&out, e->plain);
+            step = strlen(e->escaped);
+            from = at + step;
+        } else if (span_starts(left, SPAN("\\\\")) || span_starts(left, SPAN("\\\""))) {
+            step = 2; /* canonical itself; what follows is no escape */
+        } else if (left.p[0] == '\\') {
+            return fail(why, RC_MALFORMED, "byte %zu: an escape that the wire form lacks", at);
+        } else if (wire_find(left, true)) {
+            return fail(why, RC_MALFORMED, "byte %zu: a character that needs an escape", at);
+        } else {
+            step = 1;
+        }
+    }
+
+    put_run(&out, wire, from, wire.len);
+    enum rc rc = bytes_check(&out, why);
+    if (rc)
+        return rc;
+
+    bytes_put(ret, bytes_span(&out));
+    return bytes_check(ret, why);
+}
