@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/statedir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum rc
+check_owner(int fd, const char *dir, struct why *why)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return fail(why, RC_STORAGE, "state directory '%s': %s", dir, strerror(errno));
+
+    if (st.st_uid != geteuid())
+        return fail(why, RC_STORAGE,
+            "state directory '%s' belongs to uid %u, want uid %u, under which the agent runs", dir,
+            st.st_uid, geteuid());
+
+    if (st.st_mode & 077)
+        return fail(why, RC_STORAGE,
+            "state directory '%s' has mode %04o, others can reach it: chmod 700 '%s'", dir,
+            st.st_mode & 07777, dir);
+
+    return RC_OK;
+}
+
+static enum rc
+open_directory(int *ret_fd, const char *dir, struct why *why)
+{
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return fail(why, RC_STORAGE, "cannot make state directory '%s': %s", dir, strerror(errno));
+
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return fail(why, RC_STORAGE,
+            "state directory '%s' is a symbolic link or no directory: name the directory itself",
+            dir);
+    if (fd < 0)
+        return fail(why, RC_STORAGE, "cannot open state directory '%s': %s", dir, strerror(errno));
+
+    *ret_fd = fd;
+    return RC_OK;
+}
+
+enum rc
+statedir_open(int *ret_fd, const char *dir, struct why *why)
+{
+    closing(freep) char *name = strdup(dir);
+    if (!name)
+        return fail_memory(why);
+
+    /* O_NOFOLLOW does not hold for "link/". */
+    for (size_t len = strlen(name); len > 1 && name[len - 1] == '/'; len--)
+        name[len - 1] = 0;
+
+    closing(fd_close) int fd = -1;
+    enum rc rc = open_directory(&fd, name, why);
+    if (rc)
+        return rc;
+
+    rc = check_owner(fd, name, why);
+    if (rc)
+        return rc;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK)
+            return fail(why, RC_BUSY, "another agent runs with the state directory '%s'", name);
+
+        return fail(why, RC_STORAGE, "cannot lock state directory '%s': %s", name, strerror(errno));
+    }
+
+    *ret_fd = fd;
+    fd = -1;
+    return RC_OK;
+}
