@@ -4,9 +4,12 @@
  * ledger — what the agent must not forget: which version of which role it released, a hash-chained
  * record of every request, the roots and certificates it issued, and what it pinned.
  *
- * SQLite in the state directory, which is locked for life. Everything is written within a
- * transaction that the caller opens and commits; nothing may be released before ledger_commit()
- * succeeded. Reading sees what was written in the open transaction.
+ * SQLite in the state directory (statedir.h), which is locked for life. Everything is written
+ * within a transaction that the caller opens and commits; nothing may be released before
+ * ledger_commit() succeeded. Reading sees what was written in the open transaction.
+ *
+ * A full disk or an I/O error may end the transaction at once. Then every call until
+ * ledger_commit() or ledger_rollback() is RC_STORAGE: nothing of it can become durable by accident.
  */
 #include "proto/bytes.h"
 
@@ -14,37 +17,45 @@ struct ledger;
 
 /*
  * Open or create DIR/ledger.db, take the lock, check the schema, and check the newest record
- * against its hash. DIR must exist and not be accessible to others; it is made with 0700 if its
- * parent exists. RC_BUSY: another agent holds the directory. RC_STORAGE: what is wrong, and what to
- * do.
+ * against its hash and against the head. RC_BUSY: another agent holds the directory, or another
+ * program the file. RC_STORAGE: what is wrong, and what to do; a ledger of a newer version
+ * included.
  */
 must_check enum rc ledger_open(struct ledger **ret, const char *dir, struct why *why);
 void ledger_close(struct ledger *ledger); /* rolls back what is not committed */
 DEFINE_CLEANUP(struct ledger, ledger_close);
 
-const char *ledger_id(const struct ledger *ledger);   /* 32 hexadecimal digits, random, for life */
-int64_t ledger_head_seq(const struct ledger *ledger); /* sequence of the newest record; 0: none */
+const char *ledger_id(const struct ledger *ledger); /* 32 hexadecimal digits, random, for life */
+/* The newest record, that of the open transaction included. 0 and zeros: there is none. */
+int64_t ledger_head_seq(const struct ledger *ledger);
 void ledger_head_hash(struct digest *ret, const struct ledger *ledger);
 
 /* RC_STORAGE. begin while a transaction is open joins it. */
 must_check enum rc ledger_begin(struct ledger *ledger, struct why *why);
-must_check enum rc ledger_commit(
-    struct ledger *ledger, struct why *why); /* durable on RC_OK; else rolled back */
-void ledger_rollback(struct ledger *ledger);
-/* Undo only what was written since: one request of several in a transaction fails. */
+/* Durable on RC_OK; else rolled back. No transaction is open afterwards; where none was, RC_OK. */
+must_check enum rc ledger_commit(struct ledger *ledger, struct why *why);
+void ledger_rollback(struct ledger *ledger); /* without a transaction: nothing */
+/* Transactions rolled back so far. Who joined a transaction shares it with others, who may have
+ * ended it: what was written is durable only if commit is RC_OK and this number is what it was
+ * before the first write. */
+unsigned ledger_n_lost(const struct ledger *ledger);
+/* Undo only what was written since: one request of several in a transaction fails. One level. */
 must_check enum rc ledger_savepoint(struct ledger *ledger, struct why *why);
 must_check enum rc ledger_release(struct ledger *ledger, struct why *why);
 void ledger_back_to_savepoint(struct ledger *ledger);
 
-/* Bytes free in the ledger's file system beyond LEDGER_RESERVE_BYTES. False: records of refusals
+/* More than LEDGER_RESERVE_BYTES are free in the ledger's file system. False: records of refusals
  * are only counted. */
 bool ledger_has_room(const struct ledger *ledger);
 
-/* One record; body is a JSON object's text without seq, at, hash. *ret_seq: its sequence.
- * hash = SHA-256(previous hash, at_us as 8 bytes big endian, body). */
+/*
+ * One record; body is a JSON object's text without seq, at, hash. *ret_seq: its sequence, from 1
+ * without gaps. hash = SHA-256(previous hash, seq, at_us, body); the previous hash of the first one
+ * is 32 zero bytes, the numbers are 8 bytes big endian. RC_TOO_LARGE: RECORD_MAX_BYTES. RC_STORAGE.
+ */
 must_check enum rc ledger_put_record(
     struct ledger *ledger, int64_t at_us, struct span body, int64_t *ret_seq, struct why *why);
-/* Walk the chain from the first record. RC_STORAGE: the sequence that does not fit. */
+/* Walk the chain from the first record to the head. RC_STORAGE: the sequence that does not fit. */
 must_check enum rc ledger_verify(struct ledger *ledger, int64_t *ret_n, struct why *why);
 
 struct ledger_mark {
@@ -54,6 +65,7 @@ struct ledger_mark {
 /* RC_NOT_FOUND: never released. RC_STORAGE. */
 must_check enum rc ledger_mark(struct ledger_mark *ret, struct ledger *ledger,
     const char *repository, const char *role, struct why *why);
+/* RC_ROLLBACK: the mark is higher, or has another digest for that version. RC_STORAGE. */
 must_check enum rc ledger_put_mark(struct ledger *ledger, const char *repository, const char *role,
     const struct ledger_mark *mark, struct why *why);
 
@@ -75,11 +87,13 @@ must_check enum rc ledger_put_certificate(struct ledger *ledger, const char *rep
  */
 must_check enum rc ledger_pinned_key(
     struct bytes *ret_spki, struct ledger *ledger, const char *name, struct why *why);
+/* RC_DENIED: that name has a pin already. RC_STORAGE. */
 must_check enum rc ledger_pin_key(struct ledger *ledger, const char *name, struct span spki,
     const char *token_serial, struct why *why);
 /* The serial first seen under a token name. *ret: free(). RC_NOT_FOUND, RC_STORAGE. */
 must_check enum rc ledger_pinned_serial(
     char **ret, struct ledger *ledger, const char *token, struct why *why);
+/* RC_DENIED: that token has a pin already. RC_STORAGE. */
 must_check enum rc ledger_pin_serial(
     struct ledger *ledger, const char *token, const char *serial, struct why *why);
 

@@ -49,8 +49,9 @@
 #define SIGN_TIMEOUT_S       120         /* one Sign request, queueing included */
 
 /* The ledger */
-#define RECORD_NAMES_MAX     64 /* names in a list of a record; then count, digest */
-#define REFUSALS_MAX_PER_MIN 60 /* records of refusals per uid; then one counts */
+#define RECORD_NAMES_MAX     64            /* names in a list of a record; then count, digest */
+#define RECORD_MAX_BYTES     (1024 * 1024) /* lists of names at their bounds, escaped */
+#define REFUSALS_MAX_PER_MIN 60            /* records of refusals per uid; then one counts */
 #define LEDGER_RESERVE_BYTES                                                                       \
     (64 * 1024 * 1024)                         /* of the file system, kept for allowed requests    \
                                                 */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/schema.h"
+
+#define APPLICATION_ID 0x4353474c /* "CSGL"; file(1) shows it */
+#define SCHEMA_VERSION 1
+
+static const char schema[] =
+    "CREATE TABLE ledger (id TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;"
+    "CREATE TABLE record (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " body TEXT NOT NULL) STRICT;"
+    "CREATE TABLE mark (repository TEXT NOT NULL, role TEXT NOT NULL, version INTEGER NOT NULL,"
+    " digest BLOB NOT NULL, PRIMARY KEY (repository, role)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE root (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
+    " file BLOB NOT NULL, pinned_by TEXT NOT NULL) STRICT;"
+    "CREATE TABLE certificate (repository TEXT NOT NULL, key TEXT NOT NULL, pem BLOB NOT NULL,"
+    " PRIMARY KEY (repository, key)) STRICT;"
+    "CREATE TABLE pinned_key (name TEXT NOT NULL PRIMARY KEY, spki BLOB NOT NULL,"
+    " token_serial TEXT NOT NULL) STRICT;"
+    "CREATE TABLE pinned_serial (token TEXT NOT NULL PRIMARY KEY, serial TEXT NOT NULL) STRICT;"
+    "CREATE TABLE refused_pin (serial TEXT NOT NULL, source TEXT NOT NULL,"
+    " PRIMARY KEY (serial, source)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO ledger (id, seq, hash) VALUES (lower(hex(randomblob(16))), 0, zeroblob(32))";
+
+static const char *const statements[STATEMENT_MAX_] = {
+    [STATEMENT_HEAD] = "SELECT id, seq, hash FROM ledger",
+    [STATEMENT_PUT_HEAD] = "UPDATE ledger SET seq = ?, hash = ?",
+    [STATEMENT_RECORDS_FROM] =
+        "SELECT seq, at_us, hash, body FROM record WHERE seq >= ? ORDER BY seq",
+    [STATEMENT_PUT_RECORD] = "INSERT INTO record (seq, at_us, hash, body) VALUES (?, ?, ?, ?)",
+    [STATEMENT_MARK] = "SELECT version, digest FROM mark WHERE repository = ? AND role = ?",
+    /* The last guard of the promise that a version is released once: a mark never goes down, and
+     * never to other bytes. */
+    [STATEMENT_PUT_MARK] =
+        "INSERT INTO mark (repository, role, version, digest) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest"
+        " WHERE excluded.version > version"
+        " OR (excluded.version = version AND excluded.digest = digest)",
+    [STATEMENT_ROOT] = "SELECT version, file FROM root WHERE repository = ?",
+    [STATEMENT_PUT_ROOT] =
+        "REPLACE INTO root (repository, version, file, pinned_by) VALUES (?, ?, ?, ?)",
+    [STATEMENT_CERTIFICATE] = "SELECT pem FROM certificate WHERE repository = ? AND key = ?",
+    [STATEMENT_PUT_CERTIFICATE] =
+        "REPLACE INTO certificate (repository, key, pem) VALUES (?, ?, ?)",
+    [STATEMENT_PINNED_KEY] = "SELECT spki FROM pinned_key WHERE name = ?",
+    [STATEMENT_PIN_KEY] = "INSERT INTO pinned_key (name, spki, token_serial) VALUES (?, ?, ?)"
+                          " ON CONFLICT DO NOTHING",
+    [STATEMENT_PINNED_SERIAL] = "SELECT serial FROM pinned_serial WHERE token = ?",
+    [STATEMENT_PIN_SERIAL] =
+        "INSERT INTO pinned_serial (token, serial) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    [STATEMENT_REFUSED_PIN] = "SELECT 1 FROM refused_pin WHERE serial = ? AND source = ?",
+    [STATEMENT_PUT_REFUSED_PIN] = "REPLACE INTO refused_pin (serial, source) VALUES (?, ?)",
+};
+
+const struct database_form schema_form = {
+    .application_id = APPLICATION_ID,
+    .version = SCHEMA_VERSION,
+    .schema = schema,
+    .statements = statements,
+    .n_statements = STATEMENT_MAX_,
+};
