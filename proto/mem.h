@@ -17,7 +17,7 @@
 #define like_printf(f, a) __attribute__((format(printf, f, a)))
 #define closing(fn)       __attribute__((cleanup(fn)))
 #define steal(p)                                                                                   \
-    ({                                                                                             \
+    __extension__({                                                                                \
         __typeof__(p) stolen_ = (p);                                                               \
         (p) = NULL;                                                                                \
         stolen_;                                                                                   \
