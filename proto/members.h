@@ -17,23 +17,35 @@
 
 #include "proto/bytes.h"
 
+#define MEMBERS_MAX_NAMES 32 /* members that one reader can ask for */
+
 struct members {
     const json_t *object;
     char place[96];
-    size_t taken;   /* members asked for that are there */
+    const char *names[MEMBERS_MAX_NAMES]; /* asked for so far; the caller's, kept until close */
+    size_t n_names;
     enum rc failed; /* the first problem, and its sentence */
     struct why why;
 };
 
-/* JSON text; duplicates and anything after it are errors. *ret: json_decref(). RC_MALFORMED. */
+/*
+ * One JSON text, an object or an array; duplicate members, invalid UTF-8, NUL and anything after
+ * it are errors. jansson itself bounds the depth (2,048 levels), and no reader here recurses, so
+ * there is no bound of ours. *ret: json_decref(), or closing(json_decrefp).
+ * RC_MALFORMED, RC_NO_MEMORY.
+ */
 must_check enum rc members_parse(json_t **ret, struct span text, struct why *why);
 
 /* Text of a value, compact, in the order of insertion; free(). NULL: no memory. */
 must_check char *members_text_of(const json_t *value);
 
+/* place: where the object stands, for sentences; "" at the top. What is no object (NULL included)
+ * is the first problem. */
 void members_open(struct members *m, const json_t *object, const char *place);
 
-/* Borrowed results; untouched where the member is missing or wrong, which members_close() reports.
+/*
+ * Borrowed results; untouched where the member is missing or wrong, which members_close() reports.
+ * Those with _maybe take a member that is absent or null.
  */
 void members_text(struct members *m, const char *name, const char **ret); /* no NUL inside */
 void members_text_maybe(struct members *m, const char *name, const char **ret);
@@ -45,7 +57,8 @@ void members_array_maybe(struct members *m, const char *name, size_t max, const 
 void members_object(struct members *m, const char *name, const json_t **ret);
 void members_object_maybe(struct members *m, const char *name, const json_t **ret);
 
-/* RC_MALFORMED: the first problem, or a member that nobody asked for. */
+/* RC_MALFORMED: the first problem, or a member that nobody asked for. RC_TOO_LARGE: an array of
+ * more than max elements. */
 must_check enum rc members_close(struct members *m, struct why *why);
 /* The same, but members that nobody asked for are ignored: answers of other people's servers. */
 must_check enum rc members_close_tolerant(struct members *m, struct why *why);
