@@ -185,6 +185,16 @@ bytes_drop(struct bytes *b, size_t len)
 }
 
 void
+bytes_cut(struct bytes *b, size_t len)
+{
+    assert(len <= b->len);
+
+    b->len = len;
+    if (b->p)
+        b->p[len] = 0;
+}
+
+void
 bytes_put(struct bytes *b, struct span s)
 {
     uint8_t *at = bytes_room(b, s.len);

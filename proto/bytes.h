@@ -58,6 +58,7 @@ const char *bytes_text(const struct bytes *b); /* NUL-terminated, never NULL */
 must_check uint8_t *bytes_room(struct bytes *b, size_t len);
 void bytes_advance(struct bytes *b, size_t len); /* that many of them were written */
 void bytes_drop(struct bytes *b, size_t len);    /* remove that many from the front */
+void bytes_cut(struct bytes *b, size_t len);     /* keep that many at the front */
 /* A writer cannot write what it was given: RC_TOO_LARGE or RC_NO_MEMORY. */
 void bytes_fail(struct bytes *b, enum rc rc);
 /* RC_TOO_LARGE or RC_NO_MEMORY, if any write failed. */

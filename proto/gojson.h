@@ -6,14 +6,19 @@
  * Other publishers write metadata in forms that are not canonical; what their signature covers is
  * what Go makes of it: duplicate members (the last one counts), numbers through float64, invalid
  * UTF-8 and lone surrogates as U+FFFD for each byte, members sorted by bytes. Only the client reads
- * so, to verify; nothing that is to be signed passes here.
+ * so, to verify; nothing that is to be signed passes here. The result may hold what canon refuses:
+ * control characters within strings, and integers beyond ±INTEGER_MAX.
+ *
+ * Stricter than Go, which knows no limit of depth and of members, and forgives a fraction in a
+ * member that a duplicate replaces.
  */
+#include "proto/bounds.h"
 #include "proto/bytes.h"
 
 /*
- * Append the canonical form of one JSON text, white space around it allowed.
+ * Append the canonical form of one JSON text, white space around it allowed. On failure ret is as
+ * before, or failed itself.
  * RC_MALFORMED: not JSON, a fraction, a number beyond float64, deeper than GOJSON_MAX_DEPTH.
- * RC_TOO_LARGE, RC_NO_MEMORY: as bytes_check() says.
+ * RC_TOO_LARGE: ret is full, or an object has more than TARGETS_MAX members. RC_NO_MEMORY.
  */
-#define GOJSON_MAX_DEPTH 64
 must_check enum rc gojson_canonical(struct bytes *ret, struct span json, struct why *why);
