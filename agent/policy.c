@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/policy.h"
 
-#include "agent/pattern.h"
 #include "agent/policy_who.h"
 #include "proto/bounds.h"
+#include "proto/pattern.h"
 
 struct policy *
 policy_ref(struct policy *policy)

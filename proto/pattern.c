@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/pattern.h"
+#include "proto/pattern.h"
 
 #include "proto/bounds.h"
 #include "proto/bytes.h"
