@@ -63,10 +63,11 @@ peer_new(struct peer **ret, int fd, const char *door, struct why *why)
     struct ucred credentials;
     socklen_t len = sizeof credentials;
 
-    closing(peer_freep) struct peer *peer = calloc(1, sizeof *peer);
+    closing(peer_unrefp) struct peer *peer = calloc(1, sizeof *peer);
     if (!peer)
         return fail_memory(why);
 
+    peer->n_refs = 1;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))
         return fail(why, RC_SYSTEM, "credentials of the peer: %s", strerror(errno));
 
@@ -147,10 +148,11 @@ peer_of_user(struct peer **ret, const char *user, const char *door, struct why *
     if (rc)
         return rc;
 
-    closing(peer_freep) struct peer *peer = calloc(1, sizeof *peer);
+    closing(peer_unrefp) struct peer *peer = calloc(1, sizeof *peer);
     if (!peer)
         return fail_memory(why);
 
+    peer->n_refs = 1;
     peer->uid = entry.pw_uid;
     peer->gid = entry.pw_gid;
     peer->door = strdup(door);
@@ -165,10 +167,17 @@ peer_of_user(struct peer **ret, const char *user, const char *door, struct why *
     return RC_OK;
 }
 
-void
-peer_free(struct peer *peer)
+struct peer *
+peer_ref(struct peer *peer)
 {
-    if (!peer)
+    peer->n_refs++;
+    return peer;
+}
+
+void
+peer_unref(struct peer *peer)
+{
+    if (!peer || --peer->n_refs > 0)
         return;
 
     free(peer->gids);

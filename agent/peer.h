@@ -19,16 +19,18 @@ struct peer {
     pid_t pid;   /* 0: in a PID namespace that we do not see */
     char *label; /* security label, or NULL */
     char *door;  /* name of the socket it came through */
+    unsigned n_refs;
 };
 
-/* fd: a connected Unix socket, borrowed. RC_SYSTEM. *ret: peer_free(). */
+/* fd: a connected Unix socket, borrowed. RC_SYSTEM. *ret: peer_unref(). */
 must_check enum rc peer_new(struct peer **ret, int fd, const char *door, struct why *why);
 /* A peer as the user database describes it, for Explain of somebody else. user: name or number.
  * RC_NOT_FOUND. */
 must_check enum rc peer_of_user(
     struct peer **ret, const char *user, const char *door, struct why *why);
-void peer_free(struct peer *peer);
-DEFINE_CLEANUP(struct peer, peer_free);
+struct peer *peer_ref(struct peer *peer);
+void peer_unref(struct peer *peer);
+DEFINE_CLEANUP(struct peer, peer_unref);
 
 /* Member of the group, primary or supplementary; never true for uid 0, whose groups mean nothing.
  * (The overflow uid and gid match nobody because no policy may name them, see policy.h.) */

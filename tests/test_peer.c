@@ -16,7 +16,7 @@
 static void
 test_knows_who_is_at_the_other_end(void **state)
 {
-    closing(peer_freep) struct peer *peer = NULL;
+    closing(peer_unrefp) struct peer *peer = NULL;
     struct why why;
     int pair[2];
 
@@ -56,8 +56,8 @@ test_refuses_what_is_no_connected_unix_socket(void **state)
 static void
 test_describes_users_of_the_database(void **state)
 {
-    closing(peer_freep) struct peer *by_name = NULL;
-    closing(peer_freep) struct peer *by_number = NULL;
+    closing(peer_unrefp) struct peer *by_name = NULL;
+    closing(peer_unrefp) struct peer *by_number = NULL;
     struct peer *nobody = NULL;
     struct why why;
 
