@@ -9,7 +9,6 @@
 #define DOCUMENT_MAX_BYTES   (16 * 1024 * 1024) /* a role with 100,000 tags is 9 MiB */
 #define DOCUMENTS_MAX        64                 /* one push into every role of a repository */
 #define JSON_MAX_DEPTH       16                 /* TUF needs 7 */
-#define GOJSON_MAX_DEPTH     64                 /* what others publish; each level is a call */
 #define INTEGER_MAX          9007199254740991LL /* 2^53-1: beyond it Go's verifier rounds */
 #define REPOSITORY_MAX_BYTES 255                /* the column of notary-server's database */
 #define ROLE_MAX_BYTES       255                /* likewise, and Notary's rule for delegations */
@@ -20,6 +19,9 @@
 #define SIGNATURES_MAX       256                /* signatures on one file */
 #define SIGNATURE_MAX_BYTES  1024               /* RSA with 8192 bits */
 #define PUBLIC_KEY_MAX_BYTES (64 * 1024)        /* a certificate with its intermediates */
+#define KEYTYPE_MAX_BYTES    64                 /* Notary's longest has 10 */
+#define RSA_MIN_BITS         2048               /* Notary's own minimum */
+#define RSA_MAX_BITS         8192               /* what SIGNATURE_MAX_BYTES holds */
 #define KEYS_WANTED_MAX      64                 /* keys named by one document of a request */
 #define VERSION_STEP_MAX     1000               /* versions skipped at once: retries, not a jump */
 #define VALIDITY_SLACK_S     86400              /* clocks of client and agent differ */
