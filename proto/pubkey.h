@@ -9,6 +9,11 @@
  *
  * An object of an unknown key type, or with bytes that are no key, still has a key ID and can be
  * listed; it never verifies anything (pubkey_evp() is NULL) and its canonical ID is its key ID.
+ *
+ * No key for us, although Go might find one in it: DER in any but its one form, RSA below 2048 bits
+ * or with an exponent that Go refuses, curves other than P-224, P-256, P-384 and P-521, and PEM
+ * text that is not byte for byte what Go writes. So two readers never see two keys in one object;
+ * who signs a list of keys must refuse objects without a key.
  */
 #include <openssl/types.h>
 
@@ -55,7 +60,9 @@ const struct keyid *pubkey_canonical_id(const struct pubkey *key);
 struct span pubkey_public(const struct pubkey *key); /* the decoded "public" bytes */
 struct span pubkey_spki(const struct pubkey *key);   /* DER; empty where it is no key */
 EVP_PKEY *pubkey_evp(const struct pubkey *key);      /* borrowed; NULL where it is no key */
-/* "ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519", "unknown" */
+/* Certificates of an x509 key object, its own first; borrowed, NULL behind the last. */
+X509 *pubkey_certificate(const struct pubkey *key, size_t i);
+/* "ec-p224", "ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519", "unknown" */
 const char *pubkey_algorithm(const struct pubkey *key);
 
 /* Append the canonical key object: {"keytype":K,"keyval":{"private":null,"public":B}} */
