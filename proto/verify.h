@@ -28,6 +28,9 @@ must_check enum rc verify_message(const struct pubkey *key, enum verify_method m
 must_check enum rc verify_digest(const struct pubkey *key, enum verify_method method,
     const struct digest *digest, struct span signature, struct why *why);
 
+/* Append raw r||s as the DER that X.509 carries. RC_MALFORMED: its length. */
+must_check enum rc verify_ecdsa_der(struct bytes *ret, struct span raw, struct why *why);
+
 struct verify_signature {
     struct keyid keyid;
     enum verify_method method;
