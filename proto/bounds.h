@@ -25,6 +25,7 @@
 #define RSA_MAX_BITS         8192               /* what SIGNATURE_MAX_BYTES holds */
 #define KEYS_WANTED_MAX      64                 /* keys named by one document of a request */
 #define VERSION_STEP_MAX     1000               /* versions skipped at once: retries, not a jump */
+#define CHAIN_FILES_MAX      2048               /* files of one published chain in a request */
 #define VALIDITY_SLACK_S     86400              /* clocks of client and agent differ */
 
 /* The socket */

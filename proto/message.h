@@ -45,7 +45,7 @@ must_check enum rc message_reply_parse(
     struct message_reply *ret, struct span frame, struct why *why);
 void message_reply_done(struct message_reply *reply);
 
-/* One document to be signed. Strings are borrowed from the call. */
+/* One document to be signed. Strings are borrowed from the parameters. */
 struct message_document {
     const char *format, *repository, *role;
     struct bytes message; /* decoded */
@@ -69,6 +69,7 @@ struct message_chain {
 
 /* The parameters of Sign and of Explain. */
 struct message_sign {
+    json_t *parameters; /* counted: they own all strings */
     struct message_document *documents;
     size_t n_documents;
     struct message_chain *bases;
