@@ -5,7 +5,8 @@
  *
  * A document of role targets/x has the same form and does not say whose it is.
  */
-#include "proto/tuf.h"
+#include "proto/tuf_hashes.h"
+#include "proto/tuf_role.h"
 
 struct tuf_target {
     struct span name;   /* raw string */
@@ -27,7 +28,8 @@ struct tuf_targets {
     bool targets_null;
 };
 
-/* Spans point into message, which must outlive the result. RC_MALFORMED: what and where. */
+/* Spans point into message, which must outlive the result. RC_MALFORMED, RC_TOO_LARGE: what and
+ * where. RC_NO_MEMORY. */
 must_check enum rc tuf_targets_parse(
     struct tuf_targets **ret, struct span message, struct why *why);
 void tuf_targets_free(struct tuf_targets *targets);
@@ -40,5 +42,3 @@ enum tuf_flaw tuf_targets_check(
 /* Borrowed, or NULL. name is decoded, as a user types it. */
 const struct tuf_target *tuf_targets_find(const struct tuf_targets *targets, struct span name);
 const struct tuf_role *tuf_targets_find_role(const struct tuf_targets *targets, struct span role);
-/* Whether a path of the role is a prefix of the decoded name. */
-bool tuf_role_admits(const struct tuf_role *role, struct span name);
