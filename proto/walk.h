@@ -6,7 +6,8 @@
  *
  * The caller fetches and stores; walk only judges. Files go in the order of trust: a root to start
  * from (pinned, cached or of first use), newer roots one by one, timestamp, snapshot, targets,
- * delegations from parent to child. A file that is refused changes nothing.
+ * delegations from parent to child. A file that is refused changes nothing. One that is taken
+ * replaces the one before, and forgets what was trusted through that.
  *
  *     rc = walk_new(&w, repository, TUF_TOLERANT, now, why);
  *     rc = walk_anchor(w, root, why);
@@ -17,6 +18,9 @@
  * The rules: signatures by threshold distinct keys; root N+1 signed by the keys of N and by its
  * own; root certificates by certificate_check_root(); versions never below the floor; hashes and
  * lengths over the bytes as published; nothing expired but roots that have a successor.
+ *
+ * Whatever is wrong with a file, be it malformed or too large, is RC_UNTRUSTED: what the caller
+ * does about it is the same. Besides, each step may be RC_NO_MEMORY.
  */
 #include "proto/tuf_root.h"
 #include "proto/tuf_snapshot.h"
@@ -30,30 +34,39 @@ must_check enum rc walk_new(struct walk **ret, const char *repository, enum tuf_
 void walk_free(struct walk *w);
 DEFINE_CLEANUP(struct walk, walk_free);
 
-/* The highest version of role seen before; lower ones are refused. May be called once per role. */
+/*
+ * The highest version of role seen before; lower ones are refused. Called again, the higher one
+ * counts. For root it holds for the newest one, in walk_roots_done().
+ * RC_MALFORMED: no role name. RC_TOO_LARGE: more than SNAPSHOT_FILES_MAX roles. RC_NO_MEMORY.
+ */
 must_check enum rc walk_floor(struct walk *w, struct span role, int64_t version, struct why *why);
+/* Renewal and repair read expired targets and delegations. */
+void walk_allow_expired(struct walk *w);
 
 /*
  * The root to trust: it must be well formed, sign itself, and its certificates must fit the
  * repository. Its expiry is judged by walk_roots_done(), as a successor may follow.
- * RC_UNTRUSTED: why not. RC_MALFORMED.
+ * RC_UNTRUSTED: why not.
  */
 must_check enum rc walk_anchor(struct walk *w, struct span file, struct why *why);
-/* The next root: version +1, signed by the current and by itself. RC_UNTRUSTED, RC_MALFORMED. */
+/* The next root: version +1, signed by the current and by itself. RC_UNTRUSTED. */
 must_check enum rc walk_root(struct walk *w, struct span file, struct why *why);
-/* No newer root exists: the current one must not be expired. RC_UNTRUSTED. */
+/* No newer root exists: the current one must not be expired, nor below the floor. RC_UNTRUSTED. */
 must_check enum rc walk_roots_done(const struct walk *w, struct why *why);
 
-/* RC_UNTRUSTED: signature, expiry, version below the floor, hash or length. RC_MALFORMED. */
+/* Begins with walk_roots_done(). RC_UNTRUSTED: signature, expiry, version below the floor. */
 must_check enum rc walk_timestamp(struct walk *w, struct span file, struct why *why);
+/* RC_UNTRUSTED: the same, hash or length; also if it lists another root than the current one, which
+ * is how a newer root shows. */
 must_check enum rc walk_snapshot(struct walk *w, struct span file, struct why *why);
-/* targets, or a delegation whose parent is already there. RC_NOT_FOUND: the parent does not
- * delegate to role, or is not there. An expired file is refused; with walk_allow_expired() it is
- * taken. */
+/*
+ * targets, or a delegation whose parent is already there. RC_NOT_FOUND: the parent does not
+ * delegate to role, or is not there; or the snapshot lists no file of it, which is normal for a
+ * role that has not signed yet. RC_UNTRUSTED: as above; an expired file is taken after
+ * walk_allow_expired(). A delegation that fails costs its subtree only: warn and go on.
+ */
 must_check enum rc walk_targets(
     struct walk *w, struct span role, struct span file, struct why *why);
-/* Renewal and repair read expired targets and delegations. */
-void walk_allow_expired(struct walk *w);
 
 /* What is trusted; borrowed, NULL where not there (yet). */
 const struct tuf_root *walk_root_document(const struct walk *w);
@@ -64,7 +77,13 @@ const struct tuf_targets *walk_targets_document(const struct walk *w, struct spa
 const struct tuf_file *walk_targets_file(const struct walk *w, struct span role);
 /* Digest and length that the timestamp (role snapshot) or the snapshot gives. */
 const struct tuf_listed *walk_listed(const struct walk *w, struct span role);
-/* How a targets document that is there lists role, with the keys of that document; for targets: how
- * the root lists it. Returns NULL where no trusted document does. */
+/* How a targets document that is there lists role, with the keys of that document; for the four
+ * base roles: how the root lists it. Returns NULL where no trusted document does. */
 const struct tuf_role *walk_role(
     const struct walk *w, struct span role, const struct tuf_keys **ret_keys);
+/*
+ * Whether the paths of role admit the decoded name, as Notary's readers restrict them: a path
+ * counts only where a path of the role above that counts is a prefix of it. Always for targets;
+ * false where a document on the way is not there.
+ */
+bool walk_admits(const struct walk *w, struct span role, struct span name);
