@@ -3,7 +3,9 @@
 /*
  * difference — what changed between two versions of a targets document.
  *
- * Found by merging the two sorted lists; nothing is copied.
+ * Found by merging the two sorted lists; nothing is copied. It is for people and for rules on tags:
+ * that nothing at all changed in the delegations, their order and keys included, is seen by
+ * comparing tuf_targets.delegations.
  */
 #include "proto/tuf_targets.h"
 
