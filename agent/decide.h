@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * decide — may they? The one place where policy meets request; a pure function of its arguments.
+ *
+ * A request is all of its documents: one that is refused refuses them all. Each document passes a
+ * table of rules about itself, then every key that it names is judged under every grant of the
+ * caller; it is signed with all keys that pass, and with at least one.
+ */
+#include "agent/policy.h"
+#include "agent/reason.h"
+#include "agent/subject.h"
+
+/* A key of the policy as the agent has it at this moment. */
+struct decide_key {
+    const struct policy_key *policy;
+    struct keyid id;            /* canonical; empty text: never seen yet */
+    enum reason state;          /* REASON_NONE: ready; REASON_TOKEN or REASON_KEY_CHANGED: not */
+    enum rc rc;                 /* RC_TOKEN or RC_LOCKED where state is REASON_TOKEN */
+    const char *token, *detail; /* for people; borrowed */
+};
+
+/* What is known of one (repository, role): the mark of the ledger. */
+struct decide_known {
+    int64_t version; /* 0: nothing was ever released */
+    struct digest digest;
+    struct span delegations; /* of the verified base; empty: there is no base */
+};
+
+struct decide_request {
+    const struct policy *policy;
+    const struct peer *peer;
+    const struct decide_key *keys;
+    size_t n_keys;
+    struct subject *const *subjects;
+    const struct decide_known *known; /* one for each subject */
+    size_t n_subjects;
+    int64_t now; /* seconds UTC */
+    bool is_partial;
+};
+
+/* One rule as Explain shows it. */
+struct decide_check {
+    const char *rule;
+    enum reason reason; /* why it does not hold */
+    bool holds;
+    char want[160], have[160];
+};
+
+/* What becomes of one key that a document names. */
+struct decide_choice {
+    const struct decide_key *key;     /* NULL: the agent has no such key */
+    const struct policy_grant *grant; /* under which it signs, or the closest one; NULL: none */
+    enum reason left_out;             /* REASON_NONE: it signs */
+};
+
+#define DECIDE_CHECKS_MAX 16
+
+struct decide_verdict {
+    enum rc rc; /* RC_OK, RC_DENIED, RC_ROLLBACK, RC_TOKEN or RC_LOCKED */
+    struct decide_check checks[DECIDE_CHECKS_MAX]; /* in the order of the rules */
+    size_t n_checks;
+    const struct decide_check *failed; /* the one that decided; NULL where rc is RC_OK */
+    struct decide_choice *choices;     /* one for each key wanted, in its order */
+    size_t n_choices;
+    const struct policy_grant *grant; /* the first that allows, or the closest one; may be NULL */
+};
+
+struct decision {
+    enum rc rc;     /* of the whole request: the gravest of its documents' */
+    size_t refused; /* the first document with it, where rc is not RC_OK */
+    struct decide_verdict *verdicts;
+    size_t n_verdicts;
+};
+
+/* RC_OK: *ret holds the verdicts, whatever they are. RC_NO_MEMORY. */
+must_check enum rc decide(
+    struct decision **ret, const struct decide_request *request, struct why *why);
+void decision_free(struct decision *decision);
+DEFINE_CLEANUP(struct decision, decision_free);
