@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/account.h"
+
+#include <sys/queue.h>
+
+#include "proto/bounds.h"
+
+struct account {
+    struct accounts *all;
+    uid_t uid;
+    size_t n_connections;
+    size_t frame_bytes;
+    const void *large; /* who reads a large frame now */
+    LIST_ENTRY(account) next;
+};
+
+struct accounts {
+    LIST_HEAD(, account) list;
+    size_t n_connections;
+    size_t frame_bytes;
+};
+
+enum rc
+accounts_new(struct accounts **ret, struct why *why)
+{
+    struct accounts *all = calloc(1, sizeof *all);
+    if (!all)
+        return fail_memory(why);
+
+    LIST_INIT(&all->list);
+    *ret = all;
+    return RC_OK;
+}
+
+void
+accounts_free(struct accounts *all)
+{
+    free(all);
+}
+
+size_t
+accounts_n_connections(const struct accounts *all)
+{
+    return all->n_connections;
+}
+
+const struct account *
+accounts_largest(const struct accounts *all)
+{
+    const struct account *largest = NULL, *account;
+
+    LIST_FOREACH(account, &all->list, next)
+    if (!largest || account->n_connections > largest->n_connections)
+        largest = account;
+
+    return largest;
+}
+
+enum rc
+account_enter(struct account **ret, struct accounts *all, uid_t uid, size_t max, struct why *why)
+{
+    struct account *account;
+
+    LIST_FOREACH(account, &all->list, next)
+    if (account->uid == uid)
+        break;
+
+    if (account && account->n_connections >= max)
+        return fail(why, RC_BUSY, "%s",
+            max == CONN_MAX_PER_STRANGER ? "CONN_MAX_PER_STRANGER" : "CONN_MAX_PER_UID");
+
+    if (!account) {
+        account = calloc(1, sizeof *account);
+        if (!account)
+            return fail_memory(why);
+
+        account->all = all;
+        account->uid = uid;
+        LIST_INSERT_HEAD(&all->list, account, next);
+    }
+
+    account->n_connections++;
+    all->n_connections++;
+    *ret = account;
+    return RC_OK;
+}
+
+void
+account_leave(struct account *account)
+{
+    account->all->n_connections--;
+    if (--account->n_connections > 0)
+        return;
+
+    LIST_REMOVE(account, next);
+    free(account);
+}
+
+bool
+account_take(struct account *account, const void *holder, size_t already, size_t more)
+{
+    bool is_large = already + more > FRAME_SMALL_MAX_BYTES;
+
+    if (is_large && account->large && account->large != holder)
+        return false;
+
+    if (account->frame_bytes + more > FRAMES_MAX_BYTES_PER_UID ||
+        account->all->frame_bytes + more > FRAMES_MAX_BYTES)
+        return false;
+
+    if (is_large)
+        account->large = holder;
+    account->frame_bytes += more;
+    account->all->frame_bytes += more;
+    return true;
+}
+
+void
+account_give(struct account *account, const void *holder, size_t bytes)
+{
+    account->frame_bytes -= bytes;
+    account->all->frame_bytes -= bytes;
+    if (account->large == holder)
+        account->large = NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * conn — one connection: reads a call, has it answered, writes the reply; the only place that
+ * replies.
+ *
+ * One call is in work at a time, and meanwhile nothing is read: that is the back-pressure.
+ */
+#include <systemd/sd-event.h>
+
+#include "agent/account.h"
+#include "agent/peer.h"
+#include "proto/message.h"
+
+struct conn;
+
+/* What the owner of a connection is told. */
+struct conn_owner {
+    void *userdata;
+    /* A complete call; answer it by one of conn_reply(), conn_error(), now or later. */
+    void (*called)(void *userdata, struct conn *conn, const struct message_call *call);
+    /* Bytes of frames were given back: others that wait for some may go on. */
+    void (*freed)(void *userdata);
+    /* It is over; the owner calls conn_free(). */
+    void (*closed)(void *userdata, struct conn *conn);
+    /* Bytes that a frame of this peer may have. */
+    size_t (*frame_max)(void *userdata, const struct peer *peer);
+};
+
+/* Takes fd and peer (NULLs them) and a connection of account, also where it fails. owner is copied.
+ */
+must_check enum rc conn_new_take(struct conn **ret, sd_event *event, int *fd, struct peer **peer,
+    struct account *account, const struct conn_owner *owner, struct why *why);
+void conn_free(struct conn *conn);
+DEFINE_CLEANUP(struct conn, conn_free);
+
+struct peer *conn_peer(const struct conn *conn);
+const struct account *conn_account(const struct conn *conn);
+/* When it was last of use, monotonic microseconds; UINT64_MAX while a call is in work. */
+uint64_t conn_idle_since(const struct conn *conn);
+/* Bytes of frames are free again: go on if it waited for them. */
+void conn_resume(struct conn *conn);
+
+/* Work on the call ends when the connection does: cancel(work) is called then, and never after the
+ * reply. */
+void conn_set_work(struct conn *conn, void *work, void (*cancel)(void *work));
+
+/* The reply to the call in work. parameters are consumed; NULL: none. */
+void conn_reply(struct conn *conn, json_t *parameters);
+/* An error of org.countersign.Agent of that kind. parameters are consumed; NULL: none. */
+void conn_error(struct conn *conn, enum rc rc, json_t *parameters);
+/* An error of org.varlink.service. parameters are consumed. */
+void conn_service_error(struct conn *conn, const char *name, json_t *parameters);
+/* Close after what is queued is written. */
+void conn_finish(struct conn *conn);
