@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/release.h"
+
+#include "proto/bounds.h"
+
+struct waiting {
+    struct release_item item;
+    enum rc rc;
+    struct why why;
+};
+
+struct release {
+    struct ledger *ledger; /* borrowed */
+    sd_event_source *source;
+    void (*committed)(void *userdata); /* NULL: nobody cares */
+    void *userdata;
+    struct waiting *waiting; /* for the next transaction */
+    size_t n_waiting;
+    struct waiting *telling; /* of the transaction that was just made */
+    size_t n_telling;
+};
+
+static void
+write_one(struct release *release, struct waiting *waiting)
+{
+    waiting->rc = ledger_savepoint(release->ledger, &waiting->why);
+    if (waiting->rc)
+        return;
+
+    waiting->rc = waiting->item.write(waiting->item.userdata, release->ledger, &waiting->why);
+    if (waiting->rc)
+        ledger_back_to_savepoint(release->ledger);
+    else
+        waiting->rc = ledger_release(release->ledger, &waiting->why);
+}
+
+static void
+write_all(struct release *release)
+{
+    struct why why;
+
+    enum rc rc = ledger_begin(release->ledger, &why);
+    if (!rc) {
+        for (size_t i = 0; i < release->n_telling; i++)
+            write_one(release, &release->telling[i]);
+        rc = ledger_commit(release->ledger, &why);
+    }
+
+    if (!rc && release->committed)
+        release->committed(release->userdata);
+    for (size_t i = 0; rc && i < release->n_telling; i++)
+        if (!release->telling[i].rc) {
+            release->telling[i].rc = rc;
+            release->telling[i].why = why;
+        }
+}
+
+static void
+commit(struct release *release)
+{
+    release->telling = steal(release->waiting);
+    release->n_telling = release->n_waiting;
+    release->n_waiting = 0;
+
+    write_all(release);
+    for (size_t i = 0; i < release->n_telling; i++) {
+        struct waiting *waiting = &release->telling[i];
+        waiting->item.done(waiting->item.userdata, waiting->rc, &waiting->why);
+    }
+
+    free(release->telling);
+    release->telling = NULL;
+    release->n_telling = 0;
+}
+
+static int
+on_ready(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    commit(userdata);
+    return 0;
+}
+
+enum rc
+release_new(struct release **ret, sd_event *event, struct ledger *ledger, struct why *why)
+{
+    closing(release_freep) struct release *release = calloc(1, sizeof *release);
+    if (!release)
+        return fail_memory(why);
+
+    release->ledger = ledger;
+    if (sd_event_add_defer(event, &release->source, on_ready, release) < 0 ||
+        sd_event_source_set_priority(release->source, SD_EVENT_PRIORITY_IDLE) < 0 ||
+        sd_event_source_set_enabled(release->source, SD_EVENT_OFF) < 0)
+        return fail(why, RC_SYSTEM, "cannot add an event source");
+
+    *ret = steal(release);
+    return RC_OK;
+}
+
+void
+release_free(struct release *release)
+{
+    if (!release)
+        return;
+
+    if (release->n_waiting > 0)
+        commit(release);
+    sd_event_source_disable_unref(release->source);
+    free(release);
+}
+
+enum rc
+release_add(struct release *release, const struct release_item *item, struct why *why)
+{
+    struct waiting *waiting =
+        mem_grow((void **)&release->waiting, release->n_waiting, sizeof *waiting, 2 * CONN_MAX);
+    if (!waiting)
+        return fail_memory(why);
+
+    waiting->item = *item;
+    if (sd_event_source_set_enabled(release->source, SD_EVENT_ONESHOT) < 0)
+        return fail(why, RC_SYSTEM, "cannot enable an event source");
+
+    release->n_waiting++;
+    return RC_OK;
+}
+
+void
+release_on_commit(struct release *release, void (*committed)(void *userdata), void *userdata)
+{
+    release->committed = committed;
+    release->userdata = userdata;
+}
