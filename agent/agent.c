@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "agent/log.h"
+#include "agent/method.h"
+#include "proto/bounds.h"
+
+#define MINUTE_US        UINT64_C(60000000)
+#define HEAD_INTERVAL_US UINT64_C(1000000)
+#define SETTLE_TIMEOUT_US                                                                          \
+    UINT64_C(5000000) /* tokens that answer later are simply not ready yet                         \
+                       */
+
+int64_t
+agent_now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void
+on_called(void *userdata, struct conn *conn, const struct message_call *call)
+{
+    method_call(userdata, conn, call);
+}
+
+static bool
+knows(void *userdata, const struct peer *peer)
+{
+    const struct agent *agent = userdata;
+
+    return agent->policy && policy_knows(agent->policy, peer);
+}
+
+static void
+start_listening(struct agent *agent)
+{
+    struct why why;
+
+    if (agent->is_listening)
+        return;
+
+    agent->is_listening = true;
+    sd_event_source_set_enabled(agent->settled, SD_EVENT_OFF);
+    if (listener_start(agent->listener, &why)) {
+        log_line(LOG_LEVEL_ERROR, "%s", why.text);
+        sd_event_exit(agent->event, 1);
+        return;
+    }
+
+    log_line(LOG_LEVEL_INFO, "listening on %s", listener_path(agent->listener));
+    sd_notify(0, "READY=1");
+}
+
+static void
+on_tokens_settled(void *userdata)
+{
+    start_listening(userdata);
+}
+
+static int
+on_settle_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    start_listening(userdata);
+    return 0;
+}
+
+static int
+on_hup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    json_auto_t *changes = NULL;
+    struct why why;
+
+    (void)source;
+    (void)info;
+    if (agent_reload(userdata, &changes, &why))
+        log_line(LOG_LEVEL_ERROR, "the old policy stays: %s", why.text);
+    return 0;
+}
+
+/* Write the counts of refusals that were not recorded one by one. */
+static void
+flush_audit(
+    struct agent *agent, enum rc (*write)(struct audit *audit, int64_t now_us, struct why *why))
+{
+    struct why why;
+
+    if (!audit_is_due(agent->audit, agent_now_us()) && write == audit_flush)
+        return;
+
+    enum rc rc = ledger_begin(agent->ledger, &why);
+    if (!rc)
+        rc = write(agent->audit, agent_now_us(), &why);
+    if (!rc)
+        rc = ledger_commit(agent->ledger, &why);
+    if (rc) {
+        ledger_rollback(agent->ledger);
+        log_line(LOG_LEVEL_ERROR, "refusals were not counted: %s", why.text);
+    }
+}
+
+/* Once a minute: users and groups that did not exist when the policy was read, and the audit's
+ * counts. */
+static int
+on_minute(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct agent *agent = userdata;
+
+    if (agent->policy && policy_resolve(agent->policy))
+        log_line(LOG_LEVEL_INFO, "names of the policy that were unknown are known now");
+    flush_audit(agent, audit_flush);
+    sd_event_source_set_time(source, usec + MINUTE_US);
+    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+static void
+log_ledger_head(const struct agent *agent)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    struct digest hash;
+
+    ledger_head_hash(&hash, agent->ledger);
+    digest_hex(hex, &hash);
+    log_head(ledger_id(agent->ledger), ledger_head_seq(agent->ledger), hex);
+}
+
+/* The head of the ledger goes to the journal, where an agent that was taken over cannot change it:
+ * at most once per second. */
+static void
+on_committed(void *userdata)
+{
+    struct agent *agent = userdata;
+    int enabled = SD_EVENT_OFF;
+
+    if (sd_event_source_get_enabled(agent->head, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
+        sd_event_source_set_time_relative(agent->head, HEAD_INTERVAL_US);
+        sd_event_source_set_enabled(agent->head, SD_EVENT_ONESHOT);
+    }
+}
+
+static int
+on_head(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    log_ledger_head(userdata);
+    return 0;
+}
+
+static enum rc
+start_keyring(struct agent *agent, struct why *why)
+{
+    enum rc rc = keyring_new(&agent->keyring, agent->event, agent->ledger, agent->policy,
+        agent->options.worker_path, why);
+    if (!rc)
+        keyring_on_settled(agent->keyring, on_tokens_settled, agent);
+    return rc;
+}
+
+/* Sentences for people: which grants and keys came, went or stayed under their name. */
+static void
+compare(json_t *changes, const struct policy *was, const struct policy *is)
+{
+    char text[160];
+
+    for (size_t i = 0; i < is->n_keys; i++)
+        if (!was || !policy_find_key(was, is->keys[i].name)) {
+            snprintf(text, sizeof text, "key '%s' is new", is->keys[i].name);
+            json_array_append_new(changes, json_string(text));
+        }
+
+    for (size_t i = 0; was && i < was->n_keys; i++)
+        if (!policy_find_key(is, was->keys[i].name)) {
+            snprintf(text, sizeof text, "key '%s' is gone", was->keys[i].name);
+            json_array_append_new(changes, json_string(text));
+        }
+
+    if (!was || !digest_eq(&was->digest, &is->digest)) {
+        char hex[DIGEST_HEX_LEN + 1];
+        digest_hex(hex, &is->digest);
+        snprintf(text, sizeof text, "policy is now %.16s", hex);
+        json_array_append_new(changes, json_string(text));
+    }
+}
+
+enum rc
+agent_reload(struct agent *agent, json_t **ret_changes, struct why *why)
+{
+    closing(policy_unrefp) struct policy *policy = NULL;
+    size_t i;
+    json_t *change;
+
+    enum rc rc = policy_load(&policy, agent->options.policy_path, why);
+    if (rc)
+        return rc;
+
+    json_t *changes = json_array();
+    compare(changes, agent->policy, policy);
+    struct policy *old = agent->policy;
+    agent->policy = policy_ref(policy);
+    rc = agent->keyring ? keyring_reload(agent->keyring, policy, why) : start_keyring(agent, why);
+    if (rc) {
+        policy_unref(agent->policy);
+        agent->policy = old;
+        json_decref(changes);
+        return rc;
+    }
+
+    policy_unref(old);
+    json_array_foreach(changes, i, change)
+        log_line(LOG_LEVEL_INFO, "reload: %s", json_string_value(change));
+    *ret_changes = changes;
+    return RC_OK;
+}
+
+static enum rc
+add_sources(struct agent *agent, struct why *why)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+
+    uint64_t now = 0;
+    if (sd_event_now(agent->event, CLOCK_MONOTONIC, &now) < 0 ||
+        sd_event_set_signal_exit(agent->event, true) < 0 ||
+        sd_event_add_signal(agent->event, &agent->hup, SIGHUP, on_hup, agent) < 0 ||
+        sd_event_add_time(agent->event, &agent->minute, CLOCK_MONOTONIC, now + MINUTE_US, 1000000,
+            on_minute, agent) < 0 ||
+        sd_event_add_time(agent->event, &agent->settled, CLOCK_MONOTONIC, now + SETTLE_TIMEOUT_US,
+            0, on_settle_timeout, agent) < 0 ||
+        sd_event_add_time(agent->event, &agent->head, CLOCK_MONOTONIC, 0, 0, on_head, agent) < 0 ||
+        sd_event_source_set_enabled(agent->head, SD_EVENT_OFF) < 0)
+        return fail(why, RC_SYSTEM, "cannot add an event source");
+
+    agent->started_at = now;
+    return RC_OK;
+}
+
+/* A policy that cannot be used does not end the agent: activated through its socket, it would only
+ * be started again and again. It refuses everything until a reload succeeds. */
+static enum rc
+load_first_policy(struct agent *agent, struct why *why)
+{
+    enum rc rc = policy_load(&agent->policy, agent->options.policy_path, why);
+    if (!rc)
+        return start_keyring(agent, why);
+
+    log_line(LOG_LEVEL_ERROR, "every request is refused: %s", why->text);
+    start_listening(agent);
+    return RC_OK;
+}
+
+static enum rc
+start(struct agent *agent, struct why *why)
+{
+    struct listener_owner owner = {agent, on_called, knows};
+
+    if (sd_event_default(&agent->event) < 0)
+        return fail(why, RC_SYSTEM, "cannot make an event loop");
+
+    enum rc rc = add_sources(agent, why);
+    if (!rc)
+        rc = ledger_open(&agent->ledger, agent->options.state_dir, why);
+    if (!rc)
+        rc = audit_new(&agent->audit, agent->ledger, why);
+    if (!rc)
+        rc = release_new(&agent->release, agent->event, agent->ledger, why);
+    if (!rc) {
+        release_on_commit(agent->release, on_committed, agent);
+        rc = reservations_new(&agent->reservations, agent->event, why);
+    }
+    if (!rc)
+        rc = listener_new(&agent->listener, agent->event, agent->options.socket_path, &owner, why);
+    return rc ? rc : load_first_policy(agent, why);
+}
+
+/* Connections first: their requests are cancelled, and release_free() records that. */
+static void
+stop(struct agent *agent)
+{
+    listener_free(agent->listener);
+    release_free(agent->release);
+    if (agent->audit)
+        flush_audit(agent, audit_finish);
+    if (agent->ledger)
+        log_ledger_head(agent);
+    keyring_free(agent->keyring);
+    reservations_free(agent->reservations);
+    audit_free(agent->audit);
+    policy_unref(agent->policy);
+    ledger_close(agent->ledger);
+    sd_event_source_disable_unref(agent->hup);
+    sd_event_source_disable_unref(agent->minute);
+    sd_event_source_disable_unref(agent->settled);
+    sd_event_source_disable_unref(agent->head);
+    sd_event_unref(agent->event);
+}
+
+enum rc
+agent_run(const struct agent_options *options, struct why *why)
+{
+    struct agent agent = {.options = *options};
+
+    enum rc rc = peer_check_namespace(why);
+    if (!rc)
+        rc = start(&agent, why);
+    if (!rc && sd_event_loop(agent.event) < 0)
+        rc = fail(why, RC_SYSTEM, "the event loop failed");
+
+    sd_notify(0, "STOPPING=1");
+    stop(&agent);
+    return rc;
+}

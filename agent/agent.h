@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * agent — the composition root: what lives as long as the daemon, and how it comes and goes.
+ */
+#include "agent/audit.h"
+#include "agent/keyring.h"
+#include "agent/listener.h"
+#include "agent/release.h"
+#include "agent/reservation.h"
+
+struct agent_options {
+    const char *policy_path, *socket_path, *state_dir, *worker_path;
+};
+
+struct agent {
+    struct agent_options options; /* borrowed */
+    sd_event *event;
+    struct ledger *ledger;
+    struct audit *audit;
+    struct policy *policy;   /* NULL: it was invalid at start; the agent refuses everything */
+    struct keyring *keyring; /* NULL as long as policy is */
+    struct release *release;
+    struct reservations *reservations;
+    struct listener *listener;
+    sd_event_source *hup, *minute, *settled, *head;
+    uint64_t started_at; /* monotonic, microseconds */
+    bool is_listening;
+};
+
+/* Run until SIGTERM or SIGINT. RC_OK: ended in order. */
+must_check enum rc agent_run(const struct agent_options *options, struct why *why);
+
+/*
+ * Read the policy again and go over to it, or keep the old one. *ret_changes: what changed, a JSON
+ * array of sentences, json_decref(). Errors: as policy_load(); the old policy stays.
+ */
+must_check enum rc agent_reload(struct agent *agent, json_t **ret_changes, struct why *why);
+
+/* Wall clock, microseconds since 1970. */
+int64_t agent_now_us(void);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/answer.h"
+
+#include <inttypes.h>
+
+#include "proto/bounds.h"
+#include "proto/tuf_root.h"
+
+void
+answer_error(struct conn *conn, enum rc rc, const struct why *why)
+{
+    static const char remedy[] = "see the agent's log";
+    json_t *parameters = NULL;
+
+    switch (rc) {
+    case RC_MALFORMED:
+        parameters = json_pack("{s:s,s:s}", "where", "parameters", "problem", why->text);
+        break;
+    case RC_UNSUPPORTED:
+        parameters = json_pack("{s:s}", "what", why->text);
+        break;
+    case RC_TOO_LARGE:
+        parameters = json_pack("{s:s}", "bound", why->text);
+        break;
+    case RC_NOT_FOUND:
+        parameters = json_pack("{s:s,s:s}", "kind", "name", "name", why->text);
+        break;
+    case RC_LOCKED:
+        parameters =
+            json_pack("{s:s,s:s,s:s}", "token", "", "state", "locked", "remedy", why->text);
+        break;
+    case RC_TOKEN:
+        parameters =
+            json_pack("{s:s,s:s,s:s}", "token", "", "state", "failing", "remedy", why->text);
+        break;
+    case RC_BUSY:
+        parameters = json_pack("{s:s,s:i}", "bound", why->text, "retry_after_ms", 1000);
+        break;
+    case RC_TIMEOUT:
+        parameters = json_pack("{s:s}", "token", why->text);
+        break;
+    case RC_STORAGE:
+        parameters = json_pack("{s:s}", "remedy", remedy);
+        break;
+    case RC_OK:
+    case RC_DENIED:
+    case RC_PENDING:
+    case RC_ROLLBACK:
+    case RC_STALE:
+    case RC_SYSTEM:
+    case RC_NO_MEMORY:
+    case RC_UNTRUSTED:
+    case RC_NETWORK:
+    case RC_CONFLICT:
+    case RC_MAX_:
+        rc = RC_SYSTEM;
+        break;
+    }
+
+    conn_error(conn, rc, parameters);
+}
+
+void
+answer_bad_document(struct conn *conn, enum rc rc, int document, const struct why *why)
+{
+    char where[32] = "parameters";
+
+    if (rc != RC_MALFORMED) {
+        answer_error(conn, rc, why);
+        return;
+    }
+
+    if (document >= 0)
+        snprintf(where, sizeof where, "documents[%d].message", document);
+    json_t *parameters = json_pack("{s:s,s:s}", "where", where, "problem", why->text);
+    if (parameters && document >= 0)
+        json_object_set_new(parameters, "document", json_integer(document));
+    conn_error(conn, rc, parameters);
+}
+
+void
+answer_reason(struct conn *conn, enum reason reason, int64_t record)
+{
+    char id[32];
+
+    snprintf(id, sizeof id, "%" PRId64, record);
+    conn_error(conn, RC_DENIED,
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "reason", reason_id(reason), "rule", "who", "want",
+            "", "have", "", "remedy", reason_remedy(reason), "id", id));
+}
+
+static void
+answer_denied(struct conn *conn, size_t document, const struct decide_verdict *verdict)
+{
+    const struct decide_check *failed = verdict->failed;
+    json_t *parameters = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "document", (int)document, "reason",
+        reason_id(failed->reason), "rule", failed->rule, "want", failed->want, "have", failed->have,
+        "remedy", reason_remedy(failed->reason));
+
+    if (parameters && verdict->grant)
+        json_object_set_new(parameters, "grant", json_string(verdict->grant->name));
+    conn_error(conn, RC_DENIED, parameters);
+}
+
+static void
+answer_token(struct conn *conn, const struct decide_verdict *verdict)
+{
+    const struct decide_choice *away = NULL;
+
+    for (size_t i = 0; i < verdict->n_choices && !away; i++)
+        if (verdict->choices[i].left_out == REASON_TOKEN)
+            away = &verdict->choices[i];
+
+    conn_error(conn, verdict->rc,
+        json_pack("{s:s,s:s,s:s}", "token", away->key->token, "state",
+            verdict->rc == RC_LOCKED ? "locked" : "unavailable", "remedy", away->key->detail));
+}
+
+/* The signatures of a released root, under the canonical IDs that the interface speaks. */
+static json_t *
+released_signatures(const struct tuf_file *file, const struct tuf_root *root)
+{
+    json_t *signatures = json_array();
+
+    for (size_t i = 0; i < file->n_signatures; i++) {
+        const struct verify_signature *s = &file->signatures[i];
+        const struct pubkey *key = tuf_keys_find(&root->keys, &s->keyid);
+        closing(bytes_done) struct bytes text = BYTES_INIT(2 * SIGNATURE_MAX_BYTES);
+
+        bytes_put_base64(&text, s->signature);
+        json_array_append_new(
+            signatures, json_pack("{s:s,s:s,s:s,s:s}", "key",
+                            key ? pubkey_canonical_id(key)->hex : s->keyid.hex, "name", "",
+                            "method", verify_method_name(s->method), "sig", bytes_text(&text)));
+    }
+
+    return signatures;
+}
+
+/* Only the root's next version is fixed, so only for it a client must finish with those bytes. */
+static void
+add_released_root(json_t *mark, struct agent *agent, const struct subject *subject)
+{
+    closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(bytes_done) struct bytes text = BYTES_INIT(2 * DOCUMENT_MAX_BYTES);
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    closing(tuf_root_freep) struct tuf_root *root = NULL;
+    int64_t version;
+
+    if (ledger_root(&raw, &version, agent->ledger, subject->repository, NULL) ||
+        tuf_file_parse(&file, bytes_span(&raw), TUF_STRICT, NULL) ||
+        tuf_root_parse(&root, bytes_span(&file->message), NULL))
+        return;
+
+    bytes_put_base64(&text, bytes_span(&file->message));
+    json_object_set_new(mark, "document", json_string(bytes_text(&text)));
+    json_object_set_new(mark, "signatures", released_signatures(file, root));
+}
+
+static void
+answer_rollback(struct conn *conn, struct agent *agent, const struct judgment *j)
+{
+    json_t *marks = json_array();
+
+    for (size_t i = 0; i < j->n_subjects; i++) {
+        const struct subject *subject = j->subjects[i];
+        char digest[DIGEST_HEX_LEN + 1];
+
+        if (j->decision->verdicts[i].rc != RC_ROLLBACK)
+            continue;
+
+        digest_hex(digest, &j->known[i].digest);
+        json_t *mark = json_pack("{s:s,s:s,s:I,s:s,s:[]}", "repository", subject->repository,
+            "role", subject->role, "version", (json_int_t)j->known[i].version, "digest", digest,
+            "signatures");
+        if (mark && subject->rank == RANK_ROOT)
+            add_released_root(mark, agent, subject);
+        json_array_append_new(marks, mark);
+    }
+
+    conn_error(conn, RC_ROLLBACK, json_pack("{s:o}", "marks", marks));
+}
+
+void
+answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j)
+{
+    size_t refused = j->decision->refused;
+    const struct decide_verdict *verdict = &j->decision->verdicts[refused];
+
+    if (j->decision->rc == RC_ROLLBACK)
+        answer_rollback(conn, agent, j);
+    else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)
+        answer_token(conn, verdict);
+    else
+        answer_denied(conn, refused, verdict);
+}
+
+json_t *
+answer_verdict(const struct decide_verdict *verdict)
+{
+    const struct decide_check *failed = verdict->failed;
+    json_t *checks = json_array();
+
+    for (size_t i = 0; i < verdict->n_checks; i++) {
+        const struct decide_check *check = &verdict->checks[i];
+        json_array_append_new(checks, json_pack("{s:s,s:b,s:s,s:s}", "rule", check->rule, "holds",
+                                          check->holds, "want", check->want, "have", check->have));
+    }
+
+    json_t *ret = json_pack("{s:b,s:o,s:s}", "allowed", !failed, "checks", checks, "remedy",
+        failed ? reason_remedy(failed->reason) : "");
+    if (ret && verdict->grant)
+        json_object_set_new(ret, "grant", json_string(verdict->grant->name));
+    if (ret && failed)
+        json_object_set_new(ret, "reason", json_string(reason_id(failed->reason)));
+    return ret;
+}

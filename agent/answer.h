@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * answer — the errors of the interface with their parameters filled in, and the words for a
+ * decision.
+ */
+#include "agent/conn.h"
+#include "agent/judgment.h"
+
+/* Any error for which why says all there is: each kind puts it into the parameter it has for that.
+ */
+void answer_error(struct conn *conn, enum rc rc, const struct why *why);
+/* A document at fault: its index in the request, or -1 for the request itself. */
+void answer_bad_document(struct conn *conn, enum rc rc, int document, const struct why *why);
+/* The reason alone, for callers who are to learn no more. record: where admins find more; 0:
+ * nowhere. */
+void answer_reason(struct conn *conn, enum reason reason, int64_t record);
+/* What the decision, which is no RC_OK, says: Denied, TokenUnavailable or Rollback. */
+void answer_decision(struct conn *conn, struct agent *agent, const struct judgment *judgment);
+/* The verdict of one document as Explain returns it. NULL: no memory. */
+json_t *answer_verdict(const struct decide_verdict *verdict);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/method.h"
+
+#include "agent/answer.h"
+#include "agent/explain.h"
+#include "agent/issue.h"
+#include "agent/refusal.h"
+#include "agent/signing.h"
+#include "proto/bounds.h"
+
+typedef void method_handler(struct agent *agent, struct conn *conn, const json_t *parameters);
+
+static bool
+has_no_parameters(struct conn *conn, const json_t *parameters)
+{
+    struct members m;
+    struct why why;
+
+    members_open(&m, parameters, "parameters");
+    enum rc rc = members_close(&m, &why);
+    if (rc)
+        answer_error(conn, rc, &why);
+    return !rc;
+}
+
+static void
+get_info(struct agent *agent, struct conn *conn, const json_t *parameters)
+{
+    (void)agent;
+    if (has_no_parameters(conn, parameters))
+        conn_reply(conn, json_pack("{s:s,s:s,s:s,s:s,s:[s,s]}", "vendor", "Countersign", "product",
+                             "countersign-agent", "version", COUNTERSIGN_VERSION, "url", "",
+                             "interfaces", MESSAGE_SERVICE, MESSAGE_INTERFACE));
+}
+
+static void
+get_interface_description(struct agent *agent, struct conn *conn, const json_t *parameters)
+{
+    struct members m;
+    const char *interface = NULL;
+
+    (void)agent;
+    members_open(&m, parameters, "parameters");
+    members_text(&m, "interface", &interface);
+    if (members_close(&m, NULL))
+        conn_service_error(conn, "InvalidParameter", json_pack("{s:s}", "parameter", "interface"));
+    else if (strcmp(interface, MESSAGE_INTERFACE) != 0)
+        conn_service_error(conn, "InterfaceNotFound", json_pack("{s:s}", "interface", interface));
+    else
+        conn_reply(conn, json_pack("{s:s}", "description", message_interface_text));
+}
+
+static json_t *
+format_scope(const struct policy_key *key, bool is_roles)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < key->n_scope; i++) {
+        const struct policy_scope *scope = &key->scope[i];
+        size_t n = is_roles ? scope->n_roles : scope->n_repositories;
+        for (size_t k = 0; k < n; k++)
+            json_array_append_new(
+                names, json_string(is_roles ? scope->roles[k] : scope->repositories[k]));
+    }
+
+    return names;
+}
+
+/* The longest validity that any grant of the peer on that key gives; 0: no grant does. */
+static int64_t
+longest_validity_s(
+    const struct policy *policy, const struct policy_key *key, const struct peer *peer)
+{
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        const struct policy_grant *grant = &policy->grants[i];
+        if (policy_who_has(&grant->who, peer) && policy_grant_has_key(grant, key) &&
+            policy_grant_validity_s(grant, key->rank) > longest)
+            longest = policy_grant_validity_s(grant, key->rank);
+    }
+
+    return longest;
+}
+
+static json_t *
+format_key(const struct agent *agent, const struct keyring_key *key, const struct peer *peer)
+{
+    const struct policy_token *token = key->token ? key->token : key->policy->at[0].token;
+    closing(bytes_done) struct bytes spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+    int64_t validity_s = longest_validity_s(agent->policy, key->policy, peer);
+    bool is_shown = validity_s > 0 || policy_is_admin(agent->policy, peer);
+
+    if (key->pubkey)
+        bytes_put_base64(&spki, pubkey_spki(key->pubkey));
+    json_t *ret = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:b,s:b,s:I}", "name",
+        key->policy->name, "key", key->pubkey ? pubkey_canonical_id(key->pubkey)->hex : "", "spki",
+        bytes_text(&spki), "algorithm", key->pubkey ? pubkey_algorithm(key->pubkey) : "unknown",
+        "token", token->name, "state", keyring_state_name(key->state), "usable", validity_s > 0,
+        "repositories", is_shown ? format_scope(key->policy, false) : json_array(), "roles",
+        is_shown ? format_scope(key->policy, true) : json_array(), "needs_base", false,
+        "needs_approval", false, "max_validity_s", (json_int_t)validity_s);
+    if (ret && key->policy->certificate) {
+        struct span pem = pubkey_public(key->policy->certificate);
+        json_object_set_new(ret, "certificate", json_stringn((const char *)pem.p, pem.len));
+    }
+    return ret;
+}
+
+static void
+list_keys(struct agent *agent, struct conn *conn, const json_t *parameters)
+{
+    if (!has_no_parameters(conn, parameters))
+        return;
+
+    json_t *keys = json_array();
+    for (size_t i = 0; i < keyring_n_keys(agent->keyring); i++)
+        json_array_append_new(
+            keys, format_key(agent, keyring_key(agent->keyring, i), conn_peer(conn)));
+    conn_reply(conn, json_pack("{s:o}", "keys", keys));
+}
+
+static void
+status(struct agent *agent, struct conn *conn, const json_t *parameters)
+{
+    char policy[DIGEST_HEX_LEN + 1];
+    uint64_t now = 0;
+
+    if (!has_no_parameters(conn, parameters))
+        return;
+
+    json_t *tokens = json_array();
+    for (size_t i = 0; i < keyring_n_tokens(agent->keyring); i++) {
+        const struct keyring_token *token = keyring_token(agent->keyring, i);
+        json_array_append_new(
+            tokens, json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name, "state",
+                        keyring_state_name(token->state), "detail", token->detail, "queue",
+                        (int)token->n_queued, "workers", (int)token->n_workers));
+    }
+
+    sd_event_now(agent->event, CLOCK_MONOTONIC, &now);
+    digest_hex(policy, &agent->policy->digest);
+    conn_reply(conn, json_pack("{s:s,s:s,s:s,s:I,s:o}", "version", COUNTERSIGN_VERSION, "policy",
+                         policy, "ledger", ledger_id(agent->ledger), "uptime_s",
+                         (json_int_t)((now - agent->started_at) / 1000000), "tokens", tokens));
+}
+
+static void
+reload(struct agent *agent, struct conn *conn, const json_t *parameters)
+{
+    json_t *changes = NULL;
+    struct why why;
+
+    if (!has_no_parameters(conn, parameters))
+        return;
+
+    if (!policy_is_admin(agent->policy, conn_peer(conn))) {
+        refusal_start(agent, conn, "Reload", REASON_NOT_ADMIN);
+        return;
+    }
+
+    enum rc rc = agent_reload(agent, &changes, &why);
+    if (rc)
+        answer_error(conn, RC_MALFORMED, &why);
+    else
+        conn_reply(conn, json_pack("{s:o}", "changes", changes));
+}
+
+/* In the order of the interface file. Without a handler: of a later version. */
+static const struct {
+    const char *name;
+    method_handler *call;
+} methods[] = {
+    {"Sign", signing_start},
+    {"Explain", explain_call},
+    {"ListKeys", list_keys},
+    {"TrustedRoot", NULL},
+    {"IssueRootCertificate", issue_start},
+    {"Status", status},
+    {"GenerateKey", NULL},
+    {"ImportKey", NULL},
+    {"Lock", NULL},
+    {"Unlock", NULL},
+    {"Pending", NULL},
+    {"Approve", NULL},
+    {"Deny", NULL},
+    {"Retire", NULL},
+    {"Supersede", NULL},
+    {"Audit", NULL},
+    {"Reload", reload},
+};
+
+/* "org.countersign.Agent.Sign" → "Sign"; NULL: another interface. */
+static const char *
+member_of(const char *method, const char *interface)
+{
+    size_t len = strlen(interface);
+
+    return !strncmp(method, interface, len) && method[len] == '.' ? method + len + 1 : NULL;
+}
+
+static void
+call_service(
+    struct agent *agent, struct conn *conn, const char *name, const struct message_call *call)
+{
+    if (!strcmp(name, "GetInfo"))
+        get_info(agent, conn, call->parameters);
+    else if (!strcmp(name, "GetInterfaceDescription"))
+        get_interface_description(agent, conn, call->parameters);
+    else
+        conn_service_error(conn, "MethodNotFound", json_pack("{s:s}", "method", call->method));
+}
+
+/* Whoever is named nowhere learns that, and nothing else. */
+static bool
+is_welcome(struct agent *agent, struct conn *conn, const char *name)
+{
+    if (!agent->policy) {
+        answer_reason(conn, REASON_POLICY_INVALID, 0);
+        return false;
+    }
+
+    if (policy_knows(agent->policy, conn_peer(conn)))
+        return true;
+
+    refusal_start(agent, conn, name, REASON_NOT_GRANTED);
+    return false;
+}
+
+void
+method_call(struct agent *agent, struct conn *conn, const struct message_call *call)
+{
+    const char *name = member_of(call->method, MESSAGE_SERVICE);
+    if (name) {
+        call_service(agent, conn, name, call);
+        return;
+    }
+
+    name = member_of(call->method, MESSAGE_INTERFACE);
+    if (!name) {
+        const char *dot = strrchr(call->method, '.');
+        conn_service_error(conn, "InterfaceNotFound",
+            json_pack("{s:s%}", "interface", call->method,
+                dot ? (size_t)(dot - call->method) : strlen(call->method)));
+        return;
+    }
+
+    for (size_t i = 0; i < N_ELEMENTS(methods); i++) {
+        if (strcmp(methods[i].name, name) != 0)
+            continue;
+
+        if (!methods[i].call)
+            conn_service_error(
+                conn, "MethodNotImplemented", json_pack("{s:s}", "method", call->method));
+        else if (is_welcome(agent, conn, name))
+            methods[i].call(agent, conn, call->parameters);
+        return;
+    }
+
+    conn_service_error(conn, "MethodNotFound", json_pack("{s:s}", "method", call->method));
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/signing.h"
+
+#include "agent/answer.h"
+#include "agent/judgment.h"
+#include "agent/subject_notary.h"
+#include "proto/bounds.h"
+
+/*
+ *   WAITING ──its turn──▶ judged ──allowed──▶ SIGNING ──all signed──▶ RECORDING ──durable──▶
+ * replied └──denied─────────────────────────────────▶ RECORDING ──▶ refused
+ *
+ * A failed or cancelled request leaves a record and no mark.
+ */
+struct signature_job {
+    struct signing *signing;
+    size_t document, choice;
+    struct keyring_job *pending; /* NULL: not begun, or over */
+    struct bytes signature;
+};
+
+struct signing {
+    struct agent *agent;
+    struct conn *conn; /* NULL: it hung up */
+    struct peer *peer;
+    struct judgment *judgment;
+    struct reservation *reservation;
+    sd_event_source *deadline;
+    struct signature_job *jobs;
+    size_t n_jobs, n_pending;
+    enum rc failed; /* why there is no signature, though it is allowed */
+    struct why failed_why;
+    bool is_finishing; /* outcome is set, and its record under way */
+    enum audit_outcome outcome;
+    int64_t record;
+};
+
+static void
+signing_free(struct signing *s)
+{
+    if (!s)
+        return;
+
+    for (size_t i = 0; i < s->n_jobs; i++) {
+        keyring_cancel(s->jobs[i].pending);
+        bytes_done(&s->jobs[i].signature);
+    }
+    free(s->jobs);
+    sd_event_source_disable_unref(s->deadline);
+    reservation_free(s->reservation);
+    judgment_free(s->judgment);
+    peer_unref(s->peer);
+    free(s);
+}
+
+DEFINE_CLEANUP(struct signing, signing_free);
+
+static const struct signature_job *
+find_job(const struct signing *s, size_t document, size_t choice)
+{
+    for (size_t i = 0; i < s->n_jobs; i++)
+        if (s->jobs[i].document == document && s->jobs[i].choice == choice)
+            return &s->jobs[i];
+
+    return NULL;
+}
+
+static json_t *
+format_signature(const struct signature_job *job, const struct decide_choice *choice,
+    const struct keyring *keyring)
+{
+    const struct keyring_key *key = keyring_find(keyring, &choice->key->id);
+    closing(bytes_done) struct bytes text = BYTES_INIT(2 * SIGNATURE_MAX_BYTES);
+
+    bytes_put_base64(&text, bytes_span(&job->signature));
+    return json_pack("{s:s,s:s,s:s,s:s}", "key", choice->key->id.hex, "name",
+        choice->key->policy->name, "method",
+        key ? verify_method_name(verify_method_of(key->pubkey)) : "", "sig", bytes_text(&text));
+}
+
+static json_t *
+format_document(const struct signing *s, size_t document)
+{
+    const struct decide_verdict *verdict = &s->judgment->decision->verdicts[document];
+    char digest[DIGEST_HEX_LEN + 1];
+    json_t *signatures = json_array(), *left_out = json_object();
+
+    for (size_t i = 0; i < verdict->n_choices; i++) {
+        const struct decide_choice *choice = &verdict->choices[i];
+        const struct signature_job *job = find_job(s, document, i);
+
+        if (choice->left_out != REASON_NONE)
+            json_object_set_new(left_out, s->judgment->subjects[document]->keys[i].hex,
+                json_string(reason_id(choice->left_out)));
+        else if (job)
+            json_array_append_new(signatures, format_signature(job, choice, s->agent->keyring));
+    }
+
+    digest_hex(digest, &s->judgment->subjects[document]->digest);
+    return json_pack(
+        "{s:s,s:o,s:o}", "digest", digest, "signatures", signatures, "left_out", left_out);
+}
+
+/* Names of all grants under which something was signed, each once. */
+static json_t *
+format_grants(const struct judgment *j)
+{
+    json_t *names = json_object(), *grants = json_array();
+    const char *name;
+    json_t *value;
+
+    for (size_t i = 0; i < j->n_subjects; i++)
+        for (size_t k = 0; k < j->decision->verdicts[i].n_choices; k++) {
+            const struct decide_choice *choice = &j->decision->verdicts[i].choices[k];
+            if (choice->left_out == REASON_NONE)
+                json_object_set_new(names, choice->grant->name, json_true());
+        }
+
+    json_object_foreach(names, name, value)
+        json_array_append_new(grants, json_string(name));
+    json_decref(names);
+    return grants;
+}
+
+static void
+reply(struct signing *s)
+{
+    json_t *documents = json_array();
+
+    for (size_t i = 0; i < s->judgment->n_subjects; i++)
+        json_array_append_new(documents, format_document(s, i));
+    conn_reply(s->conn, json_pack("{s:o,s:o,s:I}", "documents", documents, "grants",
+                            format_grants(s->judgment), "record", (json_int_t)s->record));
+}
+
+/* The published form of a root that was just signed: what a client that comes back finishes with.
+ */
+static enum rc
+write_root(struct signing *s, size_t document, struct ledger *ledger, struct why *why)
+{
+    const struct subject *subject = s->judgment->subjects[document];
+    const struct decide_verdict *verdict = &s->judgment->decision->verdicts[document];
+    closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    struct subject_signature signatures[KEYS_WANTED_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < verdict->n_choices && n < KEYS_WANTED_MAX; i++) {
+        const struct signature_job *job = find_job(s, document, i);
+        if (job && job->signature.len > 0)
+            signatures[n++] = (struct subject_signature){
+                &verdict->choices[i].key->id, bytes_span(&job->signature)};
+    }
+
+    enum rc rc = subject_notary_publish_root(&file, subject->message, signatures, n, why);
+    if (rc)
+        return rc;
+
+    return ledger_put_root(
+        ledger, subject->repository, subject->version, bytes_span(&file), "signed", why);
+}
+
+static enum rc
+write_marks(struct signing *s, struct ledger *ledger, struct why *why)
+{
+    for (size_t i = 0; i < s->judgment->n_subjects; i++) {
+        const struct subject *subject = s->judgment->subjects[i];
+        struct ledger_mark mark = {subject->version, subject->digest};
+
+        enum rc rc = ledger_put_mark(ledger, subject->repository, subject->role, &mark, why);
+        if (rc)
+            return rc;
+
+        if (subject->rank == RANK_ROOT)
+            rc = write_root(s, i, ledger, why);
+        if (rc)
+            return rc;
+    }
+
+    return RC_OK;
+}
+
+static enum rc
+on_write(void *userdata, struct ledger *ledger, struct why *why)
+{
+    struct signing *s = userdata;
+
+    struct judgment_end end = {s->agent, s->peer, "Sign", s->outcome,
+        s->outcome == AUDIT_FAILED ? s->failed_why.text : NULL};
+    enum rc rc = judgment_record(&s->record, s->judgment, &end, why);
+    if (rc)
+        return rc;
+
+    return s->outcome == AUDIT_RELEASED ? write_marks(s, ledger, why) : RC_OK;
+}
+
+/* The record is durable, or cannot be written: then nothing is released. */
+static void
+on_recorded(void *userdata, enum rc rc, const struct why *why)
+{
+    closing(signing_freep) struct signing *s = userdata;
+
+    if (!s->conn)
+        return;
+
+    conn_set_work(s->conn, NULL, NULL);
+    if (s->outcome == AUDIT_REFUSED)
+        answer_decision(s->conn, s->agent, s->judgment);
+    else if (s->outcome == AUDIT_FAILED)
+        answer_error(s->conn, s->failed, &s->failed_why);
+    else if (rc)
+        answer_error(s->conn, rc, why);
+    else
+        reply(s);
+}
+
+/* The last thing that happens to a request: its record, and then its reply. */
+static void
+finish(struct signing *s, enum audit_outcome outcome)
+{
+    struct release_item item = {on_write, on_recorded, s};
+    struct why why;
+
+    s->is_finishing = true;
+    s->outcome = outcome;
+    for (size_t i = 0; i < s->n_jobs; i++)
+        keyring_cancel(steal(s->jobs[i].pending));
+    sd_event_source_set_enabled(s->deadline, SD_EVENT_OFF);
+
+    enum rc rc = release_add(s->agent->release, &item, &why);
+    if (rc)
+        on_recorded(s, rc, &why);
+}
+
+static void
+fail_request(struct signing *s, enum rc rc, const struct why *why)
+{
+    s->failed = rc;
+    s->failed_why = *why;
+    finish(s, AUDIT_FAILED);
+}
+
+/* The client hung up: queued work is dropped, the record says so. Once it is being recorded, it
+ * goes on: what is released stays released. */
+static void
+on_cancel(void *work)
+{
+    struct signing *s = work;
+
+    s->conn = NULL;
+    if (!s->is_finishing)
+        finish(s, AUDIT_CANCELLED);
+}
+
+static int
+on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct signing *s = userdata;
+    struct why why;
+
+    (void)source;
+    (void)usec;
+    fail_request(s, fail(&why, RC_TIMEOUT, "no signature within %d seconds", SIGN_TIMEOUT_S), &why);
+    return 0;
+}
+
+/* A key that cannot sign after all: others may be enough where the client said partial. */
+static bool
+leave_out(struct signing *s, const struct signature_job *job)
+{
+    struct decide_verdict *verdict = &s->judgment->decision->verdicts[job->document];
+    size_t signing = 0;
+
+    if (!s->judgment->request.partial)
+        return false;
+
+    verdict->choices[job->choice].left_out = REASON_TOKEN;
+    for (size_t i = 0; i < verdict->n_choices; i++)
+        signing += verdict->choices[i].left_out == REASON_NONE;
+    return signing > 0;
+}
+
+static void
+on_signed(void *userdata, enum rc rc, struct span signature, const struct why *why)
+{
+    struct signature_job *job = userdata;
+    struct signing *s = job->signing;
+    struct why memory;
+
+    job->pending = NULL;
+    s->n_pending--;
+    if (!rc) {
+        bytes_put(&job->signature, signature);
+        rc = bytes_check(&job->signature, &memory);
+        why = rc ? &memory : why;
+    } else if (leave_out(s, job)) {
+        rc = RC_OK;
+    }
+
+    if (rc)
+        fail_request(s, rc, why);
+    else if (s->n_pending == 0)
+        finish(s, AUDIT_RELEASED);
+}
+
+static enum rc
+add_job(struct signing *s, size_t document, size_t choice, struct why *why)
+{
+    struct signature_job *job = &s->jobs[s->n_jobs++];
+
+    *job = (struct signature_job){s, document, choice, NULL, BYTES_INIT(SIGNATURE_MAX_BYTES)};
+
+    struct subject *subject = s->judgment->subjects[document];
+    const struct keyring_key *key = keyring_find(
+        s->agent->keyring, &s->judgment->decision->verdicts[document].choices[choice].key->id);
+    if (!key)
+        return fail(why, RC_TOKEN, "a key went away with its token");
+
+    enum rc rc = keyring_sign(&job->pending, s->agent->keyring, key, verify_method_of(key->pubkey),
+        &subject->digest, s->peer->uid, on_signed, job, why);
+    if (rc)
+        return rc;
+
+    s->n_pending++;
+    return RC_OK;
+}
+
+static enum rc
+begin_jobs(struct signing *s, struct why *why)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->judgment->n_subjects; i++)
+        n += s->judgment->decision->verdicts[i].n_choices;
+    s->jobs = calloc(n, sizeof *s->jobs);
+    if (!s->jobs)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < s->judgment->n_subjects; i++)
+        for (size_t k = 0; k < s->judgment->decision->verdicts[i].n_choices; k++) {
+            if (s->judgment->decision->verdicts[i].choices[k].left_out != REASON_NONE)
+                continue;
+
+            enum rc rc = add_job(s, i, k, why);
+            if (rc)
+                return rc;
+        }
+
+    return RC_OK;
+}
+
+/* Its turn has come: no other request holds one of its roles. */
+static void
+on_granted(void *userdata)
+{
+    struct signing *s = userdata;
+    struct why why;
+
+    enum rc rc = s->agent->policy ? judgment_decide(s->judgment, s->agent, s->peer, &why)
+                                  : fail(&why, RC_DENIED, "the policy went away");
+    if (rc) {
+        fail_request(s, rc, &why);
+        return;
+    }
+
+    if (s->judgment->decision->rc) {
+        finish(s, AUDIT_REFUSED);
+        return;
+    }
+
+    rc = begin_jobs(s, &why);
+    if (rc)
+        fail_request(s, rc, &why);
+}
+
+static enum rc
+wait_for_turn(struct signing *s, struct why *why)
+{
+    struct reservation_name names[DOCUMENTS_MAX];
+
+    for (size_t i = 0; i < s->judgment->n_subjects; i++)
+        names[i] = (struct reservation_name){
+            s->judgment->subjects[i]->repository, s->judgment->subjects[i]->role};
+
+    struct reservation_request request = {names, s->judgment->n_subjects, on_granted, s};
+    return reservation_new(&s->reservation, s->agent->reservations, &request, why);
+}
+
+/* What would become of it: decided on the marks as they are, nothing held, recorded or signed. */
+static void
+answer_dry_run(struct signing *s)
+{
+    struct why why;
+
+    enum rc rc = judgment_decide(s->judgment, s->agent, s->peer, &why);
+    if (rc)
+        answer_error(s->conn, rc, &why);
+    else if (s->judgment->decision->rc)
+        answer_decision(s->conn, s->agent, s->judgment);
+    else
+        reply(s);
+}
+
+void
+signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
+{
+    closing(signing_freep) struct signing *s = calloc(1, sizeof *s);
+    int document = -1;
+    struct why why;
+
+    enum rc rc = s ? RC_OK : fail_memory(&why);
+    if (!rc) {
+        s->agent = agent;
+        s->conn = conn;
+        s->peer = peer_ref(conn_peer(conn));
+        rc = judgment_new(&s->judgment, parameters, false, &document, &why);
+    }
+    if (rc) {
+        answer_bad_document(conn, rc, document, &why);
+        return;
+    }
+
+    if (s->judgment->request.dry_run) {
+        answer_dry_run(s);
+        return;
+    }
+
+    if (sd_event_add_time_relative(agent->event, &s->deadline, CLOCK_MONOTONIC,
+            SIGN_TIMEOUT_S * UINT64_C(1000000), 0, on_deadline, s) < 0)
+        rc = fail(&why, RC_SYSTEM, "cannot add an event source");
+    else
+        rc = wait_for_turn(s, &why);
+    if (rc) {
+        answer_error(conn, rc, &why);
+        return;
+    }
+
+    conn_set_work(conn, s, on_cancel);
+    (void)steal(s); /* from now on its events own it */
+}
