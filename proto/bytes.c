@@ -219,6 +219,17 @@ bytes_putc(struct bytes *b, uint8_t c)
 }
 
 void
+bytes_put_utf8(struct bytes *b, uint32_t code)
+{
+    uint8_t tail[] = {0x80 | (code >> 12 & 0x3f), 0x80 | (code >> 6 & 0x3f), 0x80 | (code & 0x3f)};
+    size_t n_tail = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
+
+    bytes_putc(b, (uint8_t)(leads[n_tail] | code >> (6 * n_tail)));
+    bytes_put(b, (struct span){tail + 3 - n_tail, n_tail});
+}
+
+void
 bytes_printf(struct bytes *b, const char *fmt, ...)
 {
     va_list ap;

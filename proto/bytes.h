@@ -51,6 +51,7 @@ void bytes_clear(struct bytes *b);              /* empties, keeps the room, forg
 void bytes_put(struct bytes *b, struct span s); /* s is not part of b */
 void bytes_puts(struct bytes *b, const char *text);
 void bytes_putc(struct bytes *b, uint8_t c);
+void bytes_put_utf8(struct bytes *b, uint32_t code); /* a code point up to U+10FFFF */
 like_printf(2, 3) void bytes_printf(struct bytes *b, const char *fmt, ...);
 struct span bytes_span(const struct bytes *b); /* valid until the next write */
 const char *bytes_text(const struct bytes *b); /* NUL-terminated, never NULL */

@@ -10,6 +10,12 @@
 #define REPLACEMENT 0xfffd /* what Go reads for bytes that are not UTF-8, and lone surrogates */
 #define TWO_TO_63   9223372036854775808.0
 
+/*
+ * Stands for a fraction in the output. Go refuses fractions not before it encodes, so one in a
+ * member that a duplicate replaces does no harm. The byte occurs nowhere in UTF-8.
+ */
+#define FRACTION 0xff
+
 struct gojson {
     struct span in;
     size_t at, depth;
@@ -60,23 +66,7 @@ go_put_rune(struct bytes *b, uint32_t code)
 {
     if (code == '"' || code == '\\')
         bytes_putc(b, '\\');
-
-    if (code < 0x80) {
-        bytes_putc(b, (uint8_t)code);
-        return;
-    }
-
-    if (code < 0x800) {
-        bytes_putc(b, (uint8_t)(0xc0 | code >> 6));
-    } else if (code < 0x10000) {
-        bytes_putc(b, (uint8_t)(0xe0 | code >> 12));
-        bytes_putc(b, (uint8_t)(0x80 | (code >> 6 & 0x3f)));
-    } else {
-        bytes_putc(b, (uint8_t)(0xf0 | code >> 18));
-        bytes_putc(b, (uint8_t)(0x80 | (code >> 12 & 0x3f)));
-        bytes_putc(b, (uint8_t)(0x80 | (code >> 6 & 0x3f)));
-    }
-    bytes_putc(b, (uint8_t)(0x80 | (code & 0x3f)));
+    bytes_put_utf8(b, code);
 }
 
 /* The four digits after "\u" at byte number at; false where there are none. */
@@ -247,9 +237,9 @@ go_number(struct gojson *g, struct why *why)
     bool fits = value >= -TWO_TO_63 && value < TWO_TO_63;
     int64_t integer = fits ? (int64_t)value : INT64_MIN;
     if (fits && (double)integer != value)
-        return fail(why, RC_MALFORMED, "byte %zu: a fraction", from);
-
-    bytes_printf(&g->out, "%" PRId64, integer);
+        bytes_putc(&g->out, FRACTION);
+    else
+        bytes_printf(&g->out, "%" PRId64, integer);
     return RC_OK;
 }
 
@@ -459,18 +449,35 @@ go_value(struct gojson *g, struct why *why)
     return go_literal(g, why);
 }
 
+/* The whole text, to g->out. */
+static enum rc
+go_text(struct gojson *g, struct why *why)
+{
+    go_skip_space(g);
+    enum rc rc = go_value(g, why);
+    if (rc)
+        return rc;
+
+    go_skip_space(g);
+    if (g->at < g->in.len)
+        return go_refuse(g, "the end", why);
+
+    rc = bytes_check(&g->out, why);
+    if (rc)
+        return rc;
+
+    if (memchr(g->out.p, FRACTION, g->out.len))
+        return fail(why, RC_MALFORMED, "a number with a fraction");
+
+    return RC_OK;
+}
+
 enum rc
 gojson_canonical(struct bytes *ret, struct span json, struct why *why)
 {
     struct gojson g = {.in = json.p ? json : SPAN(""), .out = BYTES_INIT(ret->max)};
 
-    go_skip_space(&g);
-    enum rc rc = go_value(&g, why);
-    go_skip_space(&g);
-    if (!rc && g.at < json.len)
-        rc = go_refuse(&g, "the end", why);
-    if (!rc)
-        rc = bytes_check(&g.out, why);
+    enum rc rc = go_text(&g, why);
     if (!rc) {
         bytes_put(ret, bytes_span(&g.out));
         rc = bytes_check(ret, why);

@@ -9,8 +9,7 @@
  * so, to verify; nothing that is to be signed passes here. The result may hold what canon refuses:
  * control characters within strings, and integers beyond ±INTEGER_MAX.
  *
- * Stricter than Go, which knows no limit of depth and of members, and forgives a fraction in a
- * member that a duplicate replaces.
+ * Stricter than Go only in that depth and members are limited.
  */
 #include "proto/bounds.h"
 #include "proto/bytes.h"

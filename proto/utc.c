@@ -75,7 +75,7 @@ clock_fraction(struct clock_text *t)
         t->is_wrong = true;
 }
 
-/* Seconds east of UTC. Go writes "Z" where they are zero, and accepts hours up to 23. */
+/* Seconds east of UTC. Go writes "Z" where they are zero, and since 1.20 refuses 24 hours. */
 static int
 clock_zone(struct clock_text *t)
 {

@@ -110,6 +110,16 @@ test_a_sequence_of_utf8_has_a_length_and_a_code_point(void **state)
         assert_int_equal(span_utf8(&code, span_of(rows[i].text)), rows[i].len);
         assert_int_equal(code, rows[i].code);
     }
+
+    for (uint32_t code = 0; code <= 0x10ffff; code++) {
+        closing(bytes_done) struct bytes b = BYTES_INIT(4);
+        bool is_surrogate = code >= 0xd800 && code < 0xe000;
+        uint32_t again = 0;
+
+        bytes_put_utf8(&b, code);
+        assert_int_equal(span_utf8(&again, bytes_span(&b)), is_surrogate ? 0 : b.len);
+        assert_int_equal(again, is_surrogate ? 0 : code);
+    }
 }
 
 static void
