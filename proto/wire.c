@@ -19,18 +19,27 @@ static const struct wire_escape {
     {"\xe2\x80\xa9", "\\u2029"},
 };
 
+/* Where the next byte stands that may start an escape, plain or escaped; the length if none. */
+static size_t
+wire_next(struct span s, size_t at)
+{
+    static const bool is_start[256] = {
+        ['\\'] = true, ['<'] = true, ['>'] = true, ['&'] = true, [0xe2] = true};
+
+    while (at < s.len && !is_start[s.p[at]])
+        at++;
+    return at;
+}
+
 /* The escape whose plain or escaped form left starts with, or NULL. */
 static const struct wire_escape *
 wire_find(struct span left, bool is_plain)
 {
-    const struct wire_escape *e = wire_escapes;
-
-    if (!strchr(is_plain ? "<>&\xe2" : "\\", left.p[0]) || left.p[0] == 0)
-        return NULL;
-
-    for (; e < wire_escapes + N_ELEMENTS(wire_escapes); e++)
+    for (size_t i = 0; i < N_ELEMENTS(wire_escapes); i++) {
+        const struct wire_escape *e = &wire_escapes[i];
         if (span_starts(left, span_of(is_plain ? e->plain : e->escaped)))
             return e;
+    }
 
     return NULL;
 }
@@ -38,9 +47,9 @@ wire_find(struct span left, bool is_plain)
 void
 wire_format(struct bytes *b, struct span canonical)
 {
-    size_t from = 0;
+    size_t from = 0; /* what stands before is written */
 
-    for (size_t at = 0; at < canonical.len; at++) {
+    for (size_t at = wire_next(canonical, 0); at < canonical.len; at = wire_next(canonical, at)) {
         const struct wire_escape *e =
             wire_find((struct span){canonical.p + at, canonical.len - at}, true);
         if (e) {
@@ -48,6 +57,7 @@ wire_format(struct bytes *b, struct span canonical)
             bytes_puts(b, e->escaped);
             from = at + strlen(e->plain);
         }
+        at++;
     }
 
     put_run(b, canonical, from, canonical.len);
@@ -59,7 +69,7 @@ wire_parse(struct bytes *ret, struct span wire, struct why *why)
     closing(bytes_done) struct bytes out = BYTES_INIT(ret->max);
     size_t from = 0, step;
 
-    for (size_t at = 0; at < wire.len; at += step) {
+    for (size_t at = wire_next(wire, 0); at < wire.len; at = wire_next(wire, at + step)) {
         struct span left = {wire.p + at, wire.len - at};
         const struct wire_escape *e = wire_find(left, false);
 
@@ -75,7 +85,7 @@ wire_parse(struct bytes *ret, struct span wire, struct why *why)
         } else if (wire_find(left, true)) {
             return fail(why, RC_MALFORMED, "byte %zu: a character that needs an escape", at);
         } else {
-            step = 1;
+            step = 1; /* another character whose first byte is 0xe2 */
         }
     }
 
