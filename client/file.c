@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum rc
+file_load(struct bytes *ret, const char *path, struct why *why)
+{
+    uint8_t part[4096];
+    ssize_t len = 0;
+
+    closing(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return fail(why, RC_NOT_FOUND, "'%s': no such file", path);
+    if (fd < 0)
+        return fail(why, RC_SYSTEM, "'%s': %s", path, strerror(errno));
+
+    while (!ret->failed) {
+        len = read(fd, part, sizeof part);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len <= 0)
+            break;
+        bytes_put(ret, (struct span){part, (size_t)len});
+    }
+    int error = errno;
+    explicit_bzero(part, sizeof part);
+
+    if (len < 0)
+        return fail(why, RC_SYSTEM, "'%s': %s", path, strerror(error));
+
+    enum rc rc = bytes_check(ret, why);
+    return rc ? within(why, rc, "'%s'", path) : RC_OK;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * file — reading a file that a person named, or that docker left in a known place.
+ */
+#include "proto/bytes.h"
+
+/*
+ * Append all of the file to ret. No copy of it is left in memory, as it may hold secrets.
+ * RC_NOT_FOUND: there is none. RC_SYSTEM: it cannot be read. RC_TOO_LARGE: more than ret->max.
+ * RC_NO_MEMORY. The sentence names the path.
+ */
+must_check enum rc file_load(struct bytes *ret, const char *path, struct why *why);
