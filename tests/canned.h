@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * canned — an HTTP server on loopback that gives the answers it was told, one after the other, and
+ * remembers what it was asked. For tests.
+ *
+ *     canned_listen(&server);
+ *     canned_answer(&server, (const char *const[]){"HTTP/1.1 204 No Content\r\n\r\n", NULL});
+ *     … requests to server.url …
+ *     assert_non_null(strstr(canned_requests(&server), "GET /v2/ HTTP/1.1"));
+ *     canned_stop(&server);
+ *
+ * Connections are kept. After the last answer, or where an answer is "", they are closed.
+ */
+#include <stddef.h>
+#include <sys/types.h>
+
+struct canned_log;
+
+struct canned {
+    int fd;
+    pid_t pid;
+    char url[64]; /* "http://127.0.0.1:PORT" */
+    int port;
+    struct canned_log *log; /* shared with the process that answers */
+};
+
+void canned_listen(struct canned *ret);
+/* answers: whole, head and body; ends with NULL. They must live until canned_stop(). */
+void canned_answer(struct canned *server, const char *const *answers);
+/* All requests so far, head and body, each with an empty line after it. */
+const char *canned_requests(const struct canned *server);
+size_t canned_n_connections(const struct canned *server);
+void canned_stop(struct canned *server);
