@@ -4,7 +4,9 @@
  * auth — the answer to a server's challenge: Basic, or a Bearer token fetched from its realm.
  *
  * One struct auth belongs to one server. It starts anonymous, learns from the first 401, and keeps
- * tokens per scope until shortly before they expire.
+ * tokens per scope until shortly before they expire. Where no credentials are configured it asks
+ * for an anonymous token. Credentials go to the server itself and to its realm, which must be
+ * https://; an http:// realm is for a server that is itself plain, on loopback.
  */
 #include "client/credentials.h"
 #include "client/http.h"
@@ -20,8 +22,11 @@ DEFINE_CLEANUP(struct auth, auth_free);
 /*
  * Send the request with what is known for the scope ("repository:shop/web:pull", "…:push,pull"); on
  * 401 answer the challenge once and send it again. A 401 or 403 after that is returned as a
- * response. Basic credentials go to the server and its https realm only (http: loopback only).
- * RC_NETWORK and what credentials_find() says.
+ * response. RC_NETWORK: also a token server that refuses. And what credentials_find() says.
  */
 must_check enum rc auth_send(struct http_response *ret, struct auth *auth,
     const struct http_request *request, const char *scope, struct why *why);
+
+/* The sentence for a 401 or 403 that came back, and what to do: RC_NETWORK. problem: what the
+ * server said. */
+must_check enum rc auth_denied(const struct auth *auth, const char *problem, struct why *why);
