@@ -102,3 +102,27 @@ softkey_sign(struct bytes *ret, EVP_PKEY *evp, enum verify_method method, struct
 {
     softkey_sign_with(ret, evp, method, message, EVP_sha256(), 32);
 }
+
+/* Over a digest alone, as tokens sign. */
+static inline void
+softkey_sign_digest(
+    struct bytes *ret, EVP_PKEY *evp, enum verify_method method, const struct digest *digest)
+{
+    uint8_t signature[SIGNATURE_MAX_BYTES];
+    size_t len = sizeof signature;
+
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(evp, NULL);
+    assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
+    if (method == VERIFY_RSAPSS) {
+        assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0);
+        assert_true(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, 32) > 0);
+    }
+    assert_true(EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0);
+    assert_int_equal(EVP_PKEY_sign(ctx, signature, &len, digest->b, sizeof digest->b), 1);
+    EVP_PKEY_CTX_free(ctx);
+
+    if (method == VERIFY_ECDSA)
+        softkey_put_raw(ret, evp, (struct span){signature, len});
+    else
+        bytes_put(ret, (struct span){signature, len});
+}
