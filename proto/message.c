@@ -42,60 +42,68 @@ message_call_done(struct message_call *call)
     *call = (struct message_call){0};
 }
 
-/* One message: the object, compact, and a NUL. root is consumed; NULL: there was no memory. */
+/* Append one message and its NUL, if all members of root could be set: an error without its name
+ * would read as a success. */
 static void
-put_message(struct bytes *b, json_t *root)
+put_message(struct bytes *b, const json_t *root, bool is_complete)
 {
-    closing(freep) char *text = root ? members_text_of(root) : NULL;
+    closing(freep) char *text = is_complete ? members_text_of(root) : NULL;
 
-    json_decref(root);
-    if (text) {
-        bytes_puts(b, text);
-        bytes_putc(b, 0);
-    } else {
+    if (!text) {
         bytes_fail(b, RC_NO_MEMORY);
+        return;
     }
+
+    bytes_puts(b, text);
+    bytes_putc(b, 0);
 }
 
-static json_t *
-new_message(const char *name, const char *value, const json_t *parameters)
+static bool
+set_text(json_t *root, const char *name, const char *text)
 {
-    json_t *root = json_object();
+    return json_object_set_new(root, name, json_string(text)) == 0;
+}
 
-    if (name)
-        json_object_set_new(root, name, json_string(value));
+static bool
+set_flag(json_t *root, const char *name, bool is)
+{
+    return !is || json_object_set_new(root, name, json_true()) == 0;
+}
+
+static bool
+set_parameters(json_t *root, const json_t *parameters)
+{
     /* jansson counts references in what is const for us. */
-    if (parameters)
-        json_object_set(root, "parameters", (json_t *)parameters);
-    return root;
+    return !parameters || json_object_set(root, "parameters", (json_t *)parameters) == 0;
 }
 
 void
 message_put_call(struct bytes *b, const char *method, const json_t *parameters, bool more)
 {
-    json_t *root = new_message("method", method, parameters);
+    json_auto_t *root = json_object();
 
-    if (more)
-        json_object_set_new(root, "more", json_true());
-    put_message(b, root);
+    put_message(b, root,
+        set_text(root, "method", method) && set_parameters(root, parameters) &&
+            set_flag(root, "more", more));
 }
 
 void
 message_put_reply(struct bytes *b, const json_t *parameters, bool continues)
 {
-    json_t *root = new_message(NULL, NULL, parameters);
+    json_auto_t *root = json_object();
 
-    if (!parameters)
-        json_object_set_new(root, "parameters", json_object());
-    if (continues)
-        json_object_set_new(root, "continues", json_true());
-    put_message(b, root);
+    /* An empty object first: clients expect the member. */
+    put_message(b, root,
+        json_object_set_new(root, "parameters", json_object()) == 0 &&
+            set_parameters(root, parameters) && set_flag(root, "continues", continues));
 }
 
 void
 message_put_error(struct bytes *b, const char *name, const json_t *parameters)
 {
-    put_message(b, new_message("error", name, parameters));
+    json_auto_t *root = json_object();
+
+    put_message(b, root, set_text(root, "error", name) && set_parameters(root, parameters));
 }
 
 enum rc
@@ -137,7 +145,8 @@ message_reply_done(struct message_reply *reply)
 
 /* A name as it stands in a request: text without control characters, of bounded length. */
 static enum rc
-check_name(const char *name, size_t max, const char *place, const char *bound, struct why *why)
+check_name(const char *name, size_t max, const char *bound, const char *place, const char *member,
+    struct why *why)
 {
     struct span text = span_of(name);
 
@@ -145,7 +154,7 @@ check_name(const char *name, size_t max, const char *place, const char *bound, s
         return fail(why, RC_TOO_LARGE, "%s", bound);
 
     if (text.len == 0 || !span_is_text(text))
-        return fail(why, RC_MALFORMED, "%s: empty, or with control characters", place);
+        return fail(why, RC_MALFORMED, "%s.%s: empty, or with control characters", place, member);
 
     return RC_OK;
 }
@@ -158,7 +167,7 @@ decode(struct bytes *ret, const char *base64, const char *place, struct why *why
     if (rc == RC_TOO_LARGE)
         return fail(why, rc, "DOCUMENT_MAX_BYTES");
 
-    return rc ? within(why, rc, "%s", place) : RC_OK;
+    return rc ? within(why, rc, "%s.message", place) : RC_OK;
 }
 
 static enum rc
@@ -207,10 +216,10 @@ parse_document(
     members_array(&m, "keys", KEYS_WANTED_MAX, &keys);
     enum rc rc = members_close(&m, why);
     if (!rc)
-        rc = check_name(
-            document->repository, REPOSITORY_MAX_BYTES, place, "REPOSITORY_MAX_BYTES", why);
+        rc = check_name(document->repository, REPOSITORY_MAX_BYTES, "REPOSITORY_MAX_BYTES", place,
+            "repository", why);
     if (!rc)
-        rc = check_name(document->role, ROLE_MAX_BYTES, place, "ROLE_MAX_BYTES", why);
+        rc = check_name(document->role, ROLE_MAX_BYTES, "ROLE_MAX_BYTES", place, "role", why);
     if (!rc)
         rc = parse_keys(document, keys, place, why);
     return rc ? rc : decode(&document->message, message, place, why);
@@ -252,10 +261,15 @@ parse_file(struct message_file *file, const json_t *object, const char *place, s
     members_text_maybe(&m, "message", &message);
     enum rc rc = members_close(&m, why);
     if (!rc)
-        rc = check_name(file->role, ROLE_MAX_BYTES, place, "ROLE_MAX_BYTES", why);
-    if (!rc)
-        rc = hex_parse(file->digest.b, sizeof file->digest.b, span_of(digest), why);
-    return rc || !message ? rc : decode(&file->message, message, place, why);
+        rc = check_name(file->role, ROLE_MAX_BYTES, "ROLE_MAX_BYTES", place, "role", why);
+    if (rc)
+        return rc;
+
+    rc = hex_parse(file->digest.b, sizeof file->digest.b, span_of(digest), why);
+    if (rc)
+        return within(why, rc, "%s.digest", place);
+
+    return message ? decode(&file->message, message, place, why) : RC_OK;
 }
 
 static enum rc
@@ -268,6 +282,9 @@ parse_chain(struct message_chain *chain, const json_t *object, const char *place
     members_text(&m, "repository", &chain->repository);
     members_array(&m, "files", CHAIN_FILES_MAX, &files);
     enum rc rc = members_close(&m, why);
+    if (!rc)
+        rc = check_name(chain->repository, REPOSITORY_MAX_BYTES, "REPOSITORY_MAX_BYTES", place,
+            "repository", why);
     if (rc)
         return rc;
 
