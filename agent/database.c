@@ -18,7 +18,6 @@ struct database {
     const struct database_form *form;
     sqlite3_stmt **stmts;
     bool is_in_transaction; /* of the caller; SQLite may have ended its own after an error */
-    unsigned n_lost;
 };
 
 /* SQLite's last error as a sentence with what to do. */
@@ -260,9 +259,7 @@ check_transaction(struct database *d, struct why *why)
 enum rc
 database_begin(struct database *d, struct why *why)
 {
-    if (d->is_in_transaction)
-        return check_transaction(d, why);
-
+    assert(!d->is_in_transaction);
     enum rc rc = run(d, "BEGIN IMMEDIATE", why);
     if (rc)
         return rc;
@@ -274,9 +271,6 @@ database_begin(struct database *d, struct why *why)
 enum rc
 database_commit(struct database *d, struct why *why)
 {
-    if (!d->is_in_transaction)
-        return RC_OK;
-
     enum rc rc = check_transaction(d, why);
     if (!rc)
         rc = run(d, "COMMIT", why);
@@ -298,7 +292,6 @@ database_rollback(struct database *d)
     if (!sqlite3_get_autocommit(d->db))
         sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
     d->is_in_transaction = false;
-    d->n_lost++;
 }
 
 enum rc
@@ -332,12 +325,6 @@ bool
 database_is_in_transaction(const struct database *d)
 {
     return d->is_in_transaction;
-}
-
-unsigned
-database_n_lost(const struct database *d)
-{
-    return d->n_lost;
 }
 
 struct query

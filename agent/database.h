@@ -43,7 +43,6 @@ must_check enum rc database_savepoint(struct database *database, struct why *why
 must_check enum rc database_release(struct database *database, struct why *why);
 void database_back_to_savepoint(struct database *database);
 bool database_is_in_transaction(const struct database *database);
-unsigned database_n_lost(const struct database *database); /* transactions rolled back */
 
 /* One use of a statement, until query_done(). A statement cannot be used twice at a time. */
 struct query {

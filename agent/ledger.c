@@ -75,14 +75,11 @@ ledger_head_hash(struct digest *ret, const struct ledger *ledger)
 enum rc
 ledger_begin(struct ledger *ledger, struct why *why)
 {
-    bool is_first = !database_is_in_transaction(ledger->database);
-
     enum rc rc = database_begin(ledger->database, why);
     if (rc)
         return rc;
 
-    if (is_first)
-        ledger->at_begin = records_head(ledger->records);
+    ledger->at_begin = records_head(ledger->records);
     return RC_OK;
 }
 
@@ -104,12 +101,6 @@ ledger_rollback(struct ledger *ledger)
 
     database_rollback(ledger->database);
     records_rewind(ledger->records, &ledger->at_begin);
-}
-
-unsigned
-ledger_n_lost(const struct ledger *ledger)
-{
-    return database_n_lost(ledger->database);
 }
 
 enum rc

@@ -30,15 +30,14 @@ const char *ledger_id(const struct ledger *ledger); /* 32 hexadecimal digits, ra
 int64_t ledger_head_seq(const struct ledger *ledger);
 void ledger_head_hash(struct digest *ret, const struct ledger *ledger);
 
-/* RC_STORAGE. begin while a transaction is open joins it. */
+/*
+ * A transaction begins and ends within one event: never begin within another one, so that nobody
+ * ends, or loses, what somebody else wrote. RC_STORAGE.
+ */
 must_check enum rc ledger_begin(struct ledger *ledger, struct why *why);
-/* Durable on RC_OK; else rolled back. No transaction is open afterwards; where none was, RC_OK. */
+/* Durable on RC_OK; else rolled back, and no transaction is open. RC_STORAGE. */
 must_check enum rc ledger_commit(struct ledger *ledger, struct why *why);
 void ledger_rollback(struct ledger *ledger); /* without a transaction: nothing */
-/* Transactions rolled back so far. Who joined a transaction shares it with others, who may have
- * ended it: what was written is durable only if commit is RC_OK and this number is what it was
- * before the first write. */
-unsigned ledger_n_lost(const struct ledger *ledger);
 /* Undo only what was written since: one request of several in a transaction fails. One level. */
 must_check enum rc ledger_savepoint(struct ledger *ledger, struct why *why);
 must_check enum rc ledger_release(struct ledger *ledger, struct why *why);
