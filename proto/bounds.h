@@ -69,16 +69,17 @@
 #define SNAPSHOT_VALIDITY_S   (1095LL * 86400) /* Notary's default for snapshot */
 
 /* The policy */
-#define POLICY_FILE_MAX_BYTES (1024 * 1024) /* one YAML file */
-#define POLICY_FILES_MAX      1000          /* files in policy.d */
-#define POLICY_DEPTH_MAX      16            /* a key's scope needs 7 */
-#define POLICY_ENTRIES_MAX    4096 /* of one list or mapping; names are compared pairwise */
-#define POLICY_TEXT_MAX_BYTES 4096 /* one scalar: PATH_MAX */
-#define POLICY_NAME_MAX_BYTES 64   /* name of a token, key or grant */
-#define POLICY_READ_TRIES     3    /* readings, where files change under the reader */
-#define PATTERN_MAX_BYTES     512  /* twice the repository's 255: wildcards add little */
-#define VALIDITY_MAX_S        (36500LL * 86400) /* a century: more is a slip of the pen */
-#define PEER_GROUPS_MAX       65536             /* NGROUPS_MAX of Linux */
+#define POLICY_FILE_MAX_BYTES  (1024 * 1024) /* one YAML file */
+#define POLICY_FILES_MAX       1000          /* files in policy.d */
+#define POLICY_DEPTH_MAX       16            /* a key's scope needs 7 */
+#define POLICY_ENTRIES_MAX     4096 /* of one list or mapping; names are compared pairwise */
+#define POLICY_TEXT_MAX_BYTES  4096 /* one scalar: PATH_MAX */
+#define POLICY_NAME_MAX_BYTES  64   /* name of a token, key or grant */
+#define POLICY_ENVIRONMENT_MAX 64   /* variables of one token */
+#define POLICY_READ_TRIES      3    /* readings, where files change under the reader */
+#define PATTERN_MAX_BYTES      512  /* twice the repository's 255: wildcards add little */
+#define VALIDITY_MAX_S         (36500LL * 86400) /* a century: more is a slip of the pen */
+#define PEER_GROUPS_MAX        65536             /* NGROUPS_MAX of Linux */
 
 /* The client */
 #define HTTP_BODY_MAX_BYTES      (100 * 1024 * 1024) /* Notary's own limit for metadata */
