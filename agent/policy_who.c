@@ -74,7 +74,7 @@ add(struct policy_name **ret, struct policy_who *who, enum policy_who_kind kind,
             why, RC_TOO_LARGE, "more than %d users and groups in one grant", POLICY_ENTRIES_MAX);
 
     struct policy_name *name =
-        mem_grow((void **)&who->names, who->n_names, sizeof *name, POLICY_ENTRIES_MAX);
+        mem_grow(&who->names, who->n_names, sizeof *name, POLICY_ENTRIES_MAX);
     if (!name)
         return fail_memory(why);
 
