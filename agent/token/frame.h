@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * frame — one message between the agent and a token worker, which speak over a SOCK_SEQPACKET
+ * socket: a header (type, id, length of what follows) and the members of that type.
+ *
+ *     agent                        worker
+ *     OPEN      ─────────────────▶         once: the module, the token, the source of its PIN
+ *               ◀─────────────────  STATE  while there is no such token, or its PIN is not there
+ *               ◀─────────────────  FOUND  this token, and this PIN source
+ *     LOGIN     ─────────────────▶         go on with what you found (the id is that of FOUND)
+ *               ◀─────────────────  STATE  ready; or not, and then the worker ends
+ *     FIND      ─────────────────▶
+ *               ◀─────────────────  KEY    the same id
+ *     SIGN      ─────────────────▶
+ *               ◀─────────────────  SIGNED the same id; or STATE, and then the worker ends
+ *
+ * The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length in
+ * four bytes and its bytes. Both sides refuse whatever is not exactly of this form.
+ */
+#include "proto/bounds.h"
+#include "proto/verify.h"
+
+enum frame_type {
+    FRAME_OPEN,
+    FRAME_LOGIN,
+    FRAME_FIND,
+    FRAME_SIGN,
+    FRAME_STATE,
+    FRAME_FOUND,
+    FRAME_KEY,
+    FRAME_SIGNED,
+    FRAME_TYPE_MAX_
+};
+
+enum token_pin {
+    TOKEN_PIN_NONE,       /* the token wants none */
+    TOKEN_PIN_CREDENTIAL, /* name below $CREDENTIALS_DIRECTORY */
+    TOKEN_PIN_FILE,       /* absolute path */
+    TOKEN_PIN_MAX_
+};
+
+enum token_state {
+    TOKEN_READY,      /* logged in */
+    TOKEN_ABSENT,     /* the module shows no such token, or it was unplugged */
+    TOKEN_LOCKED,     /* the PIN is not there, or one more refusal would lock the token */
+    TOKEN_PIN_WRONG,  /* the token refused the PIN */
+    TOKEN_PIN_LOCKED, /* the token takes no PIN any more */
+    TOKEN_FAILING,    /* module or token fails */
+    TOKEN_STATE_MAX_
+};
+
+/* Spans are text (span_is_text) unless said otherwise. */
+struct frame_open {
+    enum token_pin pin;
+    struct span module, uri, pin_source;
+    struct span serial;   /* as the policy pins it; empty: not */
+    struct span identity; /* model and serial as the ledger pins them; empty: not */
+};
+
+struct frame_find {
+    uint32_t place; /* the agent's number for it, below TOKEN_KEYS_MAX */
+    struct span uri;
+    struct span spki; /* DER of the only key that may be there; empty: any */
+};
+
+struct frame_job {
+    uint32_t place;
+    enum verify_method method; /* any but VERIFY_EDDSA */
+    struct digest digest;      /* SHA-256 */
+};
+
+struct frame_sign {
+    struct frame_job jobs[WORKER_BATCH_MAX];
+    size_t n_jobs; /* at least 1 */
+};
+
+struct frame_state {
+    enum token_state state;
+    uint64_t ckr;       /* the CK_RV behind it, or 0 */
+    struct span detail; /* for people */
+};
+
+struct frame_found {
+    struct span identity;
+    struct span source; /* which PIN would be used: its name, file and time; empty: none */
+};
+
+struct frame_key {
+    uint32_t place, n_matches; /* private keys that the URI names; what follows is for just one */
+    unsigned methods;          /* bit 1 << enum verify_method: the token can sign so with it */
+    struct span spki;          /* DER; empty: the token shows no public key */
+    struct span detail;        /* for people: why it can do nothing; empty: it can */
+};
+
+struct frame_result {
+    enum rc rc;
+    struct span signature; /* as in proto/verify.h; empty unless RC_OK */
+    struct span detail;    /* for people; empty if RC_OK */
+};
+
+struct frame_signed {
+    struct frame_result results[WORKER_BATCH_MAX]; /* in the order of the jobs */
+    size_t n_results;
+};
+
+struct frame {
+    enum frame_type type;
+    uint32_t id;
+    union {
+        struct frame_open open;
+        struct frame_find find;
+        struct frame_sign sign;
+        struct frame_state state;
+        struct frame_found found;
+        struct frame_key key;
+        struct frame_signed sigs;
+    };
+};
+
+enum frame_side { FRAME_FROM_AGENT, FRAME_FROM_WORKER };
+
+/* Append one message. RC_TOO_LARGE: it is more than WORKER_MESSAGE_BYTES. */
+must_check enum rc frame_format(struct bytes *b, const struct frame *frame, struct why *why);
+/* Spans point into message. RC_MALFORMED: also a type that this side does not send. */
+must_check enum rc frame_parse(
+    struct frame *ret, struct span message, enum frame_side from, struct why *why);
