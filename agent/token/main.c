@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * countersign-token — the worker around one token; the agent starts it with a socket on descriptor
+ * 3 and speaks frame.h with it. End of file there is its end.
+ *
+ * It knows no policy: whether it logs in, and what it signs, the agent says.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/token/token.h"
+
+#define AGENT_FD         3
+#define LOOK_INTERVAL_MS 1000 /* a token that came back is seen within a second */
+
+struct work {
+    struct token *token;
+    struct bytes said;                     /* what was told last */
+    uint32_t said_id;                      /* and its id */
+    bool has_found;                        /* it was FOUND */
+    uint8_t message[WORKER_MESSAGE_BYTES]; /* what was received last */
+};
+
+/* What a process that knows a PIN should be like. */
+static enum rc
+harden(struct why *why)
+{
+    const struct rlimit none = {0, 0};
+
+    /* The agent says when to end; a terminal or service manager that signals the whole group must
+     * not cut off what is being signed. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGALRM, SIG_DFL);
+
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+        close_range(AGENT_FD + 1, ~0U, 0) < 0 || chdir("/") < 0)
+        return fail(why, RC_SYSTEM, "cannot protect this process: %s", strerror(errno));
+
+    return RC_OK;
+}
+
+static enum rc
+tell(const struct frame *frame, struct why *why)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(WORKER_MESSAGE_BYTES);
+
+    enum rc rc = frame_format(&message, frame, why);
+    if (rc)
+        return rc;
+
+    if (send(AGENT_FD, message.p, message.len, MSG_NOSIGNAL) < 0)
+        return fail(why, RC_SYSTEM, "cannot write to the agent: %s", strerror(errno));
+
+    return RC_OK;
+}
+
+/* What is wrong, as the token says, or else with this process. */
+static struct frame
+failure_of(const struct token *token, const struct why *why)
+{
+    struct frame frame = {.type = FRAME_STATE, .state.state = TOKEN_FAILING};
+
+    if (token && token_state(token) != TOKEN_READY) {
+        frame.state.state = token_state(token);
+        frame.state.ckr = token_ckr(token);
+    }
+    frame.state.detail = span_of(why->text);
+    return frame;
+}
+
+/* RC_TIMEOUT; RC_NOT_FOUND: the agent is gone. */
+static enum rc
+listen_for(struct frame *ret, struct work *w, int timeout_ms, struct why *why)
+{
+    struct pollfd agent = {.fd = AGENT_FD, .events = POLLIN};
+
+    int n = poll(&agent, 1, timeout_ms);
+    if (n == 0)
+        return RC_TIMEOUT;
+
+    ssize_t len = n < 0 ? -1 : recv(AGENT_FD, w->message, sizeof w->message, MSG_TRUNC);
+    if (len < 0)
+        return fail(why, RC_SYSTEM, "cannot read from the agent: %s", strerror(errno));
+
+    if (len == 0)
+        return RC_NOT_FOUND;
+
+    if ((size_t)len > sizeof w->message)
+        return fail(why, RC_MALFORMED, "a message of %zd bytes", len);
+
+    return frame_parse(ret, (struct span){w->message, (size_t)len}, FRAME_FROM_AGENT, why);
+}
+
+static enum rc
+open_token(struct work *w, struct why *why)
+{
+    struct frame frame;
+
+    enum rc rc = listen_for(&frame, w, -1, why);
+    if (rc)
+        return rc;
+
+    if (frame.type != FRAME_OPEN)
+        return fail(why, RC_MALFORMED, "the first message is not OPEN");
+
+    return token_new(&w->token, &frame.open, why);
+}
+
+/* Look for the token and its PIN, and say what was seen if it is not what was said before. */
+static enum rc
+look(struct work *w, struct why *why)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(WORKER_MESSAGE_BYTES);
+    struct frame frame = {.type = FRAME_FOUND, .id = w->said_id};
+
+    enum rc rc = token_look(&frame.found, w->token, why);
+    if (rc) {
+        frame = failure_of(w->token, why);
+        frame.id = w->said_id;
+    }
+
+    rc = frame_format(&message, &frame, why);
+    if (rc || span_eq(bytes_span(&message), bytes_span(&w->said)))
+        return rc;
+
+    frame.id = ++w->said_id;
+    w->has_found = frame.type == FRAME_FOUND;
+    bytes_clear(&w->said);
+    rc = frame_format(&w->said, &frame, why);
+    if (rc)
+        return rc;
+
+    return tell(&frame, why);
+}
+
+/* Until the agent allows to log in with what was found last. */
+static enum rc
+await_login(struct work *w, struct why *why)
+{
+    for (;;) {
+        struct frame frame;
+
+        enum rc rc = look(w, why);
+        if (rc)
+            return rc;
+
+        rc = listen_for(&frame, w, LOOK_INTERVAL_MS, why);
+        if (rc == RC_TIMEOUT)
+            continue;
+
+        if (rc)
+            return rc;
+
+        if (frame.type != FRAME_LOGIN)
+            return fail(why, RC_MALFORMED, "the agent did not say LOGIN");
+
+        if (w->has_found && frame.id == w->said_id)
+            return RC_OK;
+    }
+}
+
+static enum rc
+answer(struct work *w, const struct frame *asked, struct why *why)
+{
+    struct frame frame = {.id = asked->id};
+    enum rc rc = RC_OK;
+
+    if (asked->type == FRAME_FIND) {
+        frame.type = FRAME_KEY;
+        rc = token_find(&frame.key, w->token, &asked->find, why);
+    } else if (asked->type == FRAME_SIGN) {
+        frame.type = FRAME_SIGNED;
+        rc = token_sign(&frame.sigs, w->token, &asked->sign, why);
+    } else {
+        rc = fail(why, RC_MALFORMED, "the agent says LOGIN or OPEN twice");
+    }
+    if (rc)
+        return rc;
+
+    return tell(&frame, why);
+}
+
+/* Until the agent is gone, which is RC_NOT_FOUND, or the token is lost. */
+static enum rc
+work(struct work *w, struct why *why)
+{
+    const struct frame ready = {.type = FRAME_STATE, .state.state = TOKEN_READY};
+
+    enum rc rc = open_token(w, why);
+    if (rc == RC_OK)
+        rc = await_login(w, why);
+    if (rc == RC_OK)
+        rc = token_login(w->token, why);
+    if (rc == RC_OK)
+        rc = tell(&ready, why);
+
+    while (rc == RC_OK) {
+        struct frame frame;
+        rc = listen_for(&frame, w, -1, why);
+        if (rc == RC_OK)
+            rc = answer(w, &frame, why);
+    }
+
+    return rc;
+}
+
+int
+main(void)
+{
+    struct why why;
+
+    enum rc rc = harden(&why);
+    struct work *w = rc ? NULL : calloc(1, sizeof *w);
+    if (!w) {
+        fprintf(stderr, "countersign-token is started by countersign-agent\n");
+        return EXIT_FAILURE;
+    }
+
+    w->said = BYTES_INIT(WORKER_MESSAGE_BYTES);
+    rc = work(w, &why);
+    if (rc != RC_NOT_FOUND) {
+        struct frame failure = failure_of(w->token, &why);
+        rc = tell(&failure, &why);
+    }
+
+    /* Nothing is left to run at exit: what modules registered there may hang or crash. */
+    token_free(w->token);
+    bytes_done(&w->said);
+    free(w);
+    _exit(rc == RC_OK || rc == RC_NOT_FOUND ? EXIT_SUCCESS : EXIT_FAILURE);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * object — the objects of a token, listed once: finding costs SoftHSM 14 us for each object on the
+ * token, so it is not done for each key or signature.
+ *
+ * Every call into a module is under alarm(2). SIGALRM keeps its default action and ends the
+ * process, whatever the module is blocked in.
+ */
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/uri.h>
+#include <unistd.h>
+
+#include "proto/bounds.h"
+#include "proto/bytes.h"
+
+#define GUARDED(call)                                                                              \
+    __extension__({                                                                                \
+        alarm(TOKEN_CALL_TIMEOUT_S);                                                               \
+        __typeof__(call) result_ = (call);                                                         \
+        alarm(0);                                                                                  \
+        result_;                                                                                   \
+    })
+
+#define OBJECT_NAME_MAX_BYTES 256 /* CKA_ID and CKA_LABEL; longer ones count as empty */
+
+struct session {
+    CK_FUNCTION_LIST *p11;
+    CK_SESSION_HANDLE handle;
+};
+
+struct object {
+    CK_OBJECT_HANDLE handle;
+    CK_OBJECT_CLASS class;
+    CK_KEY_TYPE type;         /* keys */
+    bool wants_pin_each_time; /* private keys: CKA_ALWAYS_AUTHENTICATE */
+    uint8_t id[OBJECT_NAME_MAX_BYTES], label[OBJECT_NAME_MAX_BYTES];
+    size_t id_len, label_len;
+};
+
+struct objects {
+    struct object *objects;
+    size_t n;
+};
+
+/* All objects of a class that the session shows; at most TOKEN_KEYS_MAX. *ret: objects_done().
+ * CKR_HOST_MEMORY, CKR_DEVICE_MEMORY (more than the bound), or a code of the module. */
+must_check CK_RV objects_list(
+    struct objects *ret, const struct session *session, CK_OBJECT_CLASS class);
+void objects_done(struct objects *objects);
+
+bool object_matches(const struct object *object, P11KitUri *uri);
+
+/* Append the public key of a private key: out of the public key or the certificate with the same
+ * CKA_ID, or of the private key itself. Nothing is appended where the token does not show it. A
+ * code of the module that is about more than one attribute. */
+must_check CK_RV object_put_spki(struct bytes *b, const struct session *session,
+    const struct object *key, const struct objects *public_keys,
+    const struct objects *certificates);

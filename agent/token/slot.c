@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/token/slot.h"
+
+#define SLOTS_MAX 256 /* slots of one module */
+
+/* A field of CK_TOKEN_INFO, which is padded with blanks and need not be text. */
+static void
+put_field(struct bytes *b, const CK_UTF8CHAR *field, size_t len)
+{
+    while (len > 0 && (field[len - 1] == ' ' || field[len - 1] == 0))
+        len--;
+    for (size_t i = 0; i < len; i++)
+        bytes_putc(b, field[i] < 0x20 || field[i] > 0x7e ? '?' : field[i]);
+}
+
+CK_RV
+slot_read(struct slot *ret, CK_FUNCTION_LIST *p11, CK_SLOT_ID id)
+{
+    closing(slot_done) struct slot slot = {
+        .id = id, .serial = BYTES_INIT(64), .identity = BYTES_INIT(128)};
+
+    CK_RV rv = GUARDED(p11->C_GetTokenInfo(id, &slot.info));
+    if (rv != CKR_OK)
+        return rv;
+
+    put_field(&slot.serial, slot.info.serialNumber, sizeof slot.info.serialNumber);
+    put_field(&slot.identity, slot.info.model, sizeof slot.info.model);
+    bytes_putc(&slot.identity, ':');
+    bytes_put(&slot.identity, bytes_span(&slot.serial));
+    if (slot.serial.failed || slot.identity.failed)
+        return CKR_HOST_MEMORY;
+
+    slot_done(ret);
+    *ret = slot;
+    slot = (struct slot){0};
+    return CKR_OK;
+}
+
+void
+slot_done(struct slot *slot)
+{
+    bytes_done(&slot->serial);
+    bytes_done(&slot->identity);
+}
+
+CK_RV
+slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri)
+{
+    CK_SLOT_ID ids[SLOTS_MAX];
+    CK_ULONG n_ids = N_ELEMENTS(ids);
+    CK_RV last = CKR_OK;
+    size_t n = 0;
+
+    CK_RV rv = GUARDED(p11->C_GetSlotList(CK_TRUE, ids, &n_ids));
+    if (rv != CKR_OK)
+        return rv;
+
+    for (CK_ULONG i = 0; i < n_ids && i < N_ELEMENTS(ids); i++) {
+        closing(slot_done) struct slot slot = {0};
+        rv = slot_read(&slot, p11, ids[i]);
+        if (rv != CKR_OK)
+            last = rv;
+
+        /* SoftHSM always shows one more slot, with a token that is not initialized. */
+        if (rv == CKR_OK && (slot.info.flags & CKF_TOKEN_INITIALIZED) &&
+            p11_kit_uri_match_token_info(uri, &slot.info)) {
+            slot_done(ret);
+            *ret = slot;
+            slot = (struct slot){0};
+            n++;
+        }
+    }
+
+    if (n == 0 && last != CKR_OK)
+        return last;
+
+    *ret_n = n;
+    return CKR_OK;
+}

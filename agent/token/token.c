@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/token/token.h"
+
+#include "agent/token/key.h"
+#include "agent/token/pin.h"
+#include "agent/token/slot.h"
+#include "agent/token/uri.h"
+
+#define MECHANISMS_MAX     1024 /* mechanisms of one token; SoftHSM has 90 */
+#define FINALIZE_TIMEOUT_S 2    /* the process ends anyway */
+
+/* Where FIND found a key. */
+struct place {
+    const struct object *key; /* NULL: nothing is signed here */
+    struct pubkey *pubkey;    /* verifies what it signs */
+    unsigned methods;
+};
+
+struct token {
+    struct session session;
+    bool is_running; /* between initialize and finalize */
+    P11KitUri *uri;
+    char *serial, *pinned; /* what it must be; "": anything */
+    enum token_pin pin;
+    char *pin_name;
+    struct pin_source source;
+    struct slot slot; /* where the token was last seen */
+    unsigned methods; /* that the token has mechanisms for */
+    struct objects private_keys, public_keys, certificates;
+    struct place places[TOKEN_KEYS_MAX];
+    enum token_state state;
+    CK_RV rv;
+    struct bytes spki; /* of the last find */
+    struct why detail; /* likewise */
+    uint8_t signatures[WORKER_BATCH_MAX][SIGNATURE_MAX_BYTES];
+    struct why details[WORKER_BATCH_MAX];
+};
+
+#define CALL(token, function, ...) GUARDED((token)->session.p11->function(__VA_ARGS__))
+
+enum token_state
+token_state(const struct token *token)
+{
+    return token->state;
+}
+
+uint64_t
+token_ckr(const struct token *token)
+{
+    return token->rv;
+}
+
+/* The state that a failure leaves the token in, where no code of the module says so. */
+static enum rc
+enter(struct token *token, enum token_state state, enum rc rc)
+{
+    token->state = state;
+    token->rv = CKR_OK;
+    return rc;
+}
+
+static enum rc
+lost(struct token *token, CK_RV rv, const char *call, struct why *why)
+{
+    bool is_absent =
+        rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_SLOT_ID_INVALID;
+
+    token->state = is_absent ? TOKEN_ABSENT : TOKEN_FAILING;
+    token->rv = rv;
+    return fail(why, RC_TOKEN, "%s: 0x%lx (%s)", call, rv, p11_kit_strerror(rv));
+}
+
+enum rc
+token_new(struct token **ret, const struct frame_open *open, struct why *why)
+{
+    closing(token_freep) struct token *token = calloc(1, sizeof *token);
+    closing(freep) char *module = span_dup(open->module);
+    if (!token || !module)
+        return fail_memory(why);
+
+    token->spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+    token->source = PIN_SOURCE_INIT;
+    token->state = TOKEN_FAILING;
+    token->pin = open->pin;
+    token->serial = span_dup(open->serial);
+    token->pinned = span_dup(open->identity);
+    token->pin_name = span_dup(open->pin_source);
+    if (!token->serial || !token->pinned || !token->pin_name)
+        return fail_memory(why);
+
+    enum rc rc = uri_new(&token->uri, open->uri, why);
+    if (rc)
+        return rc;
+
+    p11_kit_be_quiet();
+    token->session.p11 = GUARDED(p11_kit_module_load(module, 0));
+    if (!token->session.p11)
+        return fail(why, RC_TOKEN, "module '%s': %s", module, p11_kit_message());
+
+    *ret = steal(token);
+    return RC_OK;
+}
+
+static void
+stop(struct token *token)
+{
+    if (!token->is_running)
+        return;
+
+    alarm(FINALIZE_TIMEOUT_S);
+    p11_kit_module_finalize(token->session.p11);
+    alarm(0);
+    token->is_running = false;
+}
+
+void
+token_free(struct token *token)
+{
+    if (!token)
+        return;
+
+    stop(token);
+    if (token->session.p11)
+        p11_kit_module_release(token->session.p11);
+    for (size_t i = 0; i < TOKEN_KEYS_MAX; i++)
+        pubkey_unref(token->places[i].pubkey);
+    objects_done(&token->private_keys);
+    objects_done(&token->public_keys);
+    objects_done(&token->certificates);
+    uri_free(token->uri);
+    pin_source_done(&token->source);
+    slot_done(&token->slot);
+    bytes_done(&token->spki);
+    free(token->serial);
+    free(token->pinned);
+    free(token->pin_name);
+    free(token);
+}
+
+static enum rc
+start(struct token *token, struct why *why)
+{
+    if (token->is_running)
+        return RC_OK;
+
+    CK_RV rv = GUARDED(p11_kit_module_initialize(token->session.p11));
+    if (rv != CKR_OK)
+        return lost(token, rv, "C_Initialize", why);
+
+    token->is_running = true;
+    return RC_OK;
+}
+
+/* Exactly one token, and the pinned one: another is as good as none. */
+static enum rc
+find_slot(struct token *token, struct why *why)
+{
+    size_t n = 0;
+
+    CK_RV rv = slot_find(&token->slot, &n, token->session.p11, token->uri);
+    if (rv != CKR_OK)
+        return lost(token, rv, "looking for the token", why);
+
+    if (n == 0)
+        return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the module shows no such token"));
+
+    if (n > 1)
+        return enter(token, TOKEN_FAILING,
+            fail(why, RC_TOKEN, "%zu tokens fit the 'uri' of the token, want 1", n));
+
+    if (token->serial[0] && !span_is(bytes_span(&token->slot.serial), token->serial))
+        return enter(token, TOKEN_ABSENT,
+            fail(why, RC_TOKEN, "another token is there: its serial is '%s', want '%s'",
+                bytes_text(&token->slot.serial), token->serial));
+
+    if (token->pinned[0] && !span_is(bytes_span(&token->slot.identity), token->pinned))
+        return enter(token, TOKEN_ABSENT,
+            fail(why, RC_TOKEN, "another token is there: it is '%s', want '%s' as first seen",
+                bytes_text(&token->slot.identity), token->pinned));
+
+    return RC_OK;
+}
+
+/* Whether a PIN is wanted and may be tried. */
+static enum rc
+check_flags(struct token *token, CK_FLAGS flags, struct why *why)
+{
+    if (token->pin == TOKEN_PIN_NONE && (flags & CKF_LOGIN_REQUIRED))
+        return enter(token, TOKEN_LOCKED,
+            fail(why, RC_LOCKED, "the token wants a PIN, and the policy names none"));
+
+    if (token->pin == TOKEN_PIN_NONE)
+        return RC_OK;
+
+    if (flags & CKF_USER_PIN_LOCKED)
+        return enter(token, TOKEN_PIN_LOCKED,
+            fail(why, RC_LOCKED,
+                "the token is locked after too many wrong PINs; unblock it with "
+                "its own tools"));
+
+    if (flags & CKF_USER_PIN_FINAL_TRY)
+        return enter(token, TOKEN_LOCKED,
+            fail(why, RC_LOCKED,
+                "one more wrong PIN would lock the token, so none is tried; log "
+                "in once with its own tools"));
+
+    return RC_OK;
+}
+
+enum rc
+token_look(struct frame_found *ret, struct token *token, struct why *why)
+{
+    enum rc rc = start(token, why);
+    if (rc)
+        return rc;
+
+    /* Only C_Initialize finds a SoftHSM token directory or a reader daemon that came back. */
+    rc = find_slot(token, why);
+    if (rc) {
+        stop(token);
+        return rc;
+    }
+
+    rc = check_flags(token, token->slot.info.flags, why);
+    if (rc)
+        return rc;
+
+    pin_source_done(&token->source);
+    if (token->pin != TOKEN_PIN_NONE)
+        rc = pin_source_open(&token->source, token->pin, token->pin_name, why);
+    if (rc)
+        return enter(token, TOKEN_LOCKED, rc);
+
+    ret->identity = bytes_span(&token->slot.identity);
+    ret->source = bytes_span(&token->source.identity);
+    return RC_OK;
+}
+
+/* The token in the slot is still the one that was found, now that a session holds on to it. */
+static enum rc
+check_same(struct token *token, struct why *why)
+{
+    closing(slot_done) struct slot now = {0};
+
+    CK_RV rv = slot_read(&now, token->session.p11, token->slot.id);
+    if (rv != CKR_OK)
+        return lost(token, rv, "C_GetTokenInfo", why);
+
+    if (!span_eq(bytes_span(&now.identity), bytes_span(&token->slot.identity)))
+        return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the token was changed"));
+
+    return check_flags(token, now.info.flags, why);
+}
+
+static enum rc
+log_in(struct token *token, struct why *why)
+{
+    struct pin pin;
+
+    enum rc rc = pin_read(&pin, &token->source, why);
+    CK_RV rv = rc ? CKR_OK : CALL(token, C_Login, token->session.handle, CKU_USER, pin.b, pin.len);
+    pin_done(&pin);
+    if (rc)
+        return enter(token, TOKEN_LOCKED, rc);
+
+    if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+        return RC_OK;
+
+    rc = lost(token, rv, "C_Login", why);
+    if (rv == CKR_PIN_LOCKED)
+        token->state = TOKEN_PIN_LOCKED;
+    /* OpenSC says PIN_LEN_RANGE and ykcs11 ARGUMENTS_BAD of a PIN that is too short or too long. */
+    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE ||
+        rv == CKR_PIN_EXPIRED || rv == CKR_ARGUMENTS_BAD)
+        token->state = TOKEN_PIN_WRONG;
+    return rc;
+}
+
+static enum rc
+list_mechanisms(struct token *token, struct why *why)
+{
+    CK_MECHANISM_TYPE mechanisms[MECHANISMS_MAX];
+    CK_ULONG n = N_ELEMENTS(mechanisms);
+
+    CK_RV rv = CALL(token, C_GetMechanismList, token->slot.id, mechanisms, &n);
+    if (rv != CKR_OK)
+        return lost(token, rv, "C_GetMechanismList", why);
+
+    token->methods = key_methods_of_token(mechanisms, n < N_ELEMENTS(mechanisms) ? n : 0);
+    return RC_OK;
+}
+
+static enum rc
+list_objects(struct token *token, struct why *why)
+{
+    CK_RV rv = objects_list(&token->private_keys, &token->session, CKO_PRIVATE_KEY);
+    if (rv == CKR_OK)
+        rv = objects_list(&token->public_keys, &token->session, CKO_PUBLIC_KEY);
+    if (rv == CKR_OK)
+        rv = objects_list(&token->certificates, &token->session, CKO_CERTIFICATE);
+    if (rv != CKR_OK)
+        return lost(token, rv, "listing the keys", why);
+
+    return RC_OK;
+}
+
+enum rc
+token_login(struct token *token, struct why *why)
+{
+    CK_RV rv = CALL(token, C_OpenSession, token->slot.id, CKF_SERIAL_SESSION, NULL, NULL,
+        &token->session.handle);
+    if (rv != CKR_OK)
+        return lost(token, rv, "C_OpenSession", why);
+
+    enum rc rc = check_same(token, why);
+    if (rc)
+        return rc;
+
+    if (token->pin != TOKEN_PIN_NONE)
+        rc = log_in(token, why);
+    if (rc)
+        return rc;
+
+    rc = list_mechanisms(token, why);
+    if (rc)
+        return rc;
+
+    rc = list_objects(token, why);
+    if (rc)
+        return rc;
+
+    return enter(token, TOKEN_READY, RC_OK);
+}
+
+/* The private keys that the URI names; *ret is one of them. */
+static uint32_t
+find_keys(const struct object **ret, const struct token *token, P11KitUri *uri)
+{
+    uint32_t n = 0;
+
+    if (!p11_kit_uri_match_token_info(uri, &token->slot.info))
+        return 0;
+
+    for (size_t i = 0; i < token->private_keys.n; i++) {
+        const struct object *key = &token->private_keys.objects[i];
+        if (object_matches(key, uri)) {
+            *ret = key;
+            n++;
+        }
+    }
+
+    return n;
+}
+
+/* Keep a key that is of use under its place, with the public key that verifies what it signs. */
+static enum rc
+keep(struct token *token, const struct frame_find *find, const struct object *key, unsigned methods,
+    struct why *why)
+{
+    struct span spki = find->spki.len > 0 ? find->spki : bytes_span(&token->spki);
+    closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
+
+    enum rc rc = pubkey_from_spki(&pubkey, spki, why);
+    if (rc)
+        return rc;
+
+    token->places[find->place] =
+        (struct place){.key = key, .pubkey = steal(pubkey), .methods = methods};
+    return RC_OK;
+}
+
+enum rc
+token_find(
+    struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why)
+{
+    closing(uri_freep) P11KitUri *uri = NULL;
+    struct frame_key answer = {.place = find->place};
+    const struct object *key = NULL;
+
+    bytes_clear(&token->spki);
+    token->detail.text[0] = 0;
+    pubkey_unref(token->places[find->place].pubkey);
+    token->places[find->place] = (struct place){0};
+
+    enum rc rc = uri_new(&uri, find->uri, &token->detail);
+    if (rc == RC_OK)
+        answer.n_matches = find_keys(&key, token, uri);
+    if (answer.n_matches == 1) {
+        CK_RV rv = object_put_spki(
+            &token->spki, &token->session, key, &token->public_keys, &token->certificates);
+        if (rv != CKR_OK)
+            return lost(token, rv, "reading a public key", why);
+
+        rc = bytes_check(&token->spki, why);
+        if (rc)
+            return enter(token, TOKEN_FAILING, rc);
+
+        rc = key_methods(&answer.methods, key, token->methods, &token->detail);
+        if (rc == RC_OK)
+            rc = keep(token, find, key, answer.methods, &token->detail);
+        if (rc)
+            answer.methods = 0;
+    }
+
+    answer.spki = bytes_span(&token->spki);
+    answer.detail = span_of(token->detail.text);
+    *ret = answer;
+    return RC_OK;
+}
+
+/* Fails only where the token is lost. */
+static enum rc
+sign(struct frame_result *ret, struct token *token, size_t i, const struct frame_job *job,
+    struct why *why)
+{
+    const struct place *place = &token->places[job->place];
+    struct why *detail = &token->details[i];
+    uint8_t *signature = token->signatures[i];
+    size_t len = 0;
+
+    *ret = (struct frame_result){.rc = RC_OK};
+    if (!place->key || !(place->methods & 1u << job->method)) {
+        ret->rc = fail(
+            detail, RC_TOKEN, "the key does not sign by '%s'", verify_method_name(job->method));
+    } else {
+        CK_RV rv =
+            key_sign(signature, &len, &token->session, place->key, job->method, &job->digest);
+        if (rv != CKR_OK && !key_is_refusal(rv))
+            return lost(token, rv, "C_Sign", why);
+
+        ret->signature = (struct span){signature, len};
+        ret->rc = rv != CKR_OK ? fail(detail, RC_TOKEN, "the token does not sign: 0x%lx (%s)", rv,
+                                     p11_kit_strerror(rv))
+                               : verify_digest(place->pubkey, job->method, &job->digest,
+                                     ret->signature, detail);
+    }
+
+    if (ret->rc) {
+        ret->signature = (struct span){0};
+        ret->detail = span_of(detail->text);
+    }
+    return RC_OK;
+}
+
+enum rc
+token_sign(
+    struct frame_signed *ret, struct token *token, const struct frame_sign *jobs, struct why *why)
+{
+    for (size_t i = 0; i < jobs->n_jobs; i++) {
+        enum rc rc = sign(&ret->results[i], token, i, &jobs->jobs[i], why);
+        if (rc)
+            return rc;
+    }
+
+    ret->n_results = jobs->n_jobs;
+    return RC_OK;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * token — one token behind one PKCS#11 module: found, logged into once, its keys listed, signatures
+ * made and verified. Nothing else is ever asked of it: no wrapping, deriving or decrypting.
+ *
+ * What fails in a way that only a fresh start of the module heals is not healed here: the process
+ * ends and another one takes over.
+ *
+ *     token_look()   until it succeeds
+ *     token_login()  once
+ *     token_find()   the keys of the policy
+ *     token_sign()
+ *
+ * All of these: on failure token_state() is what the token is in now and token_ckr() the code of
+ * the module behind it. After a failed token_look() look again later; the others are then over.
+ */
+#include "agent/token/frame.h"
+
+struct token;
+
+/* Load the module, without starting it. RC_TOKEN; RC_MALFORMED: the token's URI. */
+must_check enum rc token_new(struct token **ret, const struct frame_open *open, struct why *why);
+void token_free(struct token *token); /* ends the module, within two seconds */
+DEFINE_CLEANUP(struct token, token_free);
+
+enum token_state token_state(const struct token *token);
+uint64_t token_ckr(const struct token *token); /* 0: none */
+
+/* The token is there and may be logged into; *ret points into token until the next call. */
+must_check enum rc token_look(struct frame_found *ret, struct token *token, struct why *why);
+
+/* Log in with the PIN that was found, and list the keys. */
+must_check enum rc token_login(struct token *token, struct why *why);
+
+/* Find a key and keep it under find->place. *ret points into token until the next call. That there
+ * is no such key is an answer, not a failure. */
+must_check enum rc token_find(
+    struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why);
+
+/* Likewise. A signature that does not verify with the key of token_find() is not returned. */
+must_check enum rc token_sign(
+    struct frame_signed *ret, struct token *token, const struct frame_sign *sign, struct why *why);
