@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * worker — one countersign-token process, as the agent sees it: started, spoken with, ended.
+ *
+ * It gets its messages on descriptor 3 and no other descriptor but 0 and 1, which are /dev/null,
+ * and 2, which is the agent's: PKCS#11 modules print there what nobody else knows (a token's
+ * environment silences those that print too much). Its environment is what the policy gives the
+ * token, and CREDENTIALS_DIRECTORY if the PIN is a credential.
+ *
+ * Its end is seen by a pidfd, not by SIGCHLD, so it does not matter which signals are blocked.
+ */
+#include <systemd/sd-event.h>
+
+#include "agent/policy.h"
+#include "agent/token/frame.h"
+
+struct worker;
+
+enum worker_end {
+    WORKER_EXITED,  /* it said what is wrong before, or was told to end */
+    WORKER_HUNG,    /* by its own alarm, or by the deadline of worker_ask() */
+    WORKER_CRASHED, /* by a signal, or for breaking the protocol */
+};
+
+/* Called from the event loop, never from within a function of this page. on_message must not free
+ * the worker; on_end comes once, last, and may. */
+struct worker_calls {
+    void (*on_message)(void *userdata, const struct frame *frame);
+    void (*on_end)(void *userdata, enum worker_end end, const char *detail);
+};
+
+/* path: absolute, of the program. event, calls and userdata are borrowed. RC_SYSTEM. */
+must_check enum rc worker_new(struct worker **ret, sd_event *event, const char *path,
+    const struct policy_token *token, const struct worker_calls *calls, void *userdata,
+    struct why *why);
+/* Waits up to two seconds for it to end its module, then kills it. */
+void worker_free(struct worker *worker);
+DEFINE_CLEANUP(struct worker, worker_free);
+
+/* timeout_ms: it is killed if no message came from it by then; 0: never. RC_TOO_LARGE; RC_SYSTEM: it
+ * does not read, and will be ended. */
+must_check enum rc worker_send(
+    struct worker *worker, const struct frame *frame, uint64_t timeout_ms, struct why *why);
+
+void worker_hang_up(struct worker *worker); /* it ends by itself; on_end comes */
+void worker_kill(struct worker *worker);    /* at once; on_end comes */
