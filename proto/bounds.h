@@ -17,7 +17,7 @@
 #define DELEGATIONS_MAX      1024               /* roles listed by one document */
 #define KEYS_MAX             1024               /* keys listed by one document */
 #define PATHS_MAX            1024               /* paths of one delegation */
-#define SNAPSHOT_FILES_MAX   16384              /* of one snapshot: removed roles stay listed */
+#define SNAPSHOT_FILES_MAX   4096               /* of one snapshot: removed roles stay listed */
 #define SIGNATURES_MAX       256                /* signatures on one file */
 #define SIGNATURE_MAX_BYTES  1024               /* RSA with 8192 bits */
 #define PUBLIC_KEY_MAX_BYTES (64 * 1024)        /* a certificate with its intermediates */
