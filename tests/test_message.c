@@ -75,6 +75,29 @@ test_writes_messages_that_it_reads_back(void **state)
     message_reply_done(&reply);
 }
 
+static void
+test_replies_always_have_parameters(void **state)
+{
+    closing(bytes_done) struct bytes out = BYTES_INIT(1024);
+    static const char want[] = "{\"parameters\":{}}\0{\"parameters\":{},\"continues\":true}";
+
+    (void)state;
+    message_put_reply(&out, NULL, false);
+    message_put_reply(&out, NULL, true);
+    assert_true(span_eq(bytes_span(&out), (struct span){(const uint8_t *)want, sizeof want}));
+}
+
+static void
+test_writes_nothing_where_a_part_of_the_message_is_missing(void **state)
+{
+    closing(bytes_done) struct bytes out = BYTES_INIT(1024);
+
+    (void)state;
+    message_put_error(&out, "\xff", NULL); /* jansson makes no string of it, as without memory */
+    assert_int_equal(bytes_check(&out, NULL), RC_NO_MEMORY);
+    assert_int_equal(out.len, 0);
+}
+
 static json_t *
 parameters_of(const char *text)
 {
@@ -108,6 +131,29 @@ test_parses_the_documents_of_a_sign_request(void **state)
     message_sign_done(&sign);
 }
 
+#define WITH_BASE(repository, role, version, digest)                                               \
+    "{\"documents\":[" DOCUMENT("\"" KEY_A "\"") "],\"bases\":[{\"repository\":\"" repository      \
+                                                 "\",\"files\":[{\"role\":\"" role                 \
+                                                 "\",\"version\":" version ",\"digest\":\"" digest \
+                                                 "\"}]}]}"
+
+static void
+test_parses_the_base_of_a_sign_request(void **state)
+{
+    json_auto_t *parameters = parameters_of(WITH_BASE("r/x", "1.root", "1", KEY_A));
+    struct message_sign sign;
+
+    (void)state;
+    assert_int_equal(message_sign_parse(&sign, parameters, false, NULL), RC_OK);
+    assert_int_equal(sign.n_bases, 1);
+    assert_string_equal(sign.bases[0].repository, "r/x");
+    assert_int_equal(sign.bases[0].n_files, 1);
+    assert_string_equal(sign.bases[0].files[0].role, "1.root");
+    assert_int_equal(sign.bases[0].files[0].version, 1);
+    assert_int_equal(sign.bases[0].files[0].message.len, 0);
+    message_sign_done(&sign);
+}
+
 static const struct {
     const char *says, *parameters;
     enum rc want;
@@ -133,6 +179,14 @@ static const struct {
         "{\"documents\":[{\"format\":\"notary\",\"repository\":\"r\\n\",\"role\":\"targets\","
         "\"message\":\"e30=\",\"keys\":[\"" KEY_A "\"]}]}",
         RC_MALFORMED},
+    {"a base without a repository", WITH_BASE("", "targets", "3", KEY_A), RC_MALFORMED},
+    {"a base of a repository with a control character", WITH_BASE("r\\n", "targets", "3", KEY_A),
+        RC_MALFORMED},
+    {"a base's file without a role", WITH_BASE("r", "", "3", KEY_A), RC_MALFORMED},
+    {"a base's file of version 0", WITH_BASE("r", "targets", "0", KEY_A), RC_MALFORMED},
+    {"a base's file of a version beyond 2^53", WITH_BASE("r", "targets", "9007199254740992", KEY_A),
+        RC_MALFORMED},
+    {"a base's file with half a digest", WITH_BASE("r", "targets", "3", "aa"), RC_MALFORMED},
     {"an empty role",
         "{\"documents\":[{\"format\":\"notary\",\"repository\":\"r\",\"role\":\"\","
         "\"message\":\"e30=\",\"keys\":[\"" KEY_A "\"]}]}",
@@ -226,7 +280,10 @@ main(void)
         cmocka_unit_test(test_parses_a_call_with_its_defaults),
         cmocka_unit_test(test_refuses_what_is_no_call),
         cmocka_unit_test(test_writes_messages_that_it_reads_back),
+        cmocka_unit_test(test_replies_always_have_parameters),
+        cmocka_unit_test(test_writes_nothing_where_a_part_of_the_message_is_missing),
         cmocka_unit_test(test_parses_the_documents_of_a_sign_request),
+        cmocka_unit_test(test_parses_the_base_of_a_sign_request),
         cmocka_unit_test(test_refuses_sign_requests_with),
         cmocka_unit_test(test_takes_what_is_at_a_bound_and_refuses_what_is_over),
         cmocka_unit_test(test_interface_and_code_name_the_same_errors),
