@@ -42,8 +42,8 @@ static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_PUT_CERTIFICATE] =
         "REPLACE INTO certificate (repository, key, pem) VALUES (?, ?, ?)",
     [STATEMENT_PINNED_KEY] = "SELECT spki FROM pinned_key WHERE name = ?",
-    [STATEMENT_PIN_KEY] = "INSERT INTO pinned_key (name, spki, token_serial) VALUES (?, ?, ?)"
-                          " ON CONFLICT DO NOTHING",
+    [STATEMENT_PIN_KEY] = ("INSERT INTO pinned_key (name, spki, token_serial) VALUES (?, ?, ?)"
+                           " ON CONFLICT DO NOTHING"),
     [STATEMENT_PINNED_SERIAL] = "SELECT serial FROM pinned_serial WHERE token = ?",
     [STATEMENT_PIN_SERIAL] =
         "INSERT INTO pinned_serial (token, serial) VALUES (?, ?) ON CONFLICT DO NOTHING",

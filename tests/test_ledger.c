@@ -138,6 +138,8 @@ test_is_held_by_one_agent_at_a_time(void **state)
     closing(ledger_closep) struct ledger *ledger = open_ledger();
     assert_int_equal(ledger_open(&second, dir, &why), RC_BUSY);
     assert_null(second);
+    ledger_close(steal(ledger));
+    assert_int_equal(ledger_open(&ledger, dir, &why), RC_OK);
 }
 
 static void
