@@ -13,6 +13,7 @@
 #define INTEGER_MAX          9007199254740991LL /* 2^53-1: beyond it Go's verifier rounds */
 #define REPOSITORY_MAX_BYTES 255                /* the column of notary-server's database */
 #define ROLE_MAX_BYTES       255                /* likewise, and Notary's rule for delegations */
+#define TAG_MAX_BYTES        128                /* docker's and OCI's grammar */
 #define TARGETS_MAX          500000             /* what fits into DOCUMENT_MAX_BYTES, rounded up */
 #define DELEGATIONS_MAX      1024               /* roles listed by one document */
 #define KEYS_MAX             1024               /* keys listed by one document */
