@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/agent_call.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/agent_error.h"
+#include "client/userdir.h"
+#include "proto/bounds.h"
+
+#define SYSTEM_SOCKET "/run/countersign/agent.sock"
+
+#define ANSWER_TIMEOUT_S (SIGN_TIMEOUT_S + 30) /* the agent gives up before us, and says why */
+#define RETRY_MIN_MS     50
+#define RETRY_MAX_MS     5000
+
+struct agent_call {
+    char *path;
+    int fd;          /* -1: not connected */
+    struct bytes in; /* what came and is not read */
+};
+
+/* *ret: free(). */
+static enum rc
+default_path(char **ret, struct why *why)
+{
+    closing(freep) char *own = NULL;
+
+    const char *chosen = getenv("COUNTERSIGN_SOCKET");
+    if (!chosen || !*chosen) {
+        enum rc rc = userdir_path(&own, USERDIR_RUNTIME, "countersign/agent.sock", why);
+        if (rc && rc != RC_NOT_FOUND)
+            return rc;
+
+        chosen = own && !access(own, F_OK) ? own : SYSTEM_SOCKET;
+    }
+
+    *ret = strdup(chosen);
+    return *ret ? RC_OK : fail_memory(why);
+}
+
+enum rc
+agent_call_new(struct agent_call **ret, const char *path, struct why *why)
+{
+    closing(agent_call_freep) struct agent_call *call = calloc(1, sizeof *call);
+    if (!call)
+        return fail_memory(why);
+
+    call->fd = -1;
+    call->in = BYTES_INIT(FRAME_MAX_BYTES);
+    if (path)
+        call->path = strdup(path);
+    enum rc rc = path ? RC_OK : default_path(&call->path, why);
+    if (rc)
+        return rc;
+
+    if (!call->path)
+        return fail_memory(why);
+
+    *ret = steal(call);
+    return RC_OK;
+}
+
+static void
+disconnect(struct agent_call *call)
+{
+    fd_close(&call->fd);
+    bytes_done(&call->in);
+}
+
+void
+agent_call_free(struct agent_call *call)
+{
+    if (!call)
+        return;
+
+    disconnect(call);
+    free(call->path);
+    free(call);
+}
+
+const char *
+agent_call_path(const struct agent_call *call)
+{
+    return call->path;
+}
+
+static enum rc
+explain_connect(const char *path, int error, struct why *why)
+{
+    if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR)
+        return fail(why, RC_TOKEN,
+            "no agent listens on '%s': start it with 'systemctl start countersign-agent.socket', "
+            "or name the socket of another with --socket or COUNTERSIGN_SOCKET",
+            path);
+
+    return fail(why, RC_TOKEN, "the agent's socket '%s': %s", path, strerror(error));
+}
+
+static enum rc
+connect_to(int *ret_fd, const char *path, struct why *why)
+{
+    const struct timeval output = {.tv_sec = FRAME_TIMEOUT_S}, input = {.tv_sec = ANSWER_TIMEOUT_S};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return fail(why, RC_TOKEN, "the agent's socket '%s': longer than %zu bytes", path,
+            sizeof address.sun_path - 1);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    closing(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &output, sizeof output) ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &input, sizeof input))
+        return fail(why, RC_SYSTEM, "socket: %s", strerror(errno));
+
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address))
+        return explain_connect(path, errno, why);
+
+    *ret_fd = fd;
+    fd = -1;
+    return RC_OK;
+}
+
+/* The agent closes connections that are an hour old, and says nothing before a call. */
+static bool
+is_connected(const struct agent_call *call)
+{
+    char c = 0;
+
+    return call->fd >= 0 && recv(call->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+static enum rc
+send_frame(const struct agent_call *call, struct span frame, struct why *why)
+{
+    while (frame.len > 0) {
+        ssize_t len = send(call->fd, frame.p, frame.len, MSG_NOSIGNAL);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return RC_OK; /* an agent that refuses a frame says so before it closes */
+        if (len < 0 && errno == EAGAIN)
+            return fail(why, RC_TIMEOUT, "the agent at '%s' takes nothing", call->path);
+        if (len < 0)
+            return fail(why, RC_SYSTEM, "send: %s", strerror(errno));
+
+        frame.p += len;
+        frame.len -= (size_t)len;
+    }
+
+    return RC_OK;
+}
+
+/* Read up to and with the NUL; call->in is the frame then. */
+static enum rc
+receive_frame(struct agent_call *call, struct why *why)
+{
+    char part[16384];
+    const char *end = NULL;
+
+    while (!end) {
+        ssize_t len = recv(call->fd, part, sizeof part, 0);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0 && errno == EAGAIN)
+            return fail(why, RC_TIMEOUT, "the agent at '%s' has not answered within %d s",
+                call->path, ANSWER_TIMEOUT_S);
+        if (len < 0 && errno != ECONNRESET)
+            return fail(why, RC_SYSTEM, "recv: %s", strerror(errno));
+        if (len <= 0)
+            return fail(why, RC_TOKEN, "the agent at '%s' closed the connection without an answer",
+                call->path);
+
+        end = memchr(part, 0, (size_t)len);
+        if (end && end + 1 != part + len)
+            return fail(
+                why, RC_MALFORMED, "the agent at '%s' says more than it was asked", call->path);
+
+        bytes_put(&call->in, (struct span){(uint8_t *)part, (size_t)len - (end ? 1 : 0)});
+        enum rc rc = bytes_check(&call->in, why);
+        if (rc)
+            return within(why, rc, "answer of the agent at '%s'", call->path);
+    }
+
+    return RC_OK;
+}
+
+static enum rc
+exchange_once(
+    struct message_reply *ret, struct agent_call *call, struct span frame, struct why *why)
+{
+    bytes_clear(&call->in);
+    enum rc rc = send_frame(call, frame, why);
+    if (!rc)
+        rc = receive_frame(call, why);
+    if (!rc) {
+        rc = message_reply_parse(ret, bytes_span(&call->in), why);
+        rc = rc ? within(why, rc, "answer of the agent at '%s'", call->path) : RC_OK;
+    }
+    if (rc)
+        disconnect(call); /* whatever comes yet is no answer to the next call */
+    return rc;
+}
+
+static enum rc
+exchange(struct message_reply *ret, struct agent_call *call, struct span frame, struct why *why)
+{
+    bool was_connected = is_connected(call);
+    enum rc rc = RC_TOKEN;
+
+    if (was_connected)
+        rc = exchange_once(ret, call, frame, why);
+    if (rc != RC_TOKEN)
+        return rc;
+
+    /* Not connected, or closed just now: an agent that closes has not taken the call, and the same
+     * bytes may always be asked for again. */
+    disconnect(call);
+    rc = connect_to(&call->fd, call->path, why);
+    return rc ? rc : exchange_once(ret, call, frame, why);
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* How long to wait for a busy agent: what it says and up to half of it more, so that those who were
+ * refused together do not return together. */
+static int64_t
+pause_ms(const json_t *parameters)
+{
+    uint16_t random = 0;
+
+    int64_t ms = json_integer_value(json_object_get(parameters, "retry_after_ms"));
+    ms = ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = UINT16_MAX;
+    return ms + ms * random / (2 * UINT16_MAX);
+}
+
+/* One attempt. RC_BUSY: *ret_pause_ms is how long to wait before the next one. *ret_parameters is
+ * set wherever the agent answered. */
+static enum rc
+attempt(json_t **ret_parameters, int64_t *ret_pause_ms, struct agent_call *call, struct span frame,
+    struct why *why)
+{
+    closing(message_reply_done) struct message_reply reply = {0};
+
+    enum rc rc = exchange(&reply, call, frame, why);
+    if (rc)
+        return rc;
+
+    if (reply.continues) {
+        disconnect(call);
+        return fail(why, RC_MALFORMED, "the agent at '%s' answers in parts, unasked", call->path);
+    }
+
+    if (reply.error)
+        rc = agent_error(reply.error, reply.parameters, why);
+    if (rc == RC_BUSY) {
+        *ret_pause_ms = pause_ms(reply.parameters);
+        disconnect(call); /* the agent does so as well */
+    }
+
+    *ret_parameters = json_incref((json_t *)reply.parameters);
+    return rc;
+}
+
+enum rc
+agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
+    const json_t *parameters, struct why *why)
+{
+    closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_MAX_BYTES);
+    closing(freep) char *name = NULL;
+    int64_t deadline_ms = now_ms() + BUSY_WAIT_S * INT64_C(1000);
+
+    if (asprintf(&name, MESSAGE_INTERFACE ".%s", method) < 0)
+        return fail_memory(why);
+
+    message_put_call(&frame, name, parameters, false);
+    enum rc rc = bytes_check(&frame, why);
+    if (rc)
+        return within(why, rc, "call of '%s'", method);
+
+    for (;;) {
+        closing(json_decrefp) json_t *answer = NULL;
+        int64_t wait_ms = 0;
+
+        rc = attempt(&answer, &wait_ms, call, bytes_span(&frame), why);
+        if (rc != RC_BUSY || now_ms() + wait_ms > deadline_ms) {
+            if (answer)
+                *ret_parameters = steal(answer);
+            return rc;
+        }
+
+        poll(NULL, 0, (int)wait_ms);
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/agent_error.h"
+
+#include <stdio.h>
+
+#define SENTENCE_MAX_BYTES 4096 /* before struct why cuts it */
+
+/*
+ * {name} is the parameter of that name. A part in brackets is left out where one of its parameters
+ * is missing or empty.
+ */
+static const struct {
+    const char *name;
+    enum rc rc;
+    const char *sentence;
+} errors[] = {
+    {MESSAGE_INTERFACE ".Malformed", RC_MALFORMED, "the agent cannot take {where}: {problem}"},
+    {MESSAGE_INTERFACE ".Unsupported", RC_UNSUPPORTED, "the agent does not offer this: {what}"},
+    {MESSAGE_INTERFACE ".TooLarge", RC_TOO_LARGE, "over a bound of the agent: {bound}"},
+    {MESSAGE_INTERFACE ".NotFound", RC_NOT_FOUND, "the agent does not know it: {name}"},
+    {MESSAGE_INTERFACE ".Denied", RC_DENIED,
+        "refused ({reason})[: want {want}, have {have}][; {remedy}][; record {id}]"},
+    {MESSAGE_INTERFACE ".NeedsApproval", RC_PENDING,
+        "needs approval: countersign approve {id}[, before {expires}]"},
+    {MESSAGE_INTERFACE ".Rollback", RC_ROLLBACK,
+        "the agent has released version {version} of '{role}' in '{repository}' already"},
+    {MESSAGE_INTERFACE ".Stale", RC_STALE,
+        "not based on the newest: the agent knows version {version} of '{role}' in '{repository}'"},
+    {MESSAGE_INTERFACE ".TokenUnavailable", RC_TOKEN,
+        "the token[ '{token}'] is not ready ({state})[: {remedy}]"},
+    {MESSAGE_INTERFACE ".Busy", RC_BUSY, "the agent is busy: {bound}"},
+    {MESSAGE_INTERFACE ".Timeout", RC_TIMEOUT, "not signed in time: {token}"},
+    {MESSAGE_INTERFACE ".StorageFailed", RC_STORAGE,
+        "the agent cannot write its ledger[: {remedy}]"},
+    {MESSAGE_INTERFACE ".Internal", RC_SYSTEM, "the agent failed; its journal says at what"},
+    {MESSAGE_SERVICE ".InterfaceNotFound", RC_UNSUPPORTED,
+        "what answers is no agent: it has no interface[ '{interface}']"},
+    {MESSAGE_SERVICE ".MethodNotFound", RC_UNSUPPORTED, "the agent has no method[ '{method}']"},
+    {MESSAGE_SERVICE ".MethodNotImplemented", RC_UNSUPPORTED,
+        "this version of the agent does not implement[ '{method}']"},
+    {MESSAGE_SERVICE ".InvalidParameter", RC_MALFORMED,
+        "the agent does not take the parameter[ '{parameter}']"},
+    {MESSAGE_SERVICE ".PermissionDenied", RC_DENIED, "the agent does not let this user do that"},
+};
+
+/* Append a parameter; false where it is missing or empty. */
+static bool
+put_parameter(struct bytes *b, const json_t *parameters, struct span name)
+{
+    const json_t *value = json_object_getn(parameters, (const char *)name.p, name.len);
+
+    if (json_is_integer(value))
+        bytes_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_string(value))
+        bytes_printf(b, "%.400s", json_string_value(value));
+    return json_is_integer(value) || json_string_length(value) > 0;
+}
+
+/* Append the text of a sentence, or of a part of it, up to end; false where something is missing.
+ */
+static bool
+put_part(struct bytes *b, const char *text, const char *end, const json_t *parameters)
+{
+    bool is_whole = true;
+
+    for (const char *c = text; c < end; c++) {
+        size_t len = *c == '{' ? strcspn(c, "}") : 0;
+        if (len == 0) {
+            bytes_putc(b, (uint8_t)*c);
+            continue;
+        }
+        if (!put_parameter(b, parameters, (struct span){(const uint8_t *)c + 1, len - 1}))
+            is_whole = false;
+        c += len;
+    }
+
+    return is_whole;
+}
+
+static void
+put_sentence(struct bytes *b, const char *sentence, const json_t *parameters)
+{
+    closing(bytes_done) struct bytes part = BYTES_INIT(SENTENCE_MAX_BYTES);
+
+    for (const char *c = sentence; *c;) {
+        bool is_optional = *c == '[';
+        const char *start = is_optional ? c + 1 : c;
+        const char *end = start + strcspn(start, is_optional ? "]" : "[");
+
+        bytes_clear(&part);
+        if (put_part(&part, start, end, parameters) || !is_optional)
+            bytes_put(b, bytes_span(&part));
+        c = is_optional ? end + 1 : end;
+    }
+}
+
+enum rc
+agent_error(const char *name, const json_t *parameters, struct why *why)
+{
+    closing(bytes_done) struct bytes sentence = BYTES_INIT(SENTENCE_MAX_BYTES);
+    enum rc rc = RC_SYSTEM;
+
+    for (size_t i = 0; i < N_ELEMENTS(errors); i++) {
+        if (strcmp(name, errors[i].name) != 0)
+            continue;
+
+        rc = errors[i].rc;
+        const json_t *about = rc == RC_ROLLBACK
+                                  ? json_array_get(json_object_get(parameters, "marks"), 0)
+                                  : parameters;
+        put_sentence(&sentence, errors[i].sentence, about);
+    }
+
+    const char *state = json_string_value(json_object_get(parameters, "state"));
+    if (rc == RC_TOKEN && state && !strcmp(state, "locked"))
+        rc = RC_LOCKED;
+
+    if (sentence.len == 0)
+        return fail(why, rc, "the agent answers with the error '%s'", name);
+
+    return fail(why, rc, "%s", bytes_text(&sentence));
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/agent_call.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "proto/bounds.h"
+
+/* What stands in for an agent: it takes a call, answers, and goes on. */
+struct stand_in {
+    char dir[64], path[80];
+    pid_t pid;
+};
+
+/* One answer, its NUL included. Empty: close without one. */
+struct answer {
+    struct span bytes;
+    bool is_closed_after;
+};
+
+#define ANSWER(text)                                                                               \
+    {                                                                                              \
+        .bytes = {(const uint8_t *)(text), sizeof(text) }                                          \
+    }
+#define ANSWER_AND_CLOSE(text)                                                                     \
+    {                                                                                              \
+        .bytes = {(const uint8_t *)(text), sizeof(text)}, .is_closed_after = true                  \
+    }
+
+static void
+take_call(int fd)
+{
+    char c = 1;
+
+    while (c)
+        if (recv(fd, &c, 1, 0) != 1)
+            _exit(1);
+}
+
+static void
+serve(int listener, const struct answer *answers, size_t n)
+{
+    int fd = -1;
+
+    for (size_t i = 0; i < n; i++) {
+        if (fd < 0)
+            fd = accept(listener, NULL, NULL);
+        take_call(fd);
+        for (size_t at = 0; at < answers[i].bytes.len;) {
+            ssize_t len =
+                send(fd, answers[i].bytes.p + at, answers[i].bytes.len - at, MSG_NOSIGNAL);
+            if (len < 0)
+                break;
+            at += (size_t)len;
+        }
+        if (answers[i].is_closed_after || answers[i].bytes.len == 0) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    if (fd >= 0)
+        (void)!read(fd, &(char){0}, 1); /* until the client has gone */
+    _exit(0);
+}
+
+static void
+stand_in_start(struct stand_in *agent, const struct answer *answers, size_t n)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(agent->dir, sizeof agent->dir, "/tmp/test_agent_call.XXXXXX");
+    assert_non_null(mkdtemp(agent->dir));
+    snprintf(agent->path, sizeof agent->path, "%s/agent.sock", agent->dir);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", agent->path);
+
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    agent->pid = fork();
+    if (agent->pid == 0)
+        serve(fd, answers, n);
+    close(fd);
+}
+
+static void
+stand_in_stop(struct stand_in *agent)
+{
+    kill(agent->pid, SIGKILL);
+    waitpid(agent->pid, NULL, 0);
+    unlink(agent->path);
+    rmdir(agent->dir);
+}
+
+static void
+open_call(struct agent_call **ret, const struct stand_in *agent)
+{
+    struct why why = {0};
+
+    assert_int_equal(agent_call_new(ret, agent->path, &why), RC_OK);
+}
+
+static void
+test_answers_calls_one_after_the_other(void **state)
+{
+    static const struct answer answers[] = {
+        ANSWER("{\"parameters\":{\"n\":1}}"), ANSWER_AND_CLOSE("{\"parameters\":{\"n\":2}}"),
+        ANSWER("{\"parameters\":{\"n\":3}}"), /* on a connection of its own */
+    };
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    struct stand_in agent;
+    struct why why = {0};
+
+    (void)state;
+    stand_in_start(&agent, answers, N_ELEMENTS(answers));
+    open_call(&call, &agent);
+    for (int i = 1; i <= 3; i++) {
+        closing(json_decrefp) json_t *reply = NULL;
+
+        assert_int_equal(agent_call(&reply, call, "Status", NULL, &why), RC_OK);
+        assert_int_equal(json_integer_value(json_object_get(reply, "n")), i);
+    }
+    stand_in_stop(&agent);
+}
+
+static void
+test_gives_the_parameters_of_an_error_to_the_caller(void **state)
+{
+    static const struct answer answers[] = {
+        ANSWER("{\"error\":\"org.countersign.Agent.Rollback\",\"parameters\":{\"marks\":[{"
+               "\"version\":4}"
+               "]}}"),
+    };
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    closing(json_decrefp) json_t *reply = NULL;
+    struct stand_in agent;
+    struct why why = {0};
+
+    (void)state;
+    stand_in_start(&agent, answers, N_ELEMENTS(answers));
+    open_call(&call, &agent);
+    assert_int_equal(agent_call(&reply, call, "Sign", NULL, &why), RC_ROLLBACK);
+    assert_int_equal(json_array_size(json_object_get(reply, "marks")), 1);
+    assert_string_equal(why.text, "the agent has released version 4 of '' in '' already");
+    stand_in_stop(&agent);
+}
+
+static void
+test_waits_for_a_busy_agent(void **state)
+{
+    static const struct answer answers[] = {
+        ANSWER_AND_CLOSE(
+            "{\"error\":\"org.countersign.Agent.Busy\",\"parameters\":{\"bound\":\"CONN_MAX\","
+            "\"retry_after_ms\":1}}"),
+        ANSWER("{\"parameters\":{\"n\":1}}"),
+    };
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    closing(json_decrefp) json_t *reply = NULL;
+    struct stand_in agent;
+    struct why why = {0};
+
+    (void)state;
+    stand_in_start(&agent, answers, N_ELEMENTS(answers));
+    open_call(&call, &agent);
+    assert_int_equal(agent_call(&reply, call, "Sign", NULL, &why), RC_OK);
+    assert_int_equal(json_integer_value(json_object_get(reply, "n")), 1);
+    stand_in_stop(&agent);
+}
+
+static void
+test_refuses_answers_that_are_none(void **state)
+{
+    static const struct {
+        const char *says;
+        struct answer answer;
+        enum rc want;
+    } cases[] = {
+        {"nothing", {.bytes = {NULL, 0}}, RC_TOKEN},
+        {"half of one", {.bytes = {(const uint8_t *)"{", 1}, .is_closed_after = true}, RC_TOKEN},
+        {"no JSON", ANSWER("hello"), RC_MALFORMED},
+        {"two at once", ANSWER("{}\0{}"), RC_MALFORMED},
+        {"a part of several", ANSWER("{\"parameters\":{},\"continues\":true}"), RC_MALFORMED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        closing(agent_call_freep) struct agent_call *call = NULL;
+        json_t *reply = NULL;
+        struct stand_in agent;
+        struct why why = {0};
+
+        print_message("%s\n", cases[i].says);
+        stand_in_start(&agent, &cases[i].answer, 1);
+        open_call(&call, &agent);
+        assert_int_equal(agent_call(&reply, call, "Status", NULL, &why), cases[i].want);
+        assert_non_null(strstr(why.text, agent.path));
+        assert_null(reply);
+        stand_in_stop(&agent);
+    }
+}
+
+static void
+test_reads_answers_up_to_the_bound(void **state)
+{
+    static const char head[] = "{\"parameters\":{\"x\":\"", tail[] = "\"}}";
+
+    (void)state;
+    for (size_t over = 0; over <= 1; over++) {
+        closing(agent_call_freep) struct agent_call *call = NULL;
+        closing(json_decrefp) json_t *reply = NULL;
+        size_t len = FRAME_MAX_BYTES + over;
+        closing(freep) char *frame = malloc(len + 1);
+        struct stand_in agent;
+        struct why why = {0};
+
+        memset(frame, 'a', len);
+        memcpy(frame, head, sizeof head - 1);
+        memcpy(frame + len - sizeof tail + 1, tail, sizeof tail);
+        stand_in_start(
+            &agent, &(const struct answer){.bytes = {(const uint8_t *)frame, len + 1}}, 1);
+        open_call(&call, &agent);
+        enum rc want = over ? RC_TOO_LARGE : RC_OK;
+        assert_int_equal(agent_call(&reply, call, "Status", NULL, &why), want);
+        stand_in_stop(&agent);
+    }
+}
+
+static void
+test_says_how_to_start_an_agent_where_there_is_none(void **state)
+{
+    char long_path[200];
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    closing(agent_call_freep) struct agent_call *long_call = NULL;
+    json_t *reply = NULL;
+    struct why why = {0};
+
+    (void)state;
+    assert_int_equal(agent_call_new(&call, "/nonexistent/agent.sock", &why), RC_OK);
+    assert_int_equal(agent_call(&reply, call, "Status", NULL, &why), RC_TOKEN);
+    assert_non_null(strstr(why.text, "no agent listens on '/nonexistent/agent.sock'"));
+    assert_non_null(strstr(why.text, "countersign-agent.socket"));
+
+    snprintf(long_path, sizeof long_path, "/%0150d", 0);
+    assert_int_equal(agent_call_new(&long_call, long_path, &why), RC_OK);
+    assert_int_equal(agent_call(&reply, long_call, "Status", NULL, &why), RC_TOKEN);
+}
+
+static void
+test_finds_the_socket_as_the_environment_says(void **state)
+{
+    struct stand_in agent;
+    struct why why = {0};
+    closing(agent_call_freep) struct agent_call *chosen = NULL;
+    closing(agent_call_freep) struct agent_call *system = NULL;
+
+    (void)state;
+    stand_in_start(&agent, NULL, 0);
+    setenv("XDG_RUNTIME_DIR", agent.dir, 1); /* has no countersign/agent.sock */
+    setenv("COUNTERSIGN_SOCKET", agent.path, 1);
+    assert_int_equal(agent_call_new(&chosen, NULL, &why), RC_OK);
+    assert_string_equal(agent_call_path(chosen), agent.path);
+
+    unsetenv("COUNTERSIGN_SOCKET");
+    assert_int_equal(agent_call_new(&system, NULL, &why), RC_OK);
+    assert_string_equal(agent_call_path(system), "/run/countersign/agent.sock");
+    stand_in_stop(&agent);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers_calls_one_after_the_other),
+        cmocka_unit_test(test_gives_the_parameters_of_an_error_to_the_caller),
+        cmocka_unit_test(test_waits_for_a_busy_agent),
+        cmocka_unit_test(test_refuses_answers_that_are_none),
+        cmocka_unit_test(test_reads_answers_up_to_the_bound),
+        cmocka_unit_test(test_says_how_to_start_an_agent_where_there_is_none),
+        cmocka_unit_test(test_finds_the_socket_as_the_environment_says),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/agent_error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define AGENT "org.countersign.Agent."
+
+static void
+test_makes_one_sentence_of_each_error(void **state)
+{
+    static const struct {
+        const char *name, *parameters;
+        enum rc want;
+        const char *sentence;
+    } cases[] = {
+        {AGENT "Denied",
+            "{\"reason\":\"not-granted\",\"rule\":\"key\",\"want\":\"qa\",\"have\":\"devops\","
+            "\"remedy\":\"ask an admin\"}",
+            RC_DENIED, "refused (not-granted): want qa, have devops; ask an admin"},
+        {AGENT "Denied",
+            "{\"reason\":\"not-granted\",\"rule\":\"who\",\"want\":\"\",\"have\":\"\",\"remedy\":"
+            "\"\",\"id\":\"12\"}",
+            RC_DENIED, "refused (not-granted); record 12"},
+        {AGENT "NeedsApproval", "{\"id\":\"a1\",\"expires\":\"noon\"}", RC_PENDING,
+            "needs approval: countersign approve a1, before noon"},
+        {AGENT "Malformed", "{\"where\":\"keys\",\"problem\":\"empty\"}", RC_MALFORMED,
+            "the agent cannot take keys: empty"},
+        {AGENT "Rollback",
+            "{\"marks\":[{\"repository\":\"r\",\"role\":\"targets/qa\",\"version\":7}]}",
+            RC_ROLLBACK, "the agent has released version 7 of 'targets/qa' in 'r' already"},
+        {AGENT "Stale", "{\"repository\":\"r\",\"role\":\"targets\",\"version\":8}", RC_STALE,
+            "not based on the newest: the agent knows version 8 of 'targets' in 'r'"},
+        {AGENT "TokenUnavailable",
+            "{\"token\":\"hsm\",\"state\":\"absent\",\"remedy\":\"plug it in\"}", RC_TOKEN,
+            "the token 'hsm' is not ready (absent): plug it in"},
+        {AGENT "TokenUnavailable", "{\"token\":\"\",\"state\":\"locked\",\"remedy\":\"unlock it\"}",
+            RC_LOCKED, "the token is not ready (locked): unlock it"},
+        {AGENT "Busy", "{\"bound\":\"CONN_MAX\",\"retry_after_ms\":1}", RC_BUSY,
+            "the agent is busy: CONN_MAX"},
+        {AGENT "Internal", "{}", RC_SYSTEM, "the agent failed; its journal says at what"},
+        {"org.varlink.service.MethodNotFound", "{\"method\":\"a.B\"}", RC_UNSUPPORTED,
+            "the agent has no method 'a.B'"},
+        {"org.varlink.service.PermissionDenied", "{}", RC_DENIED,
+            "the agent does not let this user do that"},
+        {AGENT "Surprise", "{}", RC_SYSTEM,
+            "the agent answers with the error 'org.countersign.Agent.Surprise'"},
+        {AGENT "Denied", "{\"reason\":\"a\\nb\"}", RC_DENIED, "refused (a?b)"},
+        {AGENT "Denied", "{\"reason\":7,\"want\":{},\"have\":[]}", RC_DENIED, "refused (7)"},
+        {AGENT "Rollback", "{\"marks\":{}}", RC_ROLLBACK,
+            "the agent has released version  of '' in '' already"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        closing(json_decrefp) json_t *parameters = NULL;
+        struct why why = {0};
+
+        assert_int_equal(members_parse(&parameters, span_of(cases[i].parameters), &why), RC_OK);
+        assert_int_equal(agent_error(cases[i].name, parameters, &why), cases[i].want);
+        assert_string_equal(why.text, cases[i].sentence);
+    }
+}
+
+static void
+test_knows_every_error_that_crosses_the_socket(void **state)
+{
+    closing(json_decrefp) json_t *parameters = json_object();
+
+    (void)state;
+    for (int rc = RC_OK; rc < RC_MAX_; rc++) {
+        char name[100];
+        struct why why = {0};
+
+        if (!rc_error_name((enum rc)rc))
+            continue;
+
+        snprintf(name, sizeof name, AGENT "%s", rc_error_name((enum rc)rc));
+        assert_string_equal(
+            rc_error_name(agent_error(name, parameters, &why)), rc_error_name((enum rc)rc));
+        assert_null(strstr(why.text, "answers with the error"));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_makes_one_sentence_of_each_error),
+        cmocka_unit_test(test_knows_every_error_that_crosses_the_socket),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
