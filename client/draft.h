@@ -16,7 +16,7 @@ enum edit_kind {
     EDIT_REMOVE_TARGET, /* name is gone */
     EDIT_DELEGATE,      /* role name has these keys and paths too; it is made if it is not there */
     EDIT_SET_PATHS,     /* role name has exactly these paths */
-    EDIT_REPLAY,        /* what somebody else changed, on top of the base */
+    EDIT_REPLAY,        /* what somebody else changed, where the base still says what he saw */
     EDIT_KIND_MAX_
 };
 
