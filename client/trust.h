@@ -54,8 +54,8 @@ bool trust_is_cached(const struct trust *trust);
  * RC_NO_MEMORY.
  */
 must_check enum rc trust_update(struct trust *trust, struct why *why);
-/* Only the head of it: roots, timestamp and snapshot, for trust_listed(). Targets and delegations
- * are gone from the view until trust_update() succeeds. */
+/* Only see what timestamp and snapshot of now list, for trust_listed(); the view stays. For when
+ * trust_update() cannot read what is listed. */
 must_check enum rc trust_update_head(struct trust *trust, struct why *why);
 
 /* The bytes of a file that will be published: not fetched again when the snapshot lists them. */
@@ -70,7 +70,8 @@ must_check enum rc trust_offer(struct trust *trust, struct span file, struct why
 bool trust_is_first_use(const struct trust *trust);
 const struct tuf_root *trust_root(const struct trust *trust);
 const struct tuf_file *trust_root_file(const struct trust *trust);
-/* What timestamp (for "snapshot") or snapshot list; NULL: nothing published. */
+/* What timestamp (for "snapshot") or snapshot list, by the latest update of any kind; NULL: nothing
+ * published. */
 const struct tuf_listed *trust_listed(const struct trust *trust, const char *role);
 
 /* A role of targets. */

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/file.h"
+#include "client/userdir.h"
+#include "proto/bounds.h"
+#include "proto/role.h"
+
+struct cache {
+    char *dir;      /* DIR/tuf/REPOSITORY */
+    char *metadata; /* the same with "/metadata" */
+};
+
+/* A repository becomes a path, so "..", "." and empty components would lead elsewhere. */
+static enum rc
+cache_check_repository(const char *repository, struct why *why)
+{
+    const char *at = repository;
+
+    for (;;) {
+        size_t len = strcspn(at, "/");
+        if (len == 0 || (len == 1 && at[0] == '.') || (len == 2 && !strncmp(at, "..", 2)))
+            return fail(why, RC_MALFORMED,
+                "repository '%s' cannot be a directory of the cache: it has an empty, '.' or '..' "
+                "component",
+                repository);
+
+        if (!at[len])
+            return RC_OK;
+        at += len + 1;
+    }
+}
+
+enum rc
+cache_new(struct cache **ret, const char *dir, const char *repository, struct why *why)
+{
+    closing(freep) char *docker = NULL;
+    closing(cache_freep) struct cache *cache = calloc(1, sizeof *cache);
+    if (!cache)
+        return fail_memory(why);
+
+    enum rc rc = cache_check_repository(repository, why);
+    if (!rc && !dir)
+        rc = userdir_path(&docker, USERDIR_DOCKER, "trust", why);
+    if (rc)
+        return rc;
+
+    if (asprintf(&cache->dir, "%s/tuf/%s", dir ? dir : docker, repository) < 0)
+        return fail_memory(why);
+    if (asprintf(&cache->metadata, "%s/metadata", cache->dir) < 0)
+        return fail_memory(why);
+
+    *ret = steal(cache);
+    return RC_OK;
+}
+
+void
+cache_free(struct cache *cache)
+{
+    if (!cache)
+        return;
+
+    free(cache->dir);
+    free(cache->metadata);
+    free(cache);
+}
+
+const char *
+cache_dir(const struct cache *cache)
+{
+    return cache->dir;
+}
+
+/* Roles come from documents of others; a name that is none must not become a path. */
+static enum rc
+cache_path(struct bytes *ret, const struct cache *cache, const char *role, struct why *why)
+{
+    if (role_rank(span_of(role)) == RANK_MAX_)
+        return fail(why, RC_MALFORMED, "'%s' is no role", role);
+
+    bytes_printf(ret, "%s/%s.json", cache->metadata, role);
+    return bytes_check(ret, why);
+}
+
+enum rc
+cache_load(struct bytes *ret, const struct cache *cache, const char *role, struct why *why)
+{
+    closing(bytes_done) struct bytes path = BYTES_INIT(PATH_MAX);
+
+    enum rc rc = cache_path(&path, cache, role, why);
+    return rc ? rc : file_load(ret, bytes_text(&path), why);
+}
+
+/* Make path and all directories above it; those that are there stay as they are. */
+static enum rc
+make_directories(const char *path, struct why *why)
+{
+    closing(freep) char *copy = strdup(path);
+    if (!copy)
+        return fail_memory(why);
+
+    for (char *at = copy + 1;; at++) {
+        char c = *at;
+        if (c != '/' && c)
+            continue;
+
+        *at = 0;
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            return fail(why, RC_SYSTEM, "directory '%s': %s", copy, strerror(errno));
+        if (!c)
+            return RC_OK;
+        *at = c;
+    }
+}
+
+enum rc
+cache_lock(int *ret, const struct cache *cache, struct why *why)
+{
+    closing(fd_close) int fd = -1;
+
+    enum rc rc = make_directories(cache->metadata, why);
+    if (rc)
+        return rc;
+
+    /* The directory is the lock file: docker and notary would not know a file of ours. */
+    fd = open(cache->metadata, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(why, RC_SYSTEM, "'%s': %s", cache->metadata, strerror(errno));
+
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return fail(why, RC_SYSTEM, "lock of '%s': %s", cache->metadata, strerror(errno));
+
+    *ret = fd;
+    fd = -1;
+    return RC_OK;
+}
+
+static enum rc
+write_all(int fd, struct span data, bool is_durable)
+{
+    while (data.len > 0) {
+        ssize_t n = write(fd, data.p, data.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return RC_SYSTEM;
+
+        data.p += n;
+        data.len -= (size_t)n;
+    }
+
+    return is_durable && fdatasync(fd) < 0 ? RC_SYSTEM : RC_OK;
+}
+
+enum rc
+cache_store(const struct cache *cache, const char *role, struct span file, struct why *why)
+{
+    closing(bytes_done) struct bytes path = BYTES_INIT(PATH_MAX);
+    closing(freep) char *temporary = NULL;
+    closing(fd_close) int fd = -1;
+
+    enum rc rc = cache_path(&path, cache, role, why);
+    if (rc)
+        return rc;
+
+    if (asprintf(&temporary, "%s.XXXXXX", bytes_text(&path)) < 0)
+        return fail_memory(why);
+
+    *strrchr(temporary, '/') = 0;
+    rc = make_directories(temporary, why);
+    if (rc)
+        return rc;
+
+    temporary[strlen(temporary)] = '/';
+    fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
+    if (fd < 0)
+        return fail(why, RC_SYSTEM, "'%s': %s", temporary, strerror(errno));
+
+    /* Any other file is fetched again if a crash of the machine leaves it empty; a damaged root
+     * would be an alarm. */
+    if (write_all(fd, file, !strcmp(role, "root")) || rename(temporary, bytes_text(&path)) < 0) {
+        rc = fail(why, RC_SYSTEM, "'%s': %s", bytes_text(&path), strerror(errno));
+        unlink(temporary);
+        return rc;
+    }
+
+    return RC_OK;
+}

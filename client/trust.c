@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/trust.h"
+
+#include "client/view.h"
+
+struct trust {
+    struct repo *repo;
+    char *repository;
+    struct cache *cache;
+    struct trust_options options;
+    struct bytes adopted;
+    struct bytes *offers;
+    size_t n_offers;
+    struct view *view; /* NULL: none yet */
+    struct view *head; /* newer than view, but not read further; else NULL */
+};
+
+enum rc
+trust_new(struct trust **ret, struct repo *repo, const char *repository,
+    const struct trust_options *options, struct why *why)
+{
+    closing(trust_freep) struct trust *trust = calloc(1, sizeof *trust);
+    if (!trust)
+        return fail_memory(why);
+
+    trust->repo = repo;
+    trust->options = *options;
+    trust->adopted = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    trust->repository = strdup(repository);
+    if (!trust->repository)
+        return fail_memory(why);
+
+    enum rc rc = cache_new(&trust->cache, options->dir, repository, why);
+    if (rc)
+        return rc;
+
+    *ret = steal(trust);
+    return RC_OK;
+}
+
+static void
+forget_offers(struct trust *trust)
+{
+    for (size_t i = 0; i < trust->n_offers; i++)
+        bytes_done(&trust->offers[i]);
+    free(trust->offers);
+    trust->offers = NULL;
+    trust->n_offers = 0;
+}
+
+void
+trust_free(struct trust *trust)
+{
+    if (!trust)
+        return;
+
+    forget_offers(trust);
+    view_free(trust->head);
+    view_free(trust->view);
+    bytes_done(&trust->adopted);
+    cache_free(trust->cache);
+    free(trust->repository);
+    free(trust);
+}
+
+enum rc
+trust_adopt(struct trust *trust, struct span root_file, struct why *why)
+{
+    bytes_clear(&trust->adopted);
+    bytes_put(&trust->adopted, root_file);
+    return bytes_check(&trust->adopted, why);
+}
+
+const char *
+trust_dir(const struct trust *trust)
+{
+    return cache_dir(trust->cache);
+}
+
+bool
+trust_is_cached(const struct trust *trust)
+{
+    closing(bytes_done) struct bytes root = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    return cache_load(&root, trust->cache, "root", NULL) != RC_NOT_FOUND;
+}
+
+static struct view_sources
+sources_of(const struct trust *trust)
+{
+    return (struct view_sources){
+        .repo = trust->repo,
+        .cache = trust->cache,
+        .repository = trust->repository,
+        .options = &trust->options,
+        .before = trust->view,
+        .adopted = bytes_span(&trust->adopted),
+        .offers = trust->offers,
+        .n_offers = trust->n_offers,
+    };
+}
+
+static void
+replace_view(struct view **place, struct view **view)
+{
+    view_free(*place);
+    *place = steal(*view);
+}
+
+enum rc
+trust_update(struct trust *trust, struct why *why)
+{
+    closing(view_freep) struct view *view = NULL;
+    struct view_sources from = sources_of(trust);
+
+    enum rc rc = view_new(&view, &from, why);
+    if (rc || !view)
+        return rc;
+
+    rc = view_complete(view, &from, why);
+    if (!rc)
+        rc = view_store(view, &from, why);
+    if (rc)
+        return rc;
+
+    replace_view(&trust->view, &view);
+    view_free(steal(trust->head));
+    forget_offers(trust);
+    return RC_OK;
+}
+
+enum rc
+trust_update_head(struct trust *trust, struct why *why)
+{
+    closing(view_freep) struct view *view = NULL;
+    struct view_sources from = sources_of(trust);
+
+    enum rc rc = view_new(&view, &from, why);
+    if (!rc && view)
+        replace_view(&trust->head, &view);
+
+    return rc;
+}
+
+enum rc
+trust_offer(struct trust *trust, struct span file, struct why *why)
+{
+    struct bytes *offer =
+        mem_grow(&trust->offers, trust->n_offers, sizeof *offer, SNAPSHOT_FILES_MAX);
+    if (!offer)
+        return fail_memory(why);
+
+    *offer = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    trust->n_offers++;
+    bytes_put(offer, file);
+    return bytes_check(offer, why);
+}
+
+bool
+trust_is_first_use(const struct trust *trust)
+{
+    return trust->view && trust->view->is_first_use;
+}
+
+const struct tuf_root *
+trust_root(const struct trust *trust)
+{
+    return trust->view ? walk_root_document(trust->view->walk) : NULL;
+}
+
+const struct tuf_file *
+trust_root_file(const struct trust *trust)
+{
+    return trust->view ? walk_root_file(trust->view->walk) : NULL;
+}
+
+const struct tuf_listed *
+trust_listed(const struct trust *trust, const char *role)
+{
+    const struct view *newest = trust->head ? trust->head : trust->view;
+
+    return newest ? walk_listed(newest->walk, span_of(role)) : NULL;
+}
+
+size_t
+trust_n_roles(const struct trust *trust)
+{
+    return trust->view ? trust->view->n_roles : 0;
+}
+
+const struct trust_role *
+trust_role_at(const struct trust *trust, size_t i)
+{
+    return &trust->view->roles[i];
+}
+
+const struct trust_role *
+trust_find(const struct trust *trust, const char *role)
+{
+    for (size_t i = 0; i < trust_n_roles(trust); i++)
+        if (!strcmp(trust->view->roles[i].name, role))
+            return &trust->view->roles[i];
+
+    return NULL;
+}
+
+bool
+trust_admits(const struct trust *trust, const char *role, struct span name)
+{
+    return trust->view && walk_admits(trust->view->walk, span_of(role), name);
+}
+
+enum rc
+trust_keys(struct pubkey ***ret, size_t *ret_n, const struct trust *trust, const char *role,
+    struct why *why)
+{
+    const struct tuf_keys *keys = NULL;
+    const struct tuf_role *listed =
+        trust->view ? walk_role(trust->view->walk, span_of(role), &keys) : NULL;
+
+    if (!listed)
+        return fail(why, RC_NOT_FOUND, "nobody delegates to '%s'", role);
+
+    return tuf_role_keys(ret, ret_n, listed, keys, why);
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/view.h"
+
+#include <inttypes.h>
+
+#include "client/seen.h"
+#include "proto/role.h"
+
+void
+view_free(struct view *view)
+{
+    if (!view)
+        return;
+
+    for (size_t i = 0; i < view->n_roles; i++)
+        free(view->roles[i].name);
+    free(view->roles);
+    bytes_done(&view->timestamp);
+    bytes_done(&view->snapshot);
+    walk_free(view->walk);
+    free(view);
+}
+
+static int64_t
+version_before(const struct view_sources *from, enum rank rank)
+{
+    const struct walk *walk = from->before->walk;
+    const struct tuf_targets *targets = walk_targets_document(walk, SPAN("targets"));
+
+    switch (rank) {
+    case RANK_TIMESTAMP:
+        return walk_timestamp_document(walk)->version;
+    case RANK_SNAPSHOT:
+        return walk_snapshot_document(walk)->version;
+    case RANK_TARGETS:
+        return targets ? targets->version : 0;
+    case RANK_ROOT:
+    case RANK_DELEGATION:
+    case RANK_MAX_:
+        break;
+    }
+
+    return 0;
+}
+
+/* What this machine saw before must not be newer than what comes now. */
+static enum rc
+set_floors(struct walk *walk, const struct view_sources *from, struct why *why)
+{
+    static const struct {
+        const char *role;
+        enum rank rank;
+    } bases[] = {
+        {"timestamp", RANK_TIMESTAMP},
+        {"snapshot", RANK_SNAPSHOT},
+        {"targets", RANK_TARGETS},
+    };
+    const struct tuf_root *root = walk_root_document(walk);
+
+    for (size_t i = 0; i < N_ELEMENTS(bases); i++) {
+        int64_t version = from->before ? version_before(from, bases[i].rank) : 0;
+        if (version == 0)
+            version =
+                seen_version(from->cache, bases[i].role, &root->roles[bases[i].rank], &root->keys);
+
+        enum rc rc = version > 0 ? walk_floor(walk, span_of(bases[i].role), version, why) : RC_OK;
+        if (rc)
+            return rc;
+    }
+
+    return RC_OK;
+}
+
+static enum rc
+fail_cached_root(enum rc rc, const struct view_sources *from, struct why *why)
+{
+    if (rc == RC_NO_MEMORY)
+        return rc;
+
+    return fail(why, RC_UNTRUSTED,
+        "the root that this machine trusts for '%s' cannot be used: %s; ask its owner what "
+        "happened, and only then remove '%s'",
+        from->repository, why ? why->text : "", cache_dir(from->cache));
+}
+
+/*
+ * The root to start from. *ret_is_first_use: nothing vouches for it.
+ * RC_NOT_FOUND: there is none anywhere.
+ */
+static enum rc
+load_anchor(
+    struct bytes *ret, bool *ret_is_first_use, const struct view_sources *from, struct why *why)
+{
+    *ret_is_first_use = false;
+    if (from->before || from->adopted.len > 0) {
+        bytes_put(ret,
+            from->before ? bytes_span(&walk_root_file(from->before->walk)->raw) : from->adopted);
+        return bytes_check(ret, why);
+    }
+
+    enum rc rc = cache_load(ret, from->cache, "root", why);
+    if (!rc)
+        return RC_OK;
+    if (rc != RC_NOT_FOUND)
+        return fail_cached_root(rc, from, why);
+
+    *ret_is_first_use = true;
+    return repo_get(ret, from->repo, "root", DOCUMENT_MAX_BYTES, why);
+}
+
+/* A walk that stands on the root that this machine trusts. */
+static enum rc
+start_walk(struct view *view, const struct view_sources *from, struct why *why)
+{
+    closing(bytes_done) struct bytes anchor = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    enum rc rc = load_anchor(&anchor, &view->is_first_use, from, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, rc, "the trust server has no repository '%s'", from->repository);
+    if (rc)
+        return rc;
+
+    if (view->is_first_use && from->options->is_first_use_refused)
+        return fail(why, RC_UNTRUSTED,
+            "nothing on this machine vouches for the root of '%s', and first use is refused",
+            from->repository);
+
+    rc = walk_new(&view->walk, from->repository, TUF_TOLERANT, from->options->now, why);
+    if (rc)
+        return rc;
+
+    if (from->options->is_expired_allowed)
+        walk_allow_expired(view->walk);
+
+    rc = walk_anchor(view->walk, bytes_span(&anchor), why);
+    if (rc && !view->is_first_use && !from->before && from->adopted.len == 0)
+        return fail_cached_root(rc, from, why);
+    if (rc)
+        return within(why, rc, "root of '%s'", from->repository);
+
+    view->is_first_use = view->is_first_use || (from->before && from->before->is_first_use);
+    return set_floors(view->walk, from, why);
+}
+
+/* Follow N+1.root.json until there is none. */
+static enum rc
+walk_roots(struct view *view, const struct view_sources *from, struct why *why)
+{
+    for (size_t i = 0; i < ROOT_CHAIN_MAX; i++) {
+        closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+        char name[32];
+
+        snprintf(
+            name, sizeof name, "%" PRId64 ".root", walk_root_document(view->walk)->version + 1);
+        enum rc rc = repo_get(&file, from->repo, name, DOCUMENT_MAX_BYTES, why);
+        if (rc == RC_NOT_FOUND)
+            return RC_OK;
+        if (rc)
+            return rc;
+
+        progress_note(
+            from->options->progress, "root of '%s': following to %s.json", from->repository, name);
+        rc = walk_root(view->walk, bytes_span(&file), why);
+        if (rc)
+            return within(why, rc, "%s.json of '%s'", name, from->repository);
+    }
+
+    return fail(why, RC_UNTRUSTED, "'%s' has more than %d roots that this machine has not seen",
+        from->repository, ROOT_CHAIN_MAX);
+}
+
+static enum rc
+fetch_listed(struct bytes *ret, const struct tuf_listed *listed, const char *role,
+    const struct view_sources *from, struct why *why)
+{
+    closing(freep) char *name = NULL;
+    char hex[DIGEST_HEX_LEN + 1];
+
+    digest_hex(hex, &listed->hashes.sha256);
+    if (asprintf(&name, "%s.%s", role, hex) < 0)
+        return fail_memory(why);
+
+    enum rc rc = repo_get(ret, from->repo, name, DOCUMENT_MAX_BYTES, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, RC_UNTRUSTED,
+            "the server lists %s.json, but has no such file: the last publication broke it", name);
+
+    return rc;
+}
+
+/* The listed file: as offered, from the view before, from the cache, else from the server. */
+static enum rc
+load_listed(struct bytes *ret, const struct tuf_listed *listed, const char *role,
+    const struct view_sources *from, struct why *why)
+{
+    const struct tuf_file *before =
+        from->before ? walk_targets_file(from->before->walk, span_of(role)) : NULL;
+
+    if (before && !tuf_listed_check(listed, bytes_span(&before->raw), NULL)) {
+        bytes_put(ret, bytes_span(&before->raw));
+        return bytes_check(ret, why);
+    }
+
+    for (size_t i = 0; i < from->n_offers; i++)
+        if (!tuf_listed_check(listed, bytes_span(&from->offers[i]), NULL)) {
+            bytes_put(ret, bytes_span(&from->offers[i]));
+            return bytes_check(ret, why);
+        }
+
+    if (!cache_load(ret, from->cache, role, NULL) &&
+        !tuf_listed_check(listed, bytes_span(ret), NULL))
+        return RC_OK;
+
+    bytes_clear(ret);
+    return fetch_listed(ret, listed, role, from, why);
+}
+
+/* Timestamp and snapshot under the root of the walk, which the snapshot must list. */
+static enum rc
+walk_head(struct view *view, const struct view_sources *from, struct why *why)
+{
+    enum rc rc = walk_timestamp(view->walk, bytes_span(&view->timestamp), why);
+    if (rc)
+        return rc;
+
+    bytes_clear(&view->snapshot);
+    rc = load_listed(
+        &view->snapshot, walk_listed(view->walk, SPAN("snapshot")), "snapshot", from, why);
+    return rc ? rc : walk_snapshot(view->walk, bytes_span(&view->snapshot), why);
+}
+
+/*
+ * RC_NOT_FOUND of the timestamp: there is no repository, unless this machine knows better.
+ */
+static enum rc
+fail_vanished(const struct view_sources *from, struct why *why)
+{
+    closing(bytes_done) struct bytes anchor = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    bool is_first_use = false;
+
+    enum rc rc = load_anchor(&anchor, &is_first_use, from, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, rc, "the trust server has no repository '%s'", from->repository);
+    if (rc)
+        return rc;
+
+    if (is_first_use)
+        return fail(why, RC_NETWORK, "the trust server has a root of '%s' but no timestamp",
+            from->repository);
+
+    return fail(why, RC_UNTRUSTED,
+        "'%s' vanished from the trust server; if it was deleted on purpose, remove '%s'",
+        from->repository, cache_dir(from->cache));
+}
+
+static enum rc
+fetch_timestamp(struct view *view, const struct view_sources *from, struct why *why)
+{
+    bytes_clear(&view->timestamp);
+    enum rc rc = repo_get(&view->timestamp, from->repo, "timestamp", HTTP_TIMESTAMP_MAX_BYTES, why);
+
+    return rc == RC_NOT_FOUND ? fail_vanished(from, why) : rc;
+}
+
+static struct view *
+view_alloc(void)
+{
+    struct view *view = calloc(1, sizeof *view);
+
+    if (view) {
+        view->timestamp = BYTES_INIT(HTTP_TIMESTAMP_MAX_BYTES);
+        view->snapshot = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    }
+    return view;
+}
+
+/* Start anew, ask for newer roots first. */
+static enum rc
+view_new_roots(struct view **ret, const struct view_sources *from, struct why *why)
+{
+    closing(view_freep) struct view *view = view_alloc();
+    if (!view)
+        return fail_memory(why);
+
+    enum rc rc = start_walk(view, from, why);
+    if (!rc)
+        rc = walk_roots(view, from, why);
+    if (!rc)
+        rc = fetch_timestamp(view, from, why);
+    if (!rc)
+        rc = walk_head(view, from, why);
+    if (rc)
+        return rc;
+
+    *ret = steal(view);
+    return RC_OK;
+}
+
+enum rc
+view_new(struct view **ret, const struct view_sources *from, struct why *why)
+{
+    closing(view_freep) struct view *view = view_alloc();
+    if (!view)
+        return fail_memory(why);
+
+    enum rc rc = fetch_timestamp(view, from, why);
+    if (rc)
+        return rc;
+
+    if (from->before && from->before->is_complete &&
+        span_eq(bytes_span(&view->timestamp), bytes_span(&from->before->timestamp))) {
+        *ret = NULL;
+        return RC_OK;
+    }
+
+    rc = start_walk(view, from, why);
+    if (rc)
+        return rc;
+
+    /* As notary does: newer roots are asked for only where the head does not fit the known one.
+     * A server that hides them could hide them either way. */
+    rc = walk_head(view, from, why);
+    if (rc == RC_UNTRUSTED)
+        return view_new_roots(ret, from, why);
+    if (rc)
+        return rc;
+
+    *ret = steal(view);
+    return RC_OK;
+}
+
+/* The floor of a delegation; those of the base roles are set with the root. */
+static enum rc
+set_floor(struct view *view, const struct trust_role *role, const struct view_sources *from,
+    struct why *why)
+{
+    struct span name = span_of(role->name);
+    const struct tuf_targets *before =
+        from->before ? walk_targets_document(from->before->walk, name) : NULL;
+    int64_t version = before
+                          ? before->version
+                          : seen_version(from->cache, role->name, role->listed, role->listed_keys);
+
+    return version > 0 ? walk_floor(view->walk, name, version, why) : RC_OK;
+}
+
+/* Fetch and verify one role. Where the fault is the file's, it is noted in the role. */
+static enum rc
+load_role(
+    struct view *view, struct trust_role *role, const struct view_sources *from, struct why *why)
+{
+    closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    struct span name = span_of(role->name);
+
+    const struct tuf_listed *listed = walk_listed(view->walk, name);
+    if (!listed)
+        return RC_OK;
+
+    enum rc rc = load_listed(&raw, listed, role->name, from, &role->why);
+    if (!rc)
+        rc = set_floor(view, role, from, &role->why);
+    if (!rc)
+        rc = walk_targets(view->walk, name, bytes_span(&raw), &role->why);
+    if (rc == RC_UNTRUSTED) {
+        role->problem = rc;
+        role->version = seen_claim(bytes_span(&raw));
+        return RC_OK;
+    }
+    if (rc)
+        return fail(why, rc, "%s of '%s': %s", role->name, from->repository, role->why.text);
+
+    role->document = walk_targets_document(view->walk, name);
+    role->file = walk_targets_file(view->walk, name);
+    role->version = role->document->version;
+    return RC_OK;
+}
+
+static enum rc
+add_role(struct view *view, struct span name, struct why *why)
+{
+    const struct tuf_keys *keys = NULL;
+
+    for (size_t i = 0; i < view->n_roles; i++)
+        if (span_is(name, view->roles[i].name))
+            return RC_OK;
+
+    struct trust_role *role =
+        mem_grow(&view->roles, view->n_roles, sizeof *role, SNAPSHOT_FILES_MAX);
+    if (!role)
+        return fail_memory(why);
+
+    role->name = span_dup(name);
+    if (!role->name)
+        return fail_memory(why);
+
+    view->n_roles++;
+    role->listed = walk_role(view->walk, name, &keys);
+    role->listed_keys = keys;
+    return RC_OK;
+}
+
+/* What a document lists beyond its own children is nobody's role. */
+static enum rc
+add_children(struct view *view, size_t parent, struct why *why)
+{
+    const struct tuf_targets *document = view->roles[parent].document;
+
+    for (size_t i = 0; document && i < document->n_roles; i++) {
+        struct span name = document->roles[i].name;
+        if (!role_is_child(name, span_of(view->roles[parent].name)))
+            continue;
+
+        enum rc rc = add_role(view, name, why);
+        if (rc)
+            return rc;
+    }
+
+    return RC_OK;
+}
+
+enum rc
+view_complete(struct view *view, const struct view_sources *from, struct why *why)
+{
+    enum rc rc = add_role(view, SPAN("targets"), why);
+
+    for (size_t i = 0; !rc && i < view->n_roles; i++) {
+        rc = load_role(view, &view->roles[i], from, why);
+        if (!rc)
+            rc = add_children(view, i, why);
+    }
+    if (rc)
+        return rc;
+
+    const struct trust_role *targets = &view->roles[0];
+    if (targets->problem)
+        return fail(
+            why, targets->problem, "targets of '%s': %s", from->repository, targets->why.text);
+    if (!targets->document)
+        return fail(why, RC_UNTRUSTED, "the snapshot of '%s' lists no targets", from->repository);
+
+    view->is_complete = true;
+    return RC_OK;
+}
+
+/* Unless it is there already. */
+static enum rc
+store_file(const struct cache *cache, const char *role, struct span file, struct why *why)
+{
+    closing(bytes_done) struct bytes old = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    if (!cache_load(&old, cache, role, NULL) && span_eq(bytes_span(&old), file))
+        return RC_OK;
+
+    return cache_store(cache, role, file, why);
+}
+
+enum rc
+view_store(const struct view *view, const struct view_sources *from, struct why *why)
+{
+    const struct tuf_root *root = walk_root_document(view->walk);
+    closing(fd_close) int lock = -1;
+
+    enum rc rc = cache_lock(&lock, from->cache, why);
+    if (rc)
+        return rc;
+
+    /* Another process may have seen more meanwhile: floors never sink. */
+    if (seen_version(from->cache, "timestamp", &root->roles[RANK_TIMESTAMP], &root->keys) >
+        walk_timestamp_document(view->walk)->version)
+        return RC_OK;
+
+    rc = store_file(from->cache, "root", bytes_span(&walk_root_file(view->walk)->raw), why);
+    for (size_t i = 0; !rc && i < view->n_roles; i++)
+        if (view->roles[i].file)
+            rc = store_file(
+                from->cache, view->roles[i].name, bytes_span(&view->roles[i].file->raw), why);
+    if (!rc)
+        rc = store_file(from->cache, "snapshot", bytes_span(&view->snapshot), why);
+    if (!rc)
+        rc = store_file(from->cache, "timestamp", bytes_span(&view->timestamp), why);
+
+    return rc;
+}
