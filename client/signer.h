@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * signer — the agent, as somebody who publishes sees it: which keys there are, and signatures for a
- * batch of documents, made into files that are fit to be published.
- *
- * What comes back is verified here, under the keys and the threshold of the role, before it leaves.
+ * signer — the agent, as somebody who publishes sees it: which keys there are, and what the caller
+ * may do with them. Documents are signed by batch.h.
  */
 #include "client/agent_call.h"
 #include "proto/pubkey.h"
@@ -15,6 +13,7 @@ struct signer;
 must_check enum rc signer_new(struct signer **ret, struct agent_call *call, struct why *why);
 void signer_free(struct signer *signer);
 DEFINE_CLEANUP(struct signer, signer_free);
+struct agent_call *signer_call(const struct signer *signer); /* borrowed */
 
 /* A key as ListKeys tells it. */
 struct signer_key {
@@ -58,48 +57,3 @@ int64_t signer_validity_s(const struct signer *signer, const char *repository, c
  * pubkey_unref(). What agent_call() says; RC_MALFORMED. */
 must_check enum rc signer_root_certificate(struct pubkey **ret, struct signer *signer,
     const char *repository, const struct signer_key *key, struct why *why);
-
-/* One document of a batch, and what becomes of it. */
-struct signer_document {
-    const char *repository, *role;
-    struct span message;          /* canonical */
-    struct pubkey *const *listed; /* the keys that may sign it, as the role lists them */
-    size_t n_listed;
-    int64_t threshold;
-
-    struct bytes file;      /* set by signer_sign(): the wire form with its signatures */
-    struct bytes signed_by; /* names of the agent's keys, "qa, releases" */
-    struct bytes left_out;  /* keys of the agent that did not sign and why; empty: none */
-};
-#define SIGNER_DOCUMENT_INIT                                                                       \
-    ((struct signer_document){.file = BYTES_INIT(DOCUMENT_MAX_BYTES),                              \
-        .signed_by = BYTES_INIT(FRAME_SMALL_MAX_BYTES),                                            \
-        .left_out = BYTES_INIT(FRAME_SMALL_MAX_BYTES)})
-void signer_document_done(struct signer_document *document);
-
-/* What the agent has released already for one role. */
-struct signer_mark {
-    char *repository, *role;
-    int64_t version;
-    struct digest digest; /* of the message */
-    struct bytes file;    /* roots only: the released document with its signatures; else empty */
-};
-
-struct signer_marks {
-    struct signer_mark *marks;
-    size_t n;
-};
-void signer_marks_done(struct signer_marks *marks);
-
-enum signer_mode {
-    SIGNER_ALL,     /* a key whose token is away fails the batch */
-    SIGNER_PARTIAL, /* it is left out */
-};
-
-/*
- * Sign all or nothing, in one call. RC_ROLLBACK: *ret_marks says what was released instead;
- * signer_marks_done(). RC_DENIED: no key listed for a role may be used, or what the agent says.
- * RC_UNTRUSTED: what the agent gave does not reach the threshold, or is not what was asked for.
- */
-must_check enum rc signer_sign(struct signer *signer, struct signer_document *documents,
-    size_t n_documents, enum signer_mode mode, struct signer_marks *ret_marks, struct why *why);

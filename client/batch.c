@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/batch.h"
+
+#include "proto/tuf_root.h"
+
+void
+batch_document_done(struct batch_document *document)
+{
+    bytes_done(&document->file);
+    bytes_done(&document->signed_by);
+    bytes_done(&document->left_out);
+}
+
+void
+batch_marks_done(struct batch_marks *marks)
+{
+    for (size_t i = 0; i < marks->n; i++) {
+        free(marks->marks[i].repository);
+        free(marks->marks[i].role);
+        bytes_done(&marks->marks[i].file);
+    }
+    free(marks->marks);
+    *marks = (struct batch_marks){0};
+}
+
+/* The canonical IDs of the listed keys that the caller may use, each once. */
+static enum rc
+format_keys(json_t **ret, const struct signer *signer, const struct batch_document *document,
+    struct why *why)
+{
+    closing(json_decrefp) json_t *keys = json_array();
+
+    for (size_t i = 0; i < document->n_listed && json_array_size(keys) < KEYS_WANTED_MAX; i++) {
+        const struct signer_key *key =
+            signer_find_id(signer, pubkey_canonical_id(document->listed[i]));
+        if (!key || !signer_may(key, document->repository, document->role))
+            continue;
+
+        if (json_array_append_new(keys, json_string(key->id.hex)) < 0)
+            return fail_memory(why);
+    }
+
+    if (json_array_size(keys) == 0)
+        return fail(why, RC_DENIED,
+            "the agent gives you none of the %zu keys that may sign %s of '%s'%s%s",
+            document->n_listed, document->role, document->repository,
+            document->n_listed > 0 ? ", the first of which is " : "",
+            document->n_listed > 0 ? pubkey_canonical_id(document->listed[0])->hex : "");
+
+    *ret = steal(keys);
+    return RC_OK;
+}
+
+static enum rc
+format_document(json_t **ret, const struct signer *signer, const struct batch_document *document,
+    struct why *why)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(FRAME_MAX_BYTES);
+    json_t *keys = NULL;
+
+    enum rc rc = format_keys(&keys, signer, document, why);
+    if (rc)
+        return rc;
+
+    bytes_put_base64(&message, document->message);
+    *ret =
+        json_pack("{s:s,s:s,s:s,s:s,s:o}", "format", "notary", "repository", document->repository,
+            "role", document->role, "message", bytes_text(&message), "keys", keys);
+    rc = bytes_check(&message, why);
+    return rc ? rc : *ret ? RC_OK : fail_memory(why);
+}
+
+static enum rc
+format_parameters(json_t **ret, const struct signer *signer,
+    struct batch_document *const *documents, size_t n_documents, enum batch_mode mode,
+    struct why *why)
+{
+    closing(json_decrefp) json_t *array = json_array();
+
+    for (size_t i = 0; i < n_documents; i++) {
+        json_t *document = NULL;
+        enum rc rc = format_document(&document, signer, documents[i], why);
+        if (rc) {
+            json_decref(document);
+            return rc;
+        }
+
+        if (json_array_append_new(array, document) < 0)
+            return fail_memory(why);
+    }
+
+    *ret = json_pack("{s:O,s:b}", "documents", array, "partial", mode == BATCH_PARTIAL);
+    return *ret ? RC_OK : fail_memory(why);
+}
+
+/* Signatures as they are collected: the decoded bytes of all, one after the other. */
+struct collected {
+    struct verify_signature *signatures;
+    size_t n;
+    struct bytes bytes;
+};
+
+#define COLLECTED_INIT                                                                             \
+    ((struct collected){.bytes = BYTES_INIT(SIGNATURES_MAX * SIGNATURE_MAX_BYTES)})
+
+static void
+collected_done(struct collected *collected)
+{
+    free(collected->signatures);
+    bytes_done(&collected->bytes);
+}
+
+/* A key listed for the role that is the one with this canonical ID; NULL: none. */
+static const struct pubkey *
+find_listed(struct pubkey *const *listed, size_t n, const struct keyid *canonical_id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (keyid_eq(pubkey_canonical_id(listed[i]), canonical_id))
+            return listed[i];
+
+    return NULL;
+}
+
+/* One Signature of the interface, put under the ID by which the metadata lists its key. */
+static enum rc
+collect(struct collected *ret, const json_t *object, struct pubkey *const *listed, size_t n_listed,
+    struct why *why)
+{
+    const char *id = "", *name = "", *method = "", *sig = "";
+    struct keyid canonical_id;
+    struct members m;
+
+    members_open(&m, object, "signature");
+    members_text(&m, "key", &id);
+    members_text(&m, "name", &name);
+    members_text(&m, "method", &method);
+    members_text(&m, "sig", &sig);
+    enum rc rc = members_close_tolerant(&m, why);
+    if (!rc)
+        rc = keyid_parse(&canonical_id, span_of(id), why);
+    if (rc)
+        return rc;
+
+    const struct pubkey *key = find_listed(listed, n_listed, &canonical_id);
+    if (!key)
+        return fail(why, RC_UNTRUSTED, "a signature by key %s, which nobody asked for", id);
+
+    struct verify_signature *signature =
+        mem_grow(&ret->signatures, ret->n, sizeof *signature, SIGNATURES_MAX);
+    if (!signature)
+        return fail_memory(why);
+
+    size_t at = ret->bytes.len;
+    rc = base64_parse(&ret->bytes, span_of(sig), why);
+    if (rc)
+        return within(why, rc, "signature by '%s'", name);
+
+    /* The place of the bytes is known when all are there. */
+    *signature = (struct verify_signature){.keyid = *pubkey_id(key),
+        .method = verify_method_find(span_of(method)),
+        .signature = {NULL, ret->bytes.len - at}};
+    ret->n++;
+    return RC_OK;
+}
+
+static enum rc
+collect_all(struct collected *ret, const json_t *array, struct pubkey *const *listed,
+    size_t n_listed, struct why *why)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        enum rc rc = collect(ret, json_array_get(array, i), listed, n_listed, why);
+        if (rc)
+            return rc;
+    }
+
+    const uint8_t *at = ret->bytes.p;
+    for (size_t i = 0; i < ret->n; i++) {
+        ret->signatures[i].signature.p = at;
+        at += ret->signatures[i].signature.len;
+    }
+
+    return RC_OK;
+}
+
+/* Make the file and read it back as strictly as anybody will. */
+static enum rc
+make_file(
+    struct bytes *ret, struct span message, const struct collected *collected, struct why *why)
+{
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+
+    bytes_clear(ret);
+    tuf_file_format(ret, message, collected->signatures, collected->n);
+    enum rc rc = bytes_check(ret, why);
+    if (!rc)
+        rc = tuf_file_parse(&file, bytes_span(ret), TUF_STRICT, why);
+    if (rc)
+        return within(why, rc, "the file to publish");
+
+    if (!span_eq(bytes_span(&file->message), message) || file->n_signatures != collected->n)
+        return fail(why, RC_MALFORMED, "the file to publish does not read as it was written");
+
+    return RC_OK;
+}
+
+static void
+put_name(struct bytes *b, const char *name, const char *reason)
+{
+    bytes_printf(b, "%s%s%s%s", b->len > 0 ? ", " : "", name, *reason ? ": " : "", reason);
+}
+
+/* Who signed and who did not, for people. */
+static enum rc
+put_names(struct batch_document *document, const struct signer *signer, const json_t *signatures,
+    const json_t *left_out, struct why *why)
+{
+    bytes_clear(&document->signed_by);
+    for (size_t i = 0; i < json_array_size(signatures); i++) {
+        const char *name =
+            json_string_value(json_object_get(json_array_get(signatures, i), "name"));
+        put_name(&document->signed_by, name ? name : "", "");
+    }
+
+    bytes_clear(&document->left_out);
+    const char *id;
+    json_t *reason;
+    json_object_foreach((json_t *)left_out, id, reason) {
+        struct keyid keyid;
+        const struct signer_key *key =
+            keyid_parse(&keyid, span_of(id), NULL) ? NULL : signer_find_id(signer, &keyid);
+        put_name(&document->left_out, key ? key->name : id,
+            json_is_string(reason) ? json_string_value(reason) : "");
+    }
+
+    enum rc rc = bytes_check(&document->signed_by, why);
+    return rc ? rc : bytes_check(&document->left_out, why);
+}
+
+/* One Signed of the interface, for the document that was asked for. */
+static enum rc
+read_signed(struct batch_document *document, const struct signer *signer, const json_t *object,
+    struct why *why)
+{
+    closing(collected_done) struct collected collected = COLLECTED_INIT;
+    const json_t *signatures = NULL, *left_out = NULL;
+    const char *digest = "";
+    char want[DIGEST_HEX_LEN + 1];
+    struct digest of_message;
+    struct members m;
+
+    members_open(&m, object, "signed");
+    members_text(&m, "digest", &digest);
+    members_array(&m, "signatures", SIGNATURES_MAX, &signatures);
+    members_object_maybe(&m, "left_out", &left_out);
+    enum rc rc = members_close_tolerant(&m, why);
+    if (rc)
+        return rc;
+
+    digest_of(&of_message, document->message);
+    digest_hex(want, &of_message);
+    if (strcmp(digest, want) != 0)
+        return fail(why, RC_UNTRUSTED, "the agent signed digest %s, want %s", digest, want);
+
+    rc = collect_all(&collected, signatures, document->listed, document->n_listed, why);
+    if (!rc)
+        rc = verify_threshold(document->listed, document->n_listed, document->threshold,
+            collected.signatures, collected.n, document->message, why);
+    if (!rc)
+        rc = make_file(&document->file, document->message, &collected, why);
+    return rc ? rc : put_names(document, signer, signatures, left_out, why);
+}
+
+/* The released root with its signatures, as the file that it was meant to be. */
+static enum rc
+read_released(
+    struct batch_mark *mark, const char *document, const json_t *signatures, struct why *why)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(collected_done) struct collected collected = COLLECTED_INIT;
+    closing(tuf_root_freep) struct tuf_root *root = NULL;
+    closing(freep) struct pubkey **keys = NULL;
+    size_t n_keys = 0;
+
+    enum rc rc = base64_parse(&message, span_of(document), why);
+    if (!rc)
+        rc = tuf_root_parse(&root, bytes_span(&message), why);
+    if (!rc)
+        rc = tuf_role_keys(&keys, &n_keys, &root->roles[RANK_ROOT], &root->keys, why);
+    if (!rc)
+        rc = collect_all(&collected, signatures, keys, n_keys, why);
+    return rc ? rc : make_file(&mark->file, bytes_span(&message), &collected, why);
+}
+
+static enum rc
+read_mark(struct batch_mark *mark, const json_t *object, struct why *why)
+{
+    const char *repository = "", *role = "", *digest = "", *document = NULL;
+    const json_t *signatures = NULL;
+    struct members m;
+
+    members_open(&m, object, "mark");
+    members_text(&m, "repository", &repository);
+    members_text(&m, "role", &role);
+    members_int(&m, "version", 1, INTEGER_MAX, &mark->version);
+    members_text(&m, "digest", &digest);
+    members_text_maybe(&m, "document", &document);
+    members_array_maybe(&m, "signatures", SIGNATURES_MAX, &signatures);
+    enum rc rc = members_close_tolerant(&m, why);
+    if (!rc)
+        rc = hex_parse(mark->digest.b, sizeof mark->digest.b, span_of(digest), why);
+    if (rc)
+        return rc;
+
+    mark->file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    mark->repository = strdup(repository);
+    mark->role = strdup(role);
+    if (!mark->repository || !mark->role)
+        return fail_memory(why);
+
+    return document ? read_released(mark, document, signatures, why) : RC_OK;
+}
+
+/* RC_ROLLBACK with its marks; the sentence is that of the agent. */
+static enum rc
+read_rollback(struct batch_marks *ret, const json_t *parameters, struct why *why)
+{
+    closing(batch_marks_done) struct batch_marks marks = {0};
+    const json_t *array = NULL;
+    struct members m;
+    struct why problem;
+
+    members_open(&m, parameters, "Rollback");
+    members_array(&m, "marks", DOCUMENTS_MAX, &array);
+    enum rc rc = members_close_tolerant(&m, &problem);
+    for (size_t i = 0; !rc && i < json_array_size(array); i++) {
+        struct batch_mark *mark = mem_grow(&marks.marks, marks.n, sizeof *mark, DOCUMENTS_MAX);
+        if (!mark)
+            return fail_memory(why);
+
+        marks.n++;
+        rc = read_mark(mark, json_array_get(array, i), &problem);
+    }
+    if (rc)
+        return fail(why, rc, "answer of the agent: %s", problem.text);
+
+    *ret = marks;
+    marks = (struct batch_marks){0};
+    return RC_ROLLBACK;
+}
+
+enum rc
+batch_sign(struct signer *signer, struct batch_document *const *documents, size_t n_documents,
+    enum batch_mode mode, struct batch_marks *ret_marks, struct why *why)
+{
+    closing(json_decrefp) json_t *parameters = NULL;
+    closing(json_decrefp) json_t *reply = NULL;
+    const json_t *array = NULL;
+    struct members m;
+
+    enum rc rc = format_parameters(&parameters, signer, documents, n_documents, mode, why);
+    if (rc)
+        return rc;
+
+    rc = agent_call(&reply, signer_call(signer), "Sign", parameters, why);
+    if (rc == RC_ROLLBACK)
+        return read_rollback(ret_marks, reply, why);
+    if (rc)
+        return rc;
+
+    members_open(&m, reply, "Sign");
+    members_array(&m, "documents", DOCUMENTS_MAX, &array);
+    rc = members_close_tolerant(&m, why);
+    if (!rc && json_array_size(array) != n_documents)
+        rc =
+            fail(why, RC_MALFORMED, "%zu documents, want %zu", json_array_size(array), n_documents);
+
+    for (size_t i = 0; !rc && i < n_documents; i++)
+        rc = read_signed(documents[i], signer, json_array_get(array, i), why);
+
+    return rc ? within(why, rc, "answer of the agent") : RC_OK;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * batch — documents that the agent signs in one call, all or none, made into files that are fit to
+ * be published.
+ *
+ * What comes back is verified here, under the keys and the threshold of the role, before it leaves.
+ */
+#include "client/signer.h"
+
+/* One document of a batch, and what becomes of it. */
+struct batch_document {
+    const char *repository, *role;
+    struct span message;          /* canonical */
+    struct pubkey *const *listed; /* the keys that may sign it, as the role lists them */
+    size_t n_listed;
+    int64_t threshold;
+
+    struct bytes file;      /* set by batch_sign(): the wire form with its signatures */
+    struct bytes signed_by; /* names of the agent's keys, "qa, releases" */
+    struct bytes left_out;  /* keys of the agent that did not sign and why; empty: none */
+};
+#define BATCH_DOCUMENT_INIT                                                                        \
+    ((struct batch_document){.file = BYTES_INIT(DOCUMENT_MAX_BYTES),                               \
+        .signed_by = BYTES_INIT(FRAME_SMALL_MAX_BYTES),                                            \
+        .left_out = BYTES_INIT(FRAME_SMALL_MAX_BYTES)})
+void batch_document_done(struct batch_document *document);
+
+/* What the agent has released already for one role. */
+struct batch_mark {
+    char *repository, *role;
+    int64_t version;
+    struct digest digest; /* of the message */
+    struct bytes file;    /* roots only: the released document with its signatures; else empty */
+};
+
+struct batch_marks {
+    struct batch_mark *marks;
+    size_t n;
+};
+void batch_marks_done(struct batch_marks *marks);
+
+enum batch_mode {
+    BATCH_ALL,     /* a key whose token is away fails the batch */
+    BATCH_PARTIAL, /* it is left out */
+};
+
+/*
+ * Sign all or nothing, in one call. RC_ROLLBACK: *ret_marks says what was released instead;
+ * batch_marks_done(). RC_DENIED: no key listed for a role may be used, or what the agent says.
+ * RC_UNTRUSTED: what the agent gave does not reach the threshold, or is not what was asked for.
+ */
+must_check enum rc batch_sign(struct signer *signer, struct batch_document *const *documents,
+    size_t n_documents, enum batch_mode mode, struct batch_marks *ret_marks, struct why *why);
