@@ -12,8 +12,8 @@
  *     …choose roles, make edits…
  *     rc = publish(&result, &publication, why);
  */
+#include "client/batch.h"
 #include "client/draft.h"
-#include "client/signer.h"
 #include "client/trust.h"
 
 /* What changes in one role: "targets" or a delegation. */
@@ -33,7 +33,7 @@ struct publication {
     size_t n_roles;
     /* A new repository: the keys of its root by rank, the first with its certificate; else NULL. */
     struct pubkey *const *root_keys;
-    enum signer_mode mode;
+    enum batch_mode mode;
     int64_t now;                     /* seconds UTC */
     const struct progress *progress; /* NULL: nobody listens */
 };
@@ -58,7 +58,7 @@ void publish_result_done(struct publish_result *result);
  * RC_CONFLICT: others were faster PUBLISH_CONFLICTS_MAX times, or until PUBLISH_DEADLINE_S; for a
  * new repository: it exists. RC_NOT_FOUND: nobody delegates to a role. RC_UNSUPPORTED: the snapshot
  * key is neither the server's nor in reach: says what to do. RC_NETWORK, RC_UNTRUSTED, and what
- * signer_sign() says.
+ * batch_sign() says.
  */
 must_check enum rc publish(
     struct publish_result *ret, const struct publication *publication, struct why *why);

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/publish.h"
+
+#include <inttypes.h>
+
+#include "client/founding.h"
+#include "client/pause.h"
+#include "client/receipt.h"
+#include "client/server_key.h"
+
+#define MARK_WAIT_MS   3000 /* for a version that was released to somebody to be published */
+#define POLL_MAX_MS    250  /* between two looks whether it is */
+#define BACKOFF_MAX_MS 2000 /* between two posts */
+#define POSTS_MAX      3    /* of the same bytes, where the network fails */
+
+/*
+ *  DRAFT ──▶ SIGN ──▶ POST ──▶ CHECK ──▶ done
+ *    ▲        │mark     │VERSION  │slipped in, superseded without our change, broken
+ *    └────────┴─────────┴─────────┘
+ */
+struct publisher {
+    const struct publication *publication;
+    struct founding *founding; /* the root of a new repository; else NULL */
+    bool is_founding;          /* it is still to be published */
+    struct step *steps;        /* parents before children */
+    size_t n_steps;
+    int64_t deadline_ms;
+    int n_conflicts;
+};
+
+/* One more round that brought us nothing. RC_CONFLICT: one too many. */
+static enum rc
+count_conflict(struct publisher *p, struct why *why)
+{
+    if (++p->n_conflicts > PUBLISH_CONFLICTS_MAX)
+        return fail(why, RC_CONFLICT, "'%s': others published first %d times; try again",
+            p->publication->repository, PUBLISH_CONFLICTS_MAX);
+
+    return RC_OK;
+}
+
+static enum rc
+draft_all(struct publisher *p, size_t *ret_n_due, struct why *why)
+{
+    const struct step_scene scene = {
+        .publication = p->publication,
+        .root = p->is_founding ? founding_root(p->founding) : NULL,
+        .steps = p->steps,
+        .n_steps = p->n_steps,
+    };
+
+    *ret_n_due = p->is_founding ? 1 : 0;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        enum rc rc = step_draft(&p->steps[i], &scene, why);
+        if (rc)
+            return rc;
+
+        if (p->steps[i].version > 0)
+            ++*ret_n_due;
+    }
+
+    return RC_OK;
+}
+
+/* Everything that still needs signatures, in one call. */
+static enum rc
+sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
+{
+    closing(freep) struct batch_document **documents = calloc(p->n_steps + 1, sizeof *documents);
+    size_t n = 0;
+
+    if (!documents)
+        return fail_memory(why);
+
+    if (p->is_founding && founding_document(p->founding))
+        documents[n++] = founding_document(p->founding);
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (p->steps[i].version > 0 && !p->steps[i].is_signed)
+            documents[n++] = &p->steps[i].signature;
+    if (n == 0)
+        return RC_OK;
+
+    enum rc rc =
+        batch_sign(p->publication->signer, documents, n, p->publication->mode, ret_marks, why);
+    if (rc)
+        return rc;
+
+    if (p->is_founding)
+        founding_signed(p->founding);
+    for (size_t i = 0; i < p->n_steps; i++)
+        p->steps[i].is_signed = p->steps[i].version > 0;
+    return RC_OK;
+}
+
+static struct step *
+find_step(const struct publisher *p, const char *role)
+{
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (!strcmp(p->steps[i].want->role, role))
+            return &p->steps[i];
+
+    return NULL;
+}
+
+static int64_t
+published_version(const struct publisher *p, const char *role)
+{
+    const struct trust_role *published = trust_find(p->publication->trust, role);
+
+    return published ? published->version : 0;
+}
+
+/* All versions that were released to others are published, or overtaken. */
+static bool
+marks_are_published(const struct publisher *p, const struct batch_marks *marks)
+{
+    for (size_t i = 0; i < marks->n; i++)
+        if (published_version(p, marks->marks[i].role) < marks->marks[i].version)
+            return false;
+
+    return true;
+}
+
+static bool
+marks_moved_on(const struct publisher *p, const struct batch_marks *marks)
+{
+    for (size_t i = 0; i < marks->n; i++) {
+        const struct step *step = find_step(p, marks->marks[i].role);
+        if (step && published_version(p, step->want->role) > step->base_version)
+            return true;
+    }
+
+    return false;
+}
+
+/*
+ * Somebody else got the version that we wanted and is about to publish it: wait, as what he changes
+ * belongs below our change. Who never does so must not stop us: go on after MARK_WAIT_MS.
+ */
+static enum rc
+await_marks(struct publisher *p, const struct batch_marks *marks, struct why *why)
+{
+    int64_t until_ms = pause_clock_ms() + MARK_WAIT_MS;
+
+    for (int n = 0; pause_clock_ms() < until_ms; n++) {
+        enum rc rc = trust_update(p->publication->trust, why);
+        if (rc)
+            return rc;
+
+        if (marks_are_published(p, marks))
+            return RC_OK;
+
+        pause_about(pause_backoff_ms(n, POLL_MAX_MS));
+    }
+
+    progress_note(p->publication->progress,
+        "%s: version %" PRId64 " was released to somebody who does not publish it: going past it",
+        marks->marks[0].role, marks->marks[0].version);
+    return marks_moved_on(p, marks) ? RC_OK : count_conflict(p, why);
+}
+
+/* The agent has released other bytes under a version that we wanted. */
+static enum rc
+on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < marks->n; i++) {
+        const struct batch_mark *mark = &marks->marks[i];
+        struct step *step = find_step(p, mark->role);
+
+        progress_note(p->publication->progress, "%s: the agent has released version %" PRId64,
+            mark->role, mark->version);
+        if (p->is_founding && !strcmp(mark->role, "root"))
+            rc = founding_resume(p->founding, mark, why);
+        else if (step && mark->version > step->floor)
+            step->floor = mark->version;
+    }
+    if (rc)
+        return rc;
+
+    return p->is_founding ? RC_OK : await_marks(p, marks, why);
+}
+
+/* What is to be posted; *ret_n of them. ret has room for all steps and a root. */
+static void
+list_uploads(struct repo_upload *ret, size_t *ret_n, const struct publisher *p)
+{
+    size_t n = 0;
+
+    if (p->is_founding)
+        ret[n++] = (struct repo_upload){"root", founding_file(p->founding)};
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (p->steps[i].version > 0)
+            ret[n++] = (struct repo_upload){
+                p->steps[i].want->role, bytes_span(&p->steps[i].signature.file)};
+
+    *ret_n = n;
+}
+
+/* RC_OK: the server has under that version what we posted. RC_CONFLICT: something else.
+ * RC_NOT_FOUND: nothing. RC_NETWORK. */
+static enum rc
+find_posted(const struct publisher *p, struct why *why)
+{
+    closing(bytes_done) struct bytes found = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(freep) char *name = NULL;
+    struct span want = {0};
+    int len = 0;
+
+    if (p->is_founding) {
+        len = asprintf(&name, "1.root");
+        want = founding_file(p->founding);
+    }
+    for (size_t i = 0; i < p->n_steps && !name; i++) {
+        const struct step *step = &p->steps[i];
+        if (step->version == 0)
+            continue;
+
+        len = asprintf(&name, "%" PRId64 ".%s", step->version, step->want->role);
+        want = bytes_span(&step->signature.file);
+    }
+    if (len < 0 || !name)
+        return fail_memory(why);
+
+    enum rc rc = repo_get(&found, p->publication->repo, name, DOCUMENT_MAX_BYTES, why);
+    if (rc)
+        return rc;
+
+    return span_eq(bytes_span(&found), want)
+               ? RC_OK
+               : fail(why, RC_CONFLICT, "somebody else published %s.json", name);
+}
+
+/* Post all at once. Where no answer comes nobody knows whether it arrived: look, and send the same
+ * bytes again. */
+static enum rc
+post_all(struct publisher *p, struct why *why)
+{
+    closing(freep) struct repo_upload *uploads = calloc(p->n_steps + 1, sizeof *uploads);
+    size_t n = 0;
+
+    if (!uploads)
+        return fail_memory(why);
+
+    list_uploads(uploads, &n, p);
+    for (int i = 0;; i++) {
+        enum rc rc = repo_publish(p->publication->repo, uploads, n, why);
+        if (rc != RC_TIMEOUT)
+            return rc;
+
+        progress_note(p->publication->progress, "publication: no answer: %s", why->text);
+        enum rc found = find_posted(p, NULL);
+        if (found == RC_OK || found == RC_CONFLICT)
+            return found == RC_OK ? RC_OK : fail(why, RC_CONFLICT, "somebody else published");
+        if (i + 1 == POSTS_MAX)
+            return RC_NETWORK;
+
+        pause_about(pause_backoff_ms(2 * i + 3, BACKOFF_MAX_MS));
+    }
+}
+
+/* The new repository has the root that we made, or resumed. What is left is as for any other. */
+static enum rc
+found(struct publisher *p, struct why *why)
+{
+    p->is_founding = false;
+    return trust_adopt(p->publication->trust, founding_file(p->founding), why);
+}
+
+/* HTTP 400 VERSION. */
+static enum rc
+on_conflict(struct publisher *p, struct why *why)
+{
+    struct why note;
+
+    if (p->is_founding) {
+        /* Somebody resumed the same root and was faster: the repository is the one we wanted. */
+        if (find_posted(p, &note))
+            return fail(why, RC_CONFLICT, "'%s' exists already", p->publication->repository);
+
+        for (size_t i = 0; i < p->n_steps; i++)
+            p->steps[i].is_due = p->steps[i].want->is_renewed;
+        enum rc rc = found(p, why);
+        return rc ? rc : trust_update(p->publication->trust, why);
+    }
+
+    progress_note(p->publication->progress, "%s", why->text);
+    enum rc rc = count_conflict(p, why);
+    if (rc)
+        return rc;
+
+    pause_about(pause_backoff_ms(p->n_conflicts, BACKOFF_MAX_MS));
+    return trust_update(p->publication->trust, why);
+}
+
+/* The server has refused for another reason than a version. The usual one: the snapshot key is with
+ * whoever made the repository with notary, whose default that is. */
+static enum rc
+explain_refusal(const struct publisher *p, struct why *why)
+{
+    closing(pubkey_unrefp) struct pubkey *server_key = NULL;
+    closing(freep) struct pubkey **listed = NULL;
+    const char *repository = p->publication->repository;
+    size_t n = 0;
+
+    if (p->is_founding || trust_keys(&listed, &n, p->publication->trust, "snapshot", NULL) ||
+        server_key_get(&server_key, p->publication->repo, "snapshot", NULL))
+        return RC_NETWORK;
+
+    for (size_t i = 0; i < n; i++)
+        if (keyid_eq(pubkey_id(listed[i]), pubkey_id(server_key)))
+            return RC_NETWORK;
+
+    return fail(why, RC_UNSUPPORTED,
+        "the trust server does not hold the snapshot key of '%s', so only its owner can publish; "
+        "he gives it to the server with: notary key rotate %s snapshot -r",
+        repository, repository);
+}
+
+static enum rc
+post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
+{
+    enum receipt receipt = RECEIPT_GOOD;
+
+    enum rc rc = post_all(p, why);
+    if (rc == RC_CONFLICT)
+        return on_conflict(p, why);
+    if (rc == RC_NETWORK)
+        return explain_refusal(p, why);
+    if (!rc && p->is_founding)
+        rc = found(p, why);
+    if (!rc)
+        rc = receipt_check(&receipt, p->publication, p->steps, p->n_steps, why);
+    if (!rc && receipt == RECEIPT_BROKEN)
+        rc = count_conflict(p, why);
+    if (rc)
+        return rc;
+
+    *ret_is_done = receipt == RECEIPT_GOOD;
+    return RC_OK;
+}
+
+/* Once through the diagram above. */
+static enum rc
+go_round(struct publisher *p, bool *ret_is_done, struct why *why)
+{
+    closing(batch_marks_done) struct batch_marks marks = {0};
+    size_t n_due = 0;
+
+    enum rc rc = draft_all(p, &n_due, why);
+    if (!rc && n_due == 0)
+        *ret_is_done = true;
+    if (rc || n_due == 0)
+        return rc;
+
+    rc = sign_all(p, &marks, why);
+    if (rc == RC_ROLLBACK)
+        return on_rollback(p, &marks, why);
+    if (rc == RC_STALE)
+        return on_conflict(p, why);
+
+    return rc ? rc : post_and_check(p, ret_is_done, why);
+}
+
+static void
+publisher_done(struct publisher *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++)
+        step_done(&p->steps[i]);
+    free(p->steps);
+    founding_free(p->founding);
+}
+
+/* Parents come before children, as the names of children are longer. */
+static int
+step_cmp(const void *a, const void *b)
+{
+    const struct step *x = a, *y = b;
+
+    return strcmp(x->want->role, y->want->role);
+}
+
+static enum rc
+publisher_init(struct publisher *p, const struct publication *publication, struct why *why)
+{
+    p->publication = publication;
+    p->deadline_ms = pause_clock_ms() + PUBLISH_DEADLINE_S * 1000;
+    p->steps = calloc(publication->n_roles + 1, sizeof *p->steps);
+    if (!p->steps)
+        return fail_memory(why);
+
+    for (; p->n_steps < publication->n_roles; p->n_steps++)
+        step_init(&p->steps[p->n_steps], publication, p->n_steps);
+    qsort(p->steps, p->n_steps, sizeof *p->steps, step_cmp);
+
+    if (!publication->root_keys)
+        return RC_OK;
+
+    p->is_founding = true;
+    return founding_new(&p->founding, publication, why);
+}
+
+static enum rc
+put_result(struct publish_result *result, const char *role, int64_t version, const char *signed_by,
+    const char *left_out)
+{
+    struct published *place = &result->roles[result->n_roles++];
+
+    place->version = version;
+    place->role = strdup(role);
+    place->signed_by = strdup(version > 0 ? signed_by : "");
+    place->left_out = version > 0 && *left_out ? strdup(left_out) : NULL;
+    return place->role && place->signed_by ? RC_OK : RC_NO_MEMORY;
+}
+
+static enum rc
+make_result(struct publish_result *ret, const struct publisher *p, struct why *why)
+{
+    closing(publish_result_done) struct publish_result result = {0};
+    enum rc rc = RC_OK;
+
+    result.roles = calloc(p->n_steps + 1, sizeof *result.roles);
+    if (!result.roles)
+        return fail_memory(why);
+
+    if (p->founding)
+        rc = put_result(
+            &result, "root", 1, founding_signed_by(p->founding), founding_left_out(p->founding));
+    for (size_t i = 0; !rc && i < p->publication->n_roles; i++) {
+        const struct step *step = find_step(p, p->publication->roles[i].role);
+        rc = put_result(&result, step->want->role, step->published,
+            bytes_text(&step->signature.signed_by), bytes_text(&step->signature.left_out));
+    }
+    if (rc)
+        return fail_memory(why);
+
+    *ret = result;
+    result = (struct publish_result){0};
+    return RC_OK;
+}
+
+void
+publish_result_done(struct publish_result *result)
+{
+    for (size_t i = 0; i < result->n_roles; i++) {
+        free(result->roles[i].role);
+        free(result->roles[i].signed_by);
+        free(result->roles[i].left_out);
+    }
+    free(result->roles);
+    *result = (struct publish_result){0};
+}
+
+enum rc
+publish(struct publish_result *ret, const struct publication *publication, struct why *why)
+{
+    closing(publisher_done) struct publisher p = {0};
+    bool is_done = false;
+
+    enum rc rc = publisher_init(&p, publication, why);
+    while (!rc && !is_done) {
+        rc = go_round(&p, &is_done, why);
+        if (!rc && !is_done && pause_clock_ms() > p.deadline_ms)
+            rc = fail(why, RC_CONFLICT, "'%s': not published within %d s, as others publish too",
+                publication->repository, PUBLISH_DEADLINE_S);
+    }
+
+    return rc ? rc : make_result(ret, &p, why);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * server_key — the keys that a Notary server keeps for a repository: timestamp, and snapshot.
+ */
+#include "client/repo.h"
+#include "proto/pubkey.h"
+
+/*
+ * The server's key for "timestamp" or "snapshot". A repository that was never published gets a new
+ * one each time, and so does one whose key the server does not hold. *ret: pubkey_unref().
+ * RC_NETWORK: what repo_get_key() says, or an answer that is no key. RC_NO_MEMORY.
+ */
+must_check enum rc server_key_get(
+    struct pubkey **ret, struct repo *repo, const char *role, struct why *why);

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/step.h"
+
+#include <inttypes.h>
+
+/* A file that somebody published between our base and our draft, and what it changed. */
+struct slip {
+    struct tuf_file *file, *base_file;
+    struct tuf_targets *document, *base;
+    struct difference difference;
+};
+
+static void
+slip_done(struct slip *slip)
+{
+    difference_done(&slip->difference);
+    tuf_targets_free(slip->document);
+    tuf_targets_free(slip->base);
+    tuf_file_free(slip->file);
+    tuf_file_free(slip->base_file);
+    *slip = (struct slip){0};
+}
+
+static void
+forget_slips(struct step *step)
+{
+    for (size_t i = 0; i < step->n_slips; i++)
+        slip_done(&step->slips[i]);
+    free(step->slips);
+    step->slips = NULL;
+    step->n_slips = 0;
+}
+
+void
+step_init(struct step *step, const struct publication *publication, size_t i)
+{
+    const struct publish_role *want = &publication->roles[i];
+
+    *step = (struct step){
+        .want = want,
+        .is_due = want->is_renewed || publication->root_keys,
+        .base = BYTES_INIT(DOCUMENT_MAX_BYTES),
+        .message = BYTES_INIT(DOCUMENT_MAX_BYTES),
+        .signature = BATCH_DOCUMENT_INIT,
+    };
+    step->signature.repository = publication->repository;
+    step->signature.role = want->role;
+}
+
+void
+step_done(struct step *step)
+{
+    forget_slips(step);
+    tuf_file_free(step->broken);
+    tuf_targets_free(step->document);
+    batch_document_done(&step->signature);
+    bytes_done(&step->message);
+    bytes_done(&step->base);
+    free(step->listed);
+}
+
+/* Who may sign the role: as a draft of this publication says, else as it is published. */
+static enum rc
+find_listing(const struct tuf_role **ret, const struct tuf_keys **ret_keys, const struct step *step,
+    const struct step_scene *scene, struct why *why)
+{
+    struct span name = span_of(step->want->role);
+    const struct trust_role *role = trust_find(scene->publication->trust, step->want->role);
+
+    if (scene->root && role_rank(name) == RANK_TARGETS) {
+        *ret = &scene->root->roles[RANK_TARGETS];
+        *ret_keys = &scene->root->keys;
+        return RC_OK;
+    }
+
+    for (size_t i = 0; i < scene->n_steps; i++) {
+        const struct step *parent = &scene->steps[i];
+        if (parent->version == 0 || !span_is(role_parent(name), parent->want->role))
+            continue;
+
+        *ret = tuf_targets_find_role(parent->document, name);
+        *ret_keys = &parent->document->keys;
+        return *ret ? RC_OK : fail(why, RC_NOT_FOUND, "nobody delegates to %s", step->want->role);
+    }
+
+    if (!role)
+        return fail(why, RC_NOT_FOUND, "'%s' has no role %s: nobody delegates to it",
+            scene->publication->repository, step->want->role);
+
+    *ret = role->listed;
+    *ret_keys = role->listed_keys;
+    return RC_OK;
+}
+
+/* What the draft starts from. */
+struct footing {
+    struct span file; /* empty: none */
+    const struct tuf_targets *document;
+    struct tuf_targets *owned; /* where it is not of the view */
+    int64_t version;
+};
+
+static void
+footing_done(struct footing *footing)
+{
+    tuf_targets_free(footing->owned);
+}
+
+static enum rc
+find_footing(
+    struct footing *ret, const struct step *step, const struct step_scene *scene, struct why *why)
+{
+    const struct publication *publication = scene->publication;
+    const struct trust_role *role =
+        scene->root ? NULL : trust_find(publication->trust, step->want->role);
+
+    if (step->broken) {
+        enum rc rc = tuf_targets_parse(&ret->owned, bytes_span(&step->broken->message), why);
+        if (rc)
+            return rc;
+
+        ret->file = bytes_span(&step->broken->raw);
+        ret->document = ret->owned;
+        ret->version = ret->owned->version;
+        return RC_OK;
+    }
+
+    if (!role)
+        return RC_OK;
+
+    /* Readers skip a role that does not verify, so nothing that it says counts. What cannot be read
+     * at all may be good, though, and must not be lost. */
+    if (role->problem && role->version == 0)
+        return fail(why, role->problem,
+            "%s of '%s' cannot be read, so nothing is published on top "
+            "of it: %s",
+            role->name, publication->repository, role->why.text);
+    if (role->problem)
+        progress_note(publication->progress, "%s does not verify and starts empty: %s", role->name,
+            role->why.text);
+
+    ret->file = role->file ? bytes_span(&role->file->raw) : (struct span){0};
+    ret->document = role->document;
+    ret->version = role->version;
+    return RC_OK;
+}
+
+/* First what slipped in, then the edits that are wanted. */
+static enum rc
+gather_edits(struct edit **ret, size_t *ret_n, const struct step *step, struct why *why)
+{
+    size_t n = step->want->n_edits;
+
+    for (size_t i = 0; i < step->n_slips; i++)
+        n += step->slips[i].difference.n;
+
+    closing(freep) struct edit *edits = calloc(n + 1, sizeof *edits);
+    if (!edits)
+        return fail_memory(why);
+
+    size_t at = 0;
+    for (size_t i = 0; i < step->n_slips; i++)
+        for (size_t k = 0; k < step->slips[i].difference.n; k++)
+            edits[at++] = (struct edit){.kind = EDIT_REPLAY,
+                .change = &step->slips[i].difference.changes[k],
+                .change_keys = &step->slips[i].document->keys};
+    for (size_t i = 0; i < step->want->n_edits; i++)
+        edits[at++] = step->want->edits[i];
+
+    *ret = steal(edits);
+    *ret_n = n;
+    return RC_OK;
+}
+
+static bool
+any_changes(const struct edit *edits, size_t n, const struct tuf_targets *document)
+{
+    for (size_t i = 0; i < n; i++)
+        if (edit_changes(&edits[i], document))
+            return true;
+
+    return false;
+}
+
+static int64_t
+expiry_of(const struct step *step, const struct publication *publication)
+{
+    return publication->now + signer_validity_s(publication->signer, publication->repository,
+                                  step->want->role, step->signature.listed,
+                                  step->signature.n_listed, TARGETS_VALIDITY_S);
+}
+
+/* Write the message, and read it back. */
+static enum rc
+write_draft(struct step *step, const struct footing *footing, struct draft *draft,
+    const struct publication *publication, struct why *why)
+{
+    draft->version = (footing->version > step->floor ? footing->version : step->floor) + 1;
+    draft->expires_at = expiry_of(step, publication);
+
+    bytes_clear(&step->base);
+    bytes_clear(&step->message);
+    bytes_put(&step->base, footing->file);
+    enum rc rc = bytes_check(&step->base, why);
+    if (!rc)
+        rc = draft_targets(&step->message, draft, why);
+    if (!rc)
+        rc = tuf_targets_parse(&step->document, bytes_span(&step->message), why);
+    if (rc)
+        return within(why, rc, "%s of '%s'", step->want->role, publication->repository);
+
+    step->base_version = footing->version;
+    step->version = draft->version;
+    step->signature.message = bytes_span(&step->message);
+    return RC_OK;
+}
+
+static void
+forget_draft(struct step *step)
+{
+    tuf_targets_free(step->document);
+    step->document = NULL;
+    step->version = 0;
+    step->is_signed = false;
+}
+
+enum rc
+step_draft(struct step *step, const struct step_scene *scene, struct why *why)
+{
+    closing(footing_done) struct footing footing = {0};
+    closing(freep) struct edit *edits = NULL;
+    const struct tuf_role *listing = NULL;
+    const struct tuf_keys *keys = NULL;
+    size_t n_edits = 0;
+
+    enum rc rc = find_footing(&footing, step, scene, why);
+    if (rc)
+        return rc;
+
+    if (step->is_signed && step->n_slips == 0 && span_eq(footing.file, bytes_span(&step->base)))
+        return RC_OK;
+
+    rc = gather_edits(&edits, &n_edits, step, why);
+    if (rc)
+        return rc;
+
+    forget_draft(step);
+    if (!step->is_due && !any_changes(edits, n_edits, footing.document))
+        return RC_OK;
+
+    rc = find_listing(&listing, &keys, step, scene, why);
+    if (rc)
+        return rc;
+
+    free(step->listed);
+    step->listed = NULL;
+    rc = tuf_role_keys(&step->listed, &step->signature.n_listed, listing, keys, why);
+    if (rc)
+        return rc;
+
+    step->signature.listed = step->listed;
+    step->signature.threshold = listing->threshold;
+    struct draft draft = {.base = footing.document, .edits = edits, .n_edits = n_edits};
+    return write_draft(step, &footing, &draft, scene->publication, why);
+}
+
+void
+step_posted(struct step *step)
+{
+    forget_slips(step);
+    tuf_file_free(step->broken);
+    step->broken = NULL;
+    step->is_due = false;
+    step->published = step->version;
+}
+
+bool
+step_is_settled(const struct step *step, const struct publication *publication)
+{
+    const struct trust_role *role = trust_find(publication->trust, step->want->role);
+
+    if (!role || !role->file)
+        return false;
+
+    return span_eq(bytes_span(&role->file->raw), bytes_span(&step->signature.file)) ||
+           (role->version > step->version &&
+               !any_changes(step->want->edits, step->want->n_edits, role->document));
+}
+
+enum rc
+step_break(struct step *step, struct why *why)
+{
+    enum rc rc = tuf_file_parse(&step->broken, bytes_span(&step->signature.file), TUF_STRICT, why);
+
+    step->is_due = true;
+    return rc;
+}
+
+/* The keys of now judge it: a key that was removed meanwhile slips nothing in any more. */
+static enum rc
+slip_verify(const struct slip *slip, const struct step *step, const struct publication *publication,
+    int64_t version, struct why *why)
+{
+    const struct trust_role *role = trust_find(publication->trust, step->want->role);
+
+    if (!role)
+        return fail(why, RC_NOT_FOUND, "nobody delegates to it any more");
+
+    if (slip->document->version != version)
+        return fail(why, RC_UNTRUSTED, "its version is %" PRId64, slip->document->version);
+
+    return tuf_role_verify(role->listed, role->listed_keys, slip->file, why);
+}
+
+static enum rc
+slip_read(struct slip *slip, const struct step *step, struct span file, struct why *why)
+{
+    enum rc rc = tuf_file_parse(&slip->file, file, TUF_TOLERANT, why);
+    if (!rc)
+        rc = tuf_targets_parse(&slip->document, bytes_span(&slip->file->message), why);
+    if (!rc && step->base.len > 0)
+        rc = tuf_file_parse(&slip->base_file, bytes_span(&step->base), TUF_TOLERANT, why);
+    if (!rc && step->base.len > 0)
+        rc = tuf_targets_parse(&slip->base, bytes_span(&slip->base_file->message), why);
+
+    return rc ? rc : difference_of(&slip->difference, slip->base, slip->document, why);
+}
+
+enum rc
+step_slip(struct step *step, const struct publication *publication, int64_t version,
+    struct span file, struct why *why)
+{
+    closing(slip_done) struct slip slip = {0};
+
+    enum rc rc = slip_read(&slip, step, file, why);
+    if (!rc)
+        rc = slip_verify(&slip, step, publication, version, why);
+    if (rc)
+        return within(why, rc, "%" PRId64 ".%s.json of '%s'", version, step->want->role,
+            publication->repository);
+
+    struct slip *place = mem_grow(&step->slips, step->n_slips, sizeof *place, VERSION_STEP_MAX);
+    if (!place)
+        return fail_memory(why);
+
+    *place = slip;
+    slip = (struct slip){0};
+    step->n_slips++;
+    return RC_OK;
+}
