@@ -148,13 +148,10 @@ check_certificates(const struct walk *w, const struct tuf_root *root, struct why
     size_t n = 0;
 
     enum rc rc = tuf_role_keys(&keys, &n, &root->roles[RANK_ROOT], &root->keys, why);
-    for (size_t i = 0; !rc && i < n; i++) {
+    for (size_t i = 0; !rc && i < n; i++)
         rc = w->reading == TUF_STRICT
                  ? certificate_check_root(keys[i], w->repository, w->now, why)
                  : certificate_check_root_tolerant(keys[i], w->repository, w->now, why);
-        if (rc)
-            rc = within(why, rc, "root key %s", pubkey_id(keys[i])->hex);
-    }
 
     return rc;
 }
