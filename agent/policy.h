@@ -92,7 +92,8 @@ struct policy {
  * Read path and policy.d beside it. Files, directories, certificates and PIN files must belong to
  * root or to the agent's own uid and not be writable by others; see countersign-policy(5) for all
  * rules. A policy that belongs to the agent's own uid and has no "admins" makes that uid the admin.
- * RC_MALFORMED: "policy.yaml:12:7: …" with place. RC_NOT_FOUND, RC_DENIED (ownership), RC_SYSTEM.
+ * RC_MALFORMED: "policy.yaml:12:7: …" with place. RC_NOT_FOUND, RC_DENIED (ownership, an overflow
+ * ID), RC_TOO_LARGE, RC_SYSTEM (it changes whenever it is read).
  */
 must_check enum rc policy_load(struct policy **ret, const char *path, struct why *why);
 struct policy *policy_ref(struct policy *policy);
