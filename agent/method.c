@@ -252,7 +252,7 @@ method_call(struct agent *agent, struct conn *conn, const struct message_call *c
         if (!methods[i].call)
             conn_service_error(
                 conn, "MethodNotImplemented", json_pack("{s:s}", "method", call->method));
-        else if (is_welcome(agent, conn, name))
+        else if (is_welcome(agent, conn, methods[i].name))
             methods[i].call(agent, conn, call->parameters);
         return;
     }

@@ -47,6 +47,9 @@ list_role(struct subject *subject, const struct tuf_role *role, struct span name
             return fail_memory(why);
 
         const struct pubkey *key = tuf_keys_find(keys, &role->keyids[i]);
+        if (key && !pubkey_evp(key)) /* others may read one of our own keys there */
+            flaw(subject, REASON_KEY_ID, "key '%s' of role '%.*s' is of no form that we read",
+                role->keyids[i].hex, (int)name.len, (const char *)name.p);
         listing->role = name;
         listing->key = key ? *pubkey_canonical_id(key) : role->keyids[i];
         subject->n_listings++;

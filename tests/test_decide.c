@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/decide.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "proto/bounds.h"
+
+#define NOW  INT64_C(1800000000)
+#define DAY  INT64_C(86400)
+#define REPO "registry.example.com/shop/web"
+
+#define ID_QA       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_TARGETS  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define ID_ROOT     "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define ID_STRANGER "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+
+#define UID_ALICE 1001 /* may use qa */
+#define UID_ADMIN 1002 /* may use targets, and delegate */
+#define UID_EVE   1003 /* may use targets, not delegate */
+#define UID_OTHER 1004 /* may use root in another repository */
+
+/* The world in which the cases are decided: three keys of one token, and grants on them. */
+static char *shop[] = {"registry.example.com/shop/**"};
+static char *everything[] = {"registry.example.com/**"};
+static char *other[] = {"registry.example.com/other"};
+static char *qa_roles[] = {"targets/qa", "targets/releases"};
+static char *targets_roles[] = {"targets"};
+static char *root_roles[] = {"root"};
+static struct policy_token token = {.name = "hsm"};
+static struct policy_place place = {.token = &token};
+static struct policy_scope scopes[] = {
+    {shop, 1, qa_roles, 2},
+    {everything, 1, targets_roles, 1},
+    {everything, 1, root_roles, 1},
+};
+static struct policy_key keys[] = {
+    {.name = "qa",
+        .rank = RANK_DELEGATION,
+        .at = &place,
+        .n_at = 1,
+        .scope = &scopes[0],
+        .n_scope = 1},
+    {.name = "targets",
+        .rank = RANK_TARGETS,
+        .at = &place,
+        .n_at = 1,
+        .scope = &scopes[1],
+        .n_scope = 1},
+    {.name = "root", .rank = RANK_ROOT, .at = &place, .n_at = 1, .scope = &scopes[2], .n_scope = 1},
+};
+static const struct policy_key *qa_keys[] = {&keys[0]};
+static const struct policy_key *targets_keys[] = {&keys[1]};
+static const struct policy_key *root_keys[] = {&keys[2]};
+static struct policy_name names[] = {
+    {.name = "alice", .is_resolved = true, .id = UID_ALICE},
+    {.name = "admin", .is_resolved = true, .id = UID_ADMIN},
+    {.name = "eve", .is_resolved = true, .id = UID_EVE},
+    {.name = "other", .is_resolved = true, .id = UID_OTHER},
+};
+static struct policy_grant grants[] = {
+    {.name = "qa-team",
+        .who = {&names[0], 1},
+        .keys = qa_keys,
+        .n_keys = 1,
+        .max_validity_s = 90 * DAY},
+    {.name = "repo-admin",
+        .who = {&names[1], 1},
+        .keys = targets_keys,
+        .n_keys = 1,
+        .delegate = true},
+    {.name = "tagger", .who = {&names[2], 1}, .keys = targets_keys, .n_keys = 1},
+    {.name = "ceremony",
+        .who = {&names[3], 1},
+        .keys = root_keys,
+        .n_keys = 1,
+        .repositories = other,
+        .n_repositories = 1},
+    {.name = "root-admin", .who = {&names[1], 1}, .keys = root_keys, .n_keys = 1},
+};
+static struct policy policy = {
+    .keys = keys, .n_keys = 3, .grants = grants, .n_grants = N_ELEMENTS(grants), .n_refs = 1};
+
+static struct decide_key states[] = {
+    {.policy = &keys[0], .id = {ID_QA}, .token = "hsm", .detail = ""},
+    {.policy = &keys[1], .id = {ID_TARGETS}, .token = "hsm", .detail = ""},
+    {.policy = &keys[2], .id = {ID_ROOT}, .token = "hsm", .detail = ""},
+};
+
+static const struct keyid wants_qa[] = {{ID_QA}};
+static const struct keyid wants_targets[] = {{ID_TARGETS}};
+static const struct keyid wants_root[] = {{ID_ROOT}};
+static const struct keyid wants_stranger[] = {{ID_STRANGER}};
+
+/* The macros below say what is usual, and each case what is not. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+/* A case: who asks for what, and what is known. */
+struct plea {
+    const char *says;
+    uid_t uid;
+    const char *repository, *role;
+    enum rank rank;
+    const struct keyid *wanted;
+    int64_t version, expires_in;
+    struct decide_known known;
+    const char *delegations;
+    bool is_delegating;
+    enum reason want; /* REASON_NONE: allowed */
+};
+
+#define QA(...)                                                                                    \
+    .repository = REPO, .role = "targets/qa", .rank = RANK_DELEGATION, .wanted = wants_qa,         \
+    .version = 8, .expires_in = 30 * DAY, .known = {.version = 7}, .uid = UID_ALICE, __VA_ARGS__
+#define TARGETS(...)                                                                               \
+    .repository = REPO, .role = "targets", .rank = RANK_TARGETS, .wanted = wants_targets,          \
+    .version = 2, .expires_in = 30 * DAY, .known = {.version = 1}, __VA_ARGS__
+#define ROOT(...)                                                                                  \
+    .repository = REPO, .role = "root", .rank = RANK_ROOT, .wanted = wants_root,                   \
+    .expires_in = 30 * DAY, __VA_ARGS__
+
+static const struct plea pleas[] = {
+    {"allows what a grant gives", QA(.want = REASON_NONE)},
+    {"refuses a user whom no grant on the key names",
+        QA(.uid = UID_EVE, .want = REASON_NOT_GRANTED)},
+    {"refuses uid 0, which has no implicit right", QA(.uid = 0, .want = REASON_NOT_GRANTED)},
+    {"refuses a key that the agent has not",
+        QA(.wanted = wants_stranger, .want = REASON_NO_SUCH_KEY)},
+    {"refuses a role outside the key's scope",
+        QA(.role = "targets/devops", .want = REASON_KEY_OUTSIDE_SCOPE)},
+    {"refuses a repository outside the key's scope",
+        QA(.repository = "registry.example.com/bank/web", .want = REASON_KEY_OUTSIDE_SCOPE)},
+    {"refuses a repository that is not in normal form",
+        QA(.repository = "index.docker.io/alpine", .want = REASON_NOT_NORMAL)},
+    {"allows a key's other role", QA(.role = "targets/releases", .want = REASON_NONE)},
+    {"allows an expiry at the grant's bound", QA(.expires_in = 91 * DAY, .want = REASON_NONE)},
+    {"refuses an expiry beyond the grant's bound",
+        QA(.expires_in = 91 * DAY + 1, .want = REASON_VALIDITY)},
+    {"allows an expiry at the default bound",
+        TARGETS(.uid = UID_EVE, .expires_in = 1096 * DAY, .want = REASON_NONE)},
+    {"refuses an expiry beyond the default bound",
+        TARGETS(.uid = UID_EVE, .expires_in = 1096 * DAY + 1, .want = REASON_VALIDITY)},
+    {"refuses an expiry that is now", QA(.expires_in = 0, .want = REASON_EXPIRED)},
+    {"allows the same version with the same bytes",
+        QA(.version = 7, .want = REASON_NONE)}, /* digests are all zero here */
+    {"refuses a lower version", QA(.version = 6, .want = REASON_ROLLBACK)},
+    {"refuses the same version with other bytes",
+        QA(.version = 7, .known = {.version = 7, .digest = {{1}}}, .want = REASON_ROLLBACK)},
+    {"allows a version at the bound of the step", QA(.version = 1007, .want = REASON_NONE)},
+    {"refuses a version beyond it", QA(.version = 1008, .want = REASON_VERSION_JUMP)},
+    {"counts from nothing where nothing was released",
+        QA(.version = VERSION_STEP_MAX + 1, .known = {.version = 0}, .want = REASON_VERSION_JUMP)},
+    {"allows delegations with the right to delegate",
+        TARGETS(.uid = UID_ADMIN, .delegations = "{\"x\":1}", .is_delegating = true,
+            .want = REASON_NONE)},
+    {"refuses delegations without it", TARGETS(.uid = UID_EVE, .delegations = "{\"x\":1}",
+                                           .is_delegating = true, .want = REASON_DELEGATION_RIGHT)},
+    {"allows a document without delegations where there is no base",
+        TARGETS(.uid = UID_EVE, .delegations = "{}", .want = REASON_NONE)},
+    {"allows the delegations of the verified base",
+        TARGETS(.uid = UID_EVE, .delegations = "{\"x\":1}", .is_delegating = true,
+            .known = {.version = 1, .delegations = {(const uint8_t *)"{\"x\":1}", 7}},
+            .want = REASON_NONE)},
+    {"refuses to take away the delegations of the verified base",
+        TARGETS(.uid = UID_EVE, .delegations = "{}",
+            .known = {.version = 1, .delegations = {(const uint8_t *)"{\"x\":1}", 7}},
+            .want = REASON_DELEGATION_RIGHT)},
+    {"allows the first root", ROOT(.uid = UID_ADMIN, .version = 1, .want = REASON_NONE)},
+    {"allows the next root",
+        ROOT(.uid = UID_ADMIN, .version = 4, .known = {.version = 3}, .want = REASON_NONE)},
+    {"refuses a root that skips a version",
+        ROOT(.uid = UID_ADMIN, .version = 5, .known = {.version = 3}, .want = REASON_ROOT_VERSION)},
+    {"refuses a root where the grant names other repositories",
+        ROOT(.uid = UID_OTHER, .version = 1, .want = REASON_REPOSITORY)},
+    {"allows a root where the grant names the repository",
+        ROOT(.uid = UID_OTHER, .repository = "registry.example.com/other", .version = 1,
+            .want = REASON_NONE)},
+};
+
+static struct subject
+subject_of(const struct plea *plea)
+{
+    return (struct subject){
+        .format = "notary",
+        .repository = plea->repository,
+        .role = plea->role,
+        .rank = plea->rank,
+        .keys = plea->wanted,
+        .n_keys = 1,
+        .version = plea->version,
+        .expires_at = NOW + plea->expires_in,
+        .delegations = span_of(plea->delegations),
+        .is_delegating = plea->is_delegating,
+    };
+}
+
+static struct decision *
+decide_all(struct subject *const *subjects, const struct decide_known *known, size_t n, uid_t uid,
+    bool is_partial)
+{
+    struct peer peer = {.uid = uid, .gid = uid, .door = (char *)"agent"};
+    struct decision *decision = NULL;
+    struct decide_request request = {
+        &policy, &peer, states, N_ELEMENTS(states), subjects, known, n, NOW, is_partial};
+
+    assert_int_equal(decide(&decision, &request, NULL), RC_OK);
+    return decision;
+}
+
+static void
+test_decides_one_document(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(pleas); i++) {
+        struct subject subject = subject_of(&pleas[i]), *subjects[] = {&subject};
+        closing(decision_freep) struct decision *decision =
+            decide_all(subjects, &pleas[i].known, 1, pleas[i].uid, false);
+        const struct decide_check *failed = decision->verdicts[0].failed;
+        enum reason have = failed ? failed->reason : REASON_NONE;
+
+        if (have != pleas[i].want || (decision->rc == RC_OK) != (pleas[i].want == REASON_NONE))
+            fail_msg("%s: want '%s', have '%s'", pleas[i].says, reason_id(pleas[i].want),
+                reason_id(have));
+    }
+}
+
+static void
+test_refuses_whatever_the_format_refuses(void **state)
+{
+    struct subject subject = subject_of(&pleas[0]), *subjects[] = {&subject};
+
+    (void)state;
+    for (int reason = REASON_NONE + 1; reason < REASON_MAX_; reason++) {
+        subject.flaw = (enum reason)reason;
+        closing(decision_freep) struct decision *decision =
+            decide_all(subjects, &pleas[0].known, 1, UID_ALICE, false);
+        assert_int_equal(decision->rc, RC_DENIED);
+        assert_int_equal(decision->verdicts[0].failed->reason, reason);
+    }
+}
+
+static void
+test_refuses_own_keys_listed_outside_their_scope(void **state)
+{
+    struct subject_listing inside = {SPAN("targets/qa"), {ID_QA}},
+                           outside = {SPAN("targets/devops"), {ID_QA}},
+                           foreign = {SPAN("targets/devops"), {ID_STRANGER}};
+    struct decide_known known = {.version = 1};
+    struct subject subject = {.format = "notary",
+        .repository = REPO,
+        .role = "targets",
+        .rank = RANK_TARGETS,
+        .keys = wants_targets,
+        .n_keys = 1,
+        .version = 2,
+        .expires_at = NOW + DAY,
+        .n_listings = 1,
+        .delegations = SPAN("{}")};
+    struct subject *subjects[] = {&subject};
+    const struct {
+        struct subject_listing *listing;
+        enum rc want;
+    } cases[] = {{&inside, RC_OK}, {&foreign, RC_OK}, {&outside, RC_DENIED}};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        subject.listings = cases[i].listing;
+        closing(decision_freep) struct decision *decision =
+            decide_all(subjects, &known, 1, UID_ADMIN, false);
+        assert_int_equal(decision->rc, cases[i].want);
+    }
+}
+
+static void
+test_one_refused_document_refuses_all(void **state)
+{
+    struct subject good = subject_of(&pleas[0]), bad = subject_of(&pleas[4]);
+    struct subject *subjects[] = {&good, &bad};
+    struct decide_known known[] = {pleas[0].known, pleas[4].known};
+    closing(decision_freep) struct decision *decision =
+        decide_all(subjects, known, 2, UID_ALICE, false);
+
+    (void)state;
+    assert_int_equal(decision->rc, RC_DENIED);
+    assert_int_equal(decision->refused, 1);
+    assert_int_equal(decision->verdicts[0].rc, RC_OK);
+}
+
+static void
+test_tells_a_denial_rather_than_a_rollback(void **state)
+{
+    struct subject old = subject_of(&pleas[0]), bad = subject_of(&pleas[4]);
+    struct subject *subjects[] = {&old, &bad};
+    struct decide_known known[] = {{.version = 9}, pleas[4].known};
+    closing(decision_freep) struct decision *decision =
+        decide_all(subjects, known, 2, UID_ALICE, false);
+
+    (void)state;
+    assert_int_equal(decision->verdicts[0].rc, RC_ROLLBACK);
+    assert_int_equal(decision->rc, RC_DENIED);
+    assert_int_equal(decision->refused, 1);
+}
+
+static void
+test_no_documents_are_nothing_to_allow(void **state)
+{
+    closing(decision_freep) struct decision *decision = decide_all(NULL, NULL, 0, UID_ALICE, false);
+
+    (void)state;
+    assert_int_equal(decision->rc, RC_DENIED);
+}
+
+/* A key whose token is away fails the request, unless the client said partial and another signs. */
+static void
+test_waits_for_no_token(void **state)
+{
+    const struct keyid both[] = {{ID_QA}, {ID_STRANGER}};
+    struct subject subject = subject_of(&pleas[0]), *subjects[] = {&subject};
+    struct decide_key saved = states[0];
+
+    (void)state;
+    subject.keys = both;
+    subject.n_keys = 2;
+    states[0].state = REASON_TOKEN;
+    states[0].rc = RC_LOCKED;
+    for (int partial = 0; partial < 2; partial++) {
+        closing(decision_freep) struct decision *decision =
+            decide_all(subjects, &pleas[0].known, 1, UID_ALICE, partial);
+        assert_int_equal(decision->rc, RC_LOCKED);
+        assert_int_equal(decision->verdicts[0].failed->reason, REASON_TOKEN);
+    }
+    states[0] = saved;
+}
+
+static void
+test_names_the_keys_that_are_left_out(void **state)
+{
+    const struct keyid both[] = {{ID_QA}, {ID_TARGETS}};
+    struct subject subject = subject_of(&pleas[0]), *subjects[] = {&subject};
+
+    (void)state;
+    subject.keys = both;
+    subject.n_keys = 2;
+    closing(decision_freep) struct decision *decision =
+        decide_all(subjects, &pleas[0].known, 1, UID_ALICE, false);
+    assert_int_equal(decision->rc, RC_OK);
+    assert_int_equal(decision->verdicts[0].choices[0].left_out, REASON_NONE);
+    assert_ptr_equal(decision->verdicts[0].choices[0].grant, &grants[0]);
+    assert_int_equal(decision->verdicts[0].choices[1].left_out, REASON_NOT_GRANTED);
+}
+
+static void
+test_a_changed_key_never_signs(void **state)
+{
+    struct subject subject = subject_of(&pleas[0]), *subjects[] = {&subject};
+    struct decide_key saved = states[0];
+
+    (void)state;
+    states[0].state = REASON_KEY_CHANGED;
+    closing(decision_freep) struct decision *decision =
+        decide_all(subjects, &pleas[0].known, 1, UID_ALICE, true);
+    assert_int_equal(decision->rc, RC_DENIED);
+    assert_int_equal(decision->verdicts[0].failed->reason, REASON_KEY_CHANGED);
+    states[0] = saved;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decides_one_document),
+        cmocka_unit_test(test_refuses_whatever_the_format_refuses),
+        cmocka_unit_test(test_refuses_own_keys_listed_outside_their_scope),
+        cmocka_unit_test(test_one_refused_document_refuses_all),
+        cmocka_unit_test(test_tells_a_denial_rather_than_a_rollback),
+        cmocka_unit_test(test_no_documents_are_nothing_to_allow),
+        cmocka_unit_test(test_waits_for_no_token),
+        cmocka_unit_test(test_names_the_keys_that_are_left_out),
+        cmocka_unit_test(test_a_changed_key_never_signs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
