@@ -311,3 +311,25 @@ signer_root_certificate(struct pubkey **ret, struct signer *signer, const char *
         rc = pubkey_from_pem(ret, span_of(pem), why);
     return rc ? within(why, rc, "answer of the agent") : RC_OK;
 }
+
+enum rc
+signer_restrict(struct signer *signer, const char *const *names, size_t n, struct why *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct signer_key *key = signer_find(signer, names[i]);
+        if (!key)
+            return fail(why, RC_NOT_FOUND, "the agent has no key '%s'; see 'countersign key list'",
+                names[i]);
+        if (!key->is_usable)
+            return fail(why, RC_DENIED, "the agent does not let you use key '%s'", names[i]);
+    }
+
+    for (size_t i = 0; i < signer->n_keys; i++) {
+        bool is_named = false;
+        for (size_t k = 0; k < n; k++)
+            is_named = is_named || !strcmp(signer->keys[i].name, names[k]);
+        signer->keys[i].is_usable = signer->keys[i].is_usable && is_named;
+    }
+
+    return RC_OK;
+}

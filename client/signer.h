@@ -35,6 +35,11 @@ const struct signer_key *signer_find(const struct signer *signer, const char *na
 const struct signer_key *signer_find_id(
     const struct signer *signer, const struct keyid *canonical_id);
 
+/* From now on only these keys may be used, whatever the agent grants. RC_NOT_FOUND: the agent has
+ * no such key. RC_DENIED: it is not for the caller. */
+must_check enum rc signer_restrict(
+    struct signer *signer, const char *const *names, size_t n, struct why *why);
+
 /* Whether the caller may use the key for a document of role, as far as ListKeys tells. */
 bool signer_may(const struct signer_key *key, const char *repository, const char *role);
 /* The form in which documents list it: certificate, else plain. NULL: never seen. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/command.h"
+#include "client/creation.h"
+
+COMMAND(cmd_init)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct repository *repository = NULL;
+
+        enum rc rc = session_repository(&repository, session, arguments[i], why);
+        if (!rc)
+            rc = creation_run(session, repository, why);
+        if (rc)
+            return within(why, rc, "init '%s'", arguments[i]);
+    }
+
+    return RC_OK;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/command.h"
+#include "client/creation.h"
+#include "client/pubkey_arg.h"
+#include "proto/bounds.h"
+
+/* docker's rule for the names of signers */
+static enum rc
+check_name(const char *name, struct why *why)
+{
+    bool is_good = (*name >= 'a' && *name <= 'z') || (*name >= '0' && *name <= '9');
+
+    for (const char *c = name; *c && is_good; c++)
+        is_good = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
+    if (!is_good)
+        return fail(why, RC_MALFORMED,
+            "signer name '%s' must start with lowercase alphanumeric characters and can include "
+            "\"-\" or \"_\" after the first character",
+            name);
+
+    if (!strcmp(name, "releases"))
+        return fail(
+            why, RC_MALFORMED, "releases is a reserved keyword, use a different signer name");
+
+    return RC_OK;
+}
+
+struct key_list {
+    struct pubkey *keys[OPTION_VALUES_MAX];
+    size_t n;
+};
+
+static void
+key_list_done(struct key_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        pubkey_unref(list->keys[i]);
+}
+
+static enum rc
+add_signer(struct session *session, const char *name, const char *gun, const struct key_list *keys,
+    struct why *why)
+{
+    static const struct span all_paths[] = {{(const uint8_t *)"", 0}};
+    char role[ROLE_MAX_BYTES + 1];
+    struct repository *repository = NULL;
+
+    if (snprintf(role, sizeof role, "targets/%s", name) >= (int)sizeof role)
+        return fail(why, RC_TOO_LARGE, "a role name of more than %d bytes", ROLE_MAX_BYTES);
+
+    enum rc rc = session_repository(&repository, session, gun, why);
+    if (!rc)
+        rc = session_update(session, repository, why);
+    if (rc == RC_NOT_FOUND)
+        rc = creation_run(session, repository, why);
+    if (rc)
+        return rc;
+
+    struct edit edits[] = {
+        {.kind = EDIT_DELEGATE, .name = span_of(role)},
+        {.kind = EDIT_DELEGATE, .name = SPAN("targets/releases")},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(edits); i++) {
+        edits[i].keys = keys->keys;
+        edits[i].n_keys = keys->n;
+        edits[i].paths = all_paths;
+        edits[i].n_paths = 1;
+    }
+
+    struct publish_role targets = {.role = "targets", .edits = edits, .n_edits = N_ELEMENTS(edits)};
+    return session_publish(session, repository, &targets, 1, why);
+}
+
+COMMAND(cmd_signer_add)
+{
+    const struct options *options = session_options(session);
+    closing(key_list_done) struct key_list keys = {0};
+
+    enum rc rc = check_name(arguments[0], why);
+    if (!rc && options->n_keys == 0)
+        rc = fail(why, RC_MALFORMED, "--key is missing: the signer's PEM file, or agent:NAME");
+    for (size_t i = 0; !rc && i < options->n_keys; i++) {
+        rc = pubkey_arg_read(&keys.keys[i], session, options->keys[i], why);
+        keys.n += !rc;
+    }
+
+    for (size_t i = 1; !rc && i < n; i++) {
+        rc = add_signer(session, arguments[0], arguments[i], &keys, why);
+        if (rc)
+            return within(why, rc, "signer '%s' in '%s'", arguments[0], arguments[i]);
+    }
+    return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * command — one verb of the program: a line of the table in main.c, and a function in cmd_VERB.c.
+ *
+ * A command writes its result to standard output and returns the first thing that went wrong; main
+ * reports that. arguments are those after the verb.
+ */
+#include "client/session.h"
+
+struct command {
+    const char *verb;      /* "delegation add" */
+    const char *arguments; /* for the usage line */
+    const char *summary;
+    uint64_t options; /* beyond OPTIONS_ALWAYS */
+    size_t min, max;  /* number of arguments */
+    enum rc (*run)(struct session *session, char **arguments, size_t n, struct why *why);
+};
+
+/* Every command has this form. */
+#define COMMAND(name)                                                                              \
+    enum rc name(struct session *session, char **arguments, size_t n, struct why *why)
+
+#define COMMAND_MANY SIZE_MAX
+
+COMMAND(cmd_addhash);
+COMMAND(cmd_delegation_add);
+COMMAND(cmd_delegation_list);
+COMMAND(cmd_init);
+COMMAND(cmd_key_list);
+COMMAND(cmd_remove);
+COMMAND(cmd_root_id);
+COMMAND(cmd_sign);
+COMMAND(cmd_signer_add);
+COMMAND(cmd_status);

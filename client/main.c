@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * countersign — the shim for people and pipelines: the table of its verbs, and the one place that
+ * reports errors.
+ */
+#include <signal.h>
+
+#include "client/command.h"
+
+#define BIT(name) OPTION_BIT(OPTION_##name)
+
+static const struct command commands[] = {
+    {"sign", "IMAGE:TAG[@DIGEST]...", "sign what the registry holds under a tag",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(PUBLISH), 1,
+        COMMAND_MANY, cmd_sign},
+    {"addhash", "GUN TARGET SIZE", "sign a target by its digest",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(SKIP_UNAVAILABLE) |
+            BIT(PUBLISH),
+        3, 3, cmd_addhash},
+    {"remove", "GUN TARGET", "take a target out of roles",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(SKIP_UNAVAILABLE) | BIT(PUBLISH), 2, 2, cmd_remove},
+    {"init", "GUN...", "make a new repository",
+        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(PUBLISH), 1, COMMAND_MANY, cmd_init},
+    {"delegation add", "GUN ROLE KEY...", "give keys a role",
+        OPTIONS_TRUST | BIT(PATHS) | BIT(ALL_PATHS) | BIT(PUBLISH), 3, COMMAND_MANY,
+        cmd_delegation_add},
+    {"delegation list", "GUN", "list delegated roles", OPTIONS_TRUST | BIT(JSON), 1, 1,
+        cmd_delegation_list},
+    {"signer add", "NAME GUN...", "give a signer its own role and targets/releases",
+        OPTIONS_TRUST | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY), 2, COMMAND_MANY,
+        cmd_signer_add},
+    {"root-id", "GUN...", "show the IDs of a root key, to pin it", OPTIONS_TRUST | BIT(JSON), 1,
+        COMMAND_MANY, cmd_root_id},
+    {"key list", "", "list the agent's keys", BIT(JSON), 0, 0, cmd_key_list},
+    {"status", "", "show the agent and its tokens", BIT(JSON), 0, 0, cmd_status},
+};
+
+static void
+help(void)
+{
+    puts("Usage: countersign VERB [ARGUMENT]... [OPTION]...\n"
+         "Sign container images with the keys of countersign-agent.\n");
+    for (size_t i = 0; i < N_ELEMENTS(commands); i++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", commands[i].verb, commands[i].arguments);
+        printf("  %-32s %s\n", left, commands[i].summary);
+    }
+    puts("\nOptions of every verb:");
+    options_help(OPTIONS_ALWAYS);
+    puts("\n'countersign VERB --help' shows the options of a verb. See countersign(1).");
+}
+
+static void
+help_command(const struct command *command)
+{
+    printf("Usage: countersign %s %s [OPTION]...\n%s.\n\n", command->verb, command->arguments,
+        command->summary);
+    options_help(command->options | OPTIONS_ALWAYS);
+    puts("\nSee countersign(1).");
+}
+
+/* Verbs have one word or two; *ret_words says how many. */
+static const struct command *
+find_command(const struct options *options, size_t *ret_words)
+{
+    for (size_t words = 2; words > 0; words--) {
+        char verb[64];
+        if (options->n_arguments < words)
+            continue;
+
+        snprintf(verb, sizeof verb, words == 2 ? "%s %s" : "%s", options->arguments[0],
+            options->arguments[words - 1]);
+        for (size_t i = 0; i < N_ELEMENTS(commands); i++)
+            if (!strcmp(commands[i].verb, verb)) {
+                *ret_words = words;
+                return &commands[i];
+            }
+    }
+
+    return NULL;
+}
+
+static int
+usage(const struct command *command)
+{
+    if (command)
+        fprintf(
+            stderr, "Usage: countersign %s %s [OPTION]...\n", command->verb, command->arguments);
+    else
+        fputs("Try 'countersign --help'.\n", stderr);
+    return 2;
+}
+
+/* False: an option that the command does not take, or too few or too many arguments. */
+static bool
+is_proper(const struct command *command, const struct options *options, size_t n)
+{
+    uint64_t foreign = options->given & ~(command->options | OPTIONS_ALWAYS);
+
+    for (int id = 0; id < OPTION_MAX_; id++)
+        if (foreign & OPTION_BIT(id)) {
+            fprintf(stderr, "countersign: '%s' takes no option %s\n", command->verb,
+                options_name((enum option_id)id));
+            return false;
+        }
+
+    if (n >= command->min && n <= command->max)
+        return true;
+
+    fprintf(stderr, "countersign: '%s' takes %s arguments\n", command->verb,
+        n < command->min ? "more" : "fewer");
+    return false;
+}
+
+static int
+run(const struct command *command, const struct options *options, size_t words)
+{
+    closing(session_freep) struct session *session = NULL;
+    struct why why;
+
+    enum rc rc = session_new(&session, options, &why);
+    if (!rc && options_has(options, OPTION_PUBLISH))
+        progress_note(session_progress(session), "--publish has no effect: nothing is ever staged");
+    if (!rc)
+        rc = command->run(session, options->arguments + words, options->n_arguments - words, &why);
+    if (!rc && fflush(stdout))
+        rc = fail(&why, RC_SYSTEM, "cannot write to standard output");
+    if (rc)
+        fprintf(stderr, "countersign: %s\n", why.text);
+    return rc_exit_status(rc);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options options;
+    size_t words = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (!options_parse(&options, argc, argv))
+        return usage(NULL);
+
+    const struct command *command = find_command(&options, &words);
+    if (options_has(&options, OPTION_VERSION)) {
+        puts("countersign " COUNTERSIGN_VERSION);
+        return 0;
+    }
+    if (options_has(&options, OPTION_HELP)) {
+        if (command)
+            help_command(command);
+        else
+            help();
+        return 0;
+    }
+
+    if (!command) {
+        if (options.n_arguments > 0)
+            fprintf(stderr, "countersign: unknown verb '%s'\n", options.arguments[0]);
+        return usage(NULL);
+    }
+
+    if (!is_proper(command, &options, options.n_arguments - words))
+        return usage(command);
+
+    return run(command, &options, words);
+}

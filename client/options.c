@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const struct {
+    char letter; /* 0: none */
+    const char *name;
+    const char *argument; /* NULL: none */
+    const char *help;
+} table[OPTION_MAX_] = {
+    [OPTION_HELP] = {'h', "--help", NULL, "show this and exit"},
+    [OPTION_VERSION] = {0, "--version", NULL, "show the version and exit"},
+    [OPTION_SOCKET] = {0, "--socket", "PATH", "the agent's socket"},
+    [OPTION_QUIET] = {'q', "--quiet", NULL, "no notes"},
+    [OPTION_VERBOSE] = {'v', "--verbose", NULL, "one line per request"},
+    [OPTION_JSON] = {0, "--json", NULL, "machine-readable output"},
+    [OPTION_SERVER] = {'s', "--server", "URL", "trust server (default: the registry's host)"},
+    [OPTION_TRUST_DIR] = {'d', "--trust-dir", "DIR", "trust data (default: ~/.docker/trust)"},
+    [OPTION_TLS_CA] = {0, "--tlscacert", "FILE", "certificate authority of the trust server"},
+    [OPTION_TLS_CERT] = {0, "--tlscert", "FILE", "client certificate for the trust server"},
+    [OPTION_TLS_KEY] = {0, "--tlskey", "FILE", "its private key"},
+    [OPTION_NO_TOFU] = {0, "--no-tofu", NULL, "trust no root on first use"},
+    [OPTION_INSECURE] = {0, "--insecure-trust-server", NULL,
+        "allow plain HTTP to a trust server on loopback"},
+    [OPTION_ROLE] = {'r', "--role", "ROLE", "this role only; may be given several times"},
+    [OPTION_KEY] = {0, "--key", "KEY", "PEM file or agent:NAME; may be given several times"},
+    [OPTION_SKIP_UNAVAILABLE] = {0, "--skip-unavailable", NULL,
+        "leave out keys whose token is away"},
+    [OPTION_RENEW] = {0, "--renew", NULL, "sign again, with a new expiry"},
+    [OPTION_PATHS] = {0, "--paths", "A,B", "prefixes of the tags that the role may sign"},
+    [OPTION_ALL_PATHS] = {0, "--all-paths", NULL, "any tag (the default)"},
+    [OPTION_ROOT_KEY] = {0, "--root-key", "agent:NAME", "the key of role root"},
+    [OPTION_TARGETS_KEY] = {0, "--targets-key", "agent:NAME", "the key of role targets"},
+    [OPTION_SHA256] = {0, "--sha256", "HEX", "digest of the target"},
+    [OPTION_SHA512] = {0, "--sha512", "HEX", "another digest of the target"},
+    [OPTION_PRETTY] = {0, "--pretty", NULL, "tables for people"},
+    [OPTION_AS] = {0, "--as", "USER", "for somebody else (admins only)"},
+    [OPTION_PUBLISH] = {'p', "--publish", NULL, "for old scripts: nothing is ever staged"},
+};
+
+/* Spellings of docker trust and notary that scripts use. */
+static const struct {
+    const char *name;
+    enum option_id id;
+} aliases[] = {
+    {"trustDir", OPTION_TRUST_DIR},
+};
+
+#define FIRST_LONG 256
+
+static bool
+take(struct options *options, enum option_id id, const char *value)
+{
+    options->given |= OPTION_BIT(id);
+    options->values[id] = value;
+    if (id != OPTION_ROLE && id != OPTION_KEY)
+        return true;
+
+    size_t *n = id == OPTION_ROLE ? &options->n_roles : &options->n_keys;
+    const char **values = id == OPTION_ROLE ? options->roles : options->keys;
+    if (*n == OPTION_VALUES_MAX) {
+        fprintf(stderr, "countersign: %s is given more than %d times\n", table[id].name,
+            OPTION_VALUES_MAX);
+        return false;
+    }
+
+    values[(*n)++] = value;
+    return true;
+}
+
+static void
+describe(struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1], char *letters, size_t size)
+{
+    size_t n = 0, at = 0;
+
+    for (int id = 0; id < OPTION_MAX_; id++) {
+        int kind = table[id].argument ? required_argument : no_argument;
+        longs[n++] = (struct option){table[id].name + 2, kind, NULL, FIRST_LONG + id};
+        if (table[id].letter && at + 2 < size) {
+            letters[at++] = table[id].letter;
+            if (table[id].argument)
+                letters[at++] = ':';
+        }
+    }
+    for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
+        longs[n++] = (struct option){
+            aliases[i].name, required_argument, NULL, FIRST_LONG + (int)aliases[i].id};
+    longs[n] = (struct option){0};
+    letters[at] = 0;
+}
+
+bool
+options_parse(struct options *ret, int argc, char **argv)
+{
+    struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1];
+    char letters[2 * OPTION_MAX_ + 1];
+    struct options options = {0};
+
+    describe(longs, letters, sizeof letters);
+    for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        int id = c - FIRST_LONG;
+        for (int i = 0; c < FIRST_LONG && i < OPTION_MAX_; i++)
+            if (table[i].letter == c)
+                id = i;
+        if (c == '?' || !take(&options, (enum option_id)id, optarg))
+            return false;
+    }
+
+    options.arguments = argv + optind;
+    options.n_arguments = (size_t)(argc - optind);
+    *ret = options;
+    return true;
+}
+
+bool
+options_has(const struct options *options, enum option_id id)
+{
+    return options->given & OPTION_BIT(id);
+}
+
+const char *
+options_name(enum option_id id)
+{
+    return table[id].name;
+}
+
+void
+options_help(uint64_t mask)
+{
+    for (int id = 0; id < OPTION_MAX_; id++) {
+        char left[48], letter[5] = "    ";
+
+        if (!(mask & OPTION_BIT(id)))
+            continue;
+
+        if (table[id].letter)
+            snprintf(letter, sizeof letter, "-%c, ", table[id].letter);
+        snprintf(left, sizeof left, "%s%s%s%s", letter, table[id].name,
+            table[id].argument ? " " : "", table[id].argument ? table[id].argument : "");
+        printf("  %-32s %s\n", left, table[id].help);
+    }
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * options — the command line: one table of all options, which also writes --help.
+ *
+ * Options may stand before or after the verb. Which of them a verb takes is the verb's business
+ * (command.h); one that it does not take is a usage error, never ignored.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/mem.h"
+
+enum option_id {
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_SOCKET,
+    OPTION_QUIET,
+    OPTION_VERBOSE,
+    OPTION_JSON,
+    OPTION_SERVER,
+    OPTION_TRUST_DIR,
+    OPTION_TLS_CA,
+    OPTION_TLS_CERT,
+    OPTION_TLS_KEY,
+    OPTION_NO_TOFU,
+    OPTION_INSECURE,
+    OPTION_ROLE,
+    OPTION_KEY,
+    OPTION_SKIP_UNAVAILABLE,
+    OPTION_RENEW,
+    OPTION_PATHS,
+    OPTION_ALL_PATHS,
+    OPTION_ROOT_KEY,
+    OPTION_TARGETS_KEY,
+    OPTION_SHA256,
+    OPTION_SHA512,
+    OPTION_PRETTY,
+    OPTION_AS,
+    OPTION_PUBLISH,
+    OPTION_MAX_
+};
+
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
+#define OPTIONS_ALWAYS                                                                             \
+    (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION) | OPTION_BIT(OPTION_SOCKET) |            \
+        OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_VERBOSE))
+/* What verbs take that talk to a trust server. */
+#define OPTIONS_TRUST                                                                              \
+    (OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_TRUST_DIR) | OPTION_BIT(OPTION_TLS_CA) |        \
+        OPTION_BIT(OPTION_TLS_CERT) | OPTION_BIT(OPTION_TLS_KEY) | OPTION_BIT(OPTION_NO_TOFU) |    \
+        OPTION_BIT(OPTION_INSECURE))
+
+#define OPTION_VALUES_MAX 256 /* of one option that may be given several times */
+
+/* Everything points into argv. */
+struct options {
+    uint64_t given;                  /* OPTION_BIT()s */
+    const char *values[OPTION_MAX_]; /* the last one given; NULL: none */
+    const char *roles[OPTION_VALUES_MAX], *keys[OPTION_VALUES_MAX];
+    size_t n_roles, n_keys;
+    char **arguments; /* what is no option: the verb first */
+    size_t n_arguments;
+};
+
+/* False: a usage error, which was written to stderr. Reorders argv. */
+must_check bool options_parse(struct options *ret, int argc, char **argv);
+bool options_has(const struct options *options, enum option_id id);
+/* "--role" */
+const char *options_name(enum option_id id);
+/* Write the lines of --help for those in mask to stdout. */
+void options_help(uint64_t mask);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * selection — in which roles a target is signed, or from which it is removed.
+ *
+ * The roles that the user named; else every direct delegation whose paths admit the target and for
+ * which the caller may use a key; else, where nothing is delegated, targets.
+ */
+#include "client/session.h"
+
+struct selection {
+    const char **roles; /* names, borrowed from the view of the repository or the command line */
+    size_t n_roles;
+};
+
+/*
+ * The repository is updated. For sign: as above. RC_NOT_FOUND: a role that nobody delegates to.
+ * RC_DENIED: no role is left: says which there are and why not. selection_done().
+ */
+must_check enum rc selection_for_target(struct selection *ret, struct session *session,
+    const struct repository *repository, struct span target, struct why *why);
+/* The roles named with --role, else targets: as notary has it. RC_NOT_FOUND. */
+must_check enum rc selection_as_named(struct selection *ret, struct session *session,
+    const struct repository *repository, struct why *why);
+void selection_done(struct selection *selection);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * session — what one run of the program works with: its options, the agent, and the repositories
+ * that it opened. Connections are made when they are first wanted, and kept.
+ */
+#include "client/options.h"
+#include "client/publish.h"
+#include "client/registry.h"
+
+struct session;
+
+/* A repository on its trust server. */
+struct repository {
+    char *name; /* the GUN */
+    char *host; /* of the registry */
+    struct repo *repo;
+    struct trust *trust;
+};
+
+must_check enum rc session_new(
+    struct session **ret, const struct options *options, struct why *why);
+void session_free(struct session *session);
+DEFINE_CLEANUP(struct session, session_free);
+
+const struct options *session_options(const struct session *session);
+int64_t session_now(const struct session *session); /* seconds UTC, fixed for the run */
+/* Where notes go: standard error, or nowhere with --quiet. */
+const struct progress *session_progress(const struct session *session);
+
+/* The agent; *ret is borrowed. What agent_call_new() and signer_new() say. */
+must_check enum rc session_agent(struct agent_call **ret, struct session *session, struct why *why);
+must_check enum rc session_signer(struct signer **ret, struct session *session, struct why *why);
+
+/* A repository by its name as people write it; nothing is fetched yet. *ret is borrowed. */
+must_check enum rc session_repository(
+    struct repository **ret, struct session *session, const char *name, struct why *why);
+/* Fetch and verify it; a root that is trusted on first use is announced. What trust_update() says.
+ */
+must_check enum rc session_update(
+    struct session *session, struct repository *repository, struct why *why);
+/* The registry of a host; *ret is borrowed. */
+must_check enum rc session_registry(
+    struct registry **ret, struct session *session, const char *host, struct why *why);
+
+/* Publish edits, and tell on standard output what became of each role. */
+must_check enum rc session_publish(struct session *session, struct repository *repository,
+    const struct publish_role *roles, size_t n_roles, struct why *why);

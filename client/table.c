@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define CELLS_MAX (16 * 1024 * 1024)
+#define GAP       3
+
+void
+table_done(struct table *table)
+{
+    for (size_t i = 0; i < table->n_cells; i++)
+        free(table->cells[i]);
+    free(table->cells);
+    *table = TABLE_INIT(table->n_columns);
+}
+
+void
+table_header(struct table *table, const char *const *names)
+{
+    for (size_t i = 0; i < table->n_columns; i++)
+        table_cell(table, names[i]);
+}
+
+void
+table_cell(struct table *table, const char *text)
+{
+    char *copy = strdup(text);
+    char **cell = copy ? mem_grow(&table->cells, table->n_cells, sizeof *cell, CELLS_MAX) : NULL;
+
+    if (!cell) {
+        free(copy);
+        table->failed = true;
+        return;
+    }
+
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    *cell = copy;
+    table->n_cells++;
+}
+
+void
+table_cell_printf(struct table *table, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    if (text)
+        table_cell(table, text);
+    else
+        table->failed = true;
+    free(text);
+}
+
+static size_t
+width_of(const struct table *table, size_t column)
+{
+    size_t width = 0;
+
+    for (size_t i = column; i < table->n_cells; i += table->n_columns)
+        if (strlen(table->cells[i]) > width)
+            width = strlen(table->cells[i]);
+
+    return width;
+}
+
+enum rc
+table_print(const struct table *table, struct why *why)
+{
+    if (table->failed)
+        return fail_memory(why);
+
+    closing(freep) size_t *widths = calloc(table->n_columns, sizeof *widths);
+    if (!widths)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < table->n_columns; i++)
+        widths[i] = width_of(table, i) + GAP;
+
+    for (size_t i = 0; i < table->n_cells; i++) {
+        bool is_last = i % table->n_columns == table->n_columns - 1;
+        if (is_last)
+            puts(table->cells[i]);
+        else
+            printf("%-*s", (int)widths[i % table->n_columns], table->cells[i]);
+    }
+
+    return ferror(stdout) ? fail(why, RC_SYSTEM, "cannot write to standard output") : RC_OK;
+}
+
+enum rc
+table_print_json(const json_t *value, struct why *why)
+{
+    char *text = json_dumps(value, JSON_INDENT(4) | JSON_ENCODE_ANY);
+    if (!text)
+        return fail_memory(why);
+
+    puts(text);
+    free(text);
+    return ferror(stdout) ? fail(why, RC_SYSTEM, "cannot write to standard output") : RC_OK;
+}
