@@ -6,37 +6,6 @@
 #include "client/table.h"
 #include "proto/bounds.h"
 
-#define KEYS_OF_COMMAND_MAX 64
-
-struct key_list {
-    struct pubkey *keys[KEYS_OF_COMMAND_MAX];
-    size_t n;
-};
-
-static void
-key_list_done(struct key_list *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        pubkey_unref(list->keys[i]);
-}
-
-static enum rc
-read_keys(
-    struct key_list *ret, struct session *session, char **arguments, size_t n, struct why *why)
-{
-    if (n > KEYS_OF_COMMAND_MAX)
-        return fail(why, RC_TOO_LARGE, "more than %d keys", KEYS_OF_COMMAND_MAX);
-
-    for (size_t i = 0; i < n; i++) {
-        enum rc rc = pubkey_arg_read(&ret->keys[i], session, arguments[i], why);
-        if (rc)
-            return rc;
-        ret->n++;
-    }
-
-    return RC_OK;
-}
-
 /* "a,b" → two spans; all paths without the option. */
 static enum rc
 read_paths(
@@ -63,7 +32,7 @@ read_paths(
 
 COMMAND(cmd_delegation_add)
 {
-    closing(key_list_done) struct key_list keys = {0};
+    closing(pubkey_args_done) struct pubkey_args keys = {0};
     struct span paths[PATHS_MAX];
     struct repository *repository = NULL;
     struct edit edit = {.kind = EDIT_DELEGATE, .name = span_of(arguments[1]), .paths = paths};
@@ -75,7 +44,7 @@ COMMAND(cmd_delegation_add)
     if (!rc)
         rc = session_repository(&repository, session, arguments[0], why);
     if (!rc)
-        rc = read_keys(&keys, session, arguments + 2, n - 2, why);
+        rc = pubkey_args_read(&keys, session, (const char *const *)arguments + 2, n - 2, why);
     if (!rc)
         rc = session_update(session, repository, why);
     if (rc)

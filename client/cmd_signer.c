@@ -25,21 +25,9 @@ check_name(const char *name, struct why *why)
     return RC_OK;
 }
 
-struct key_list {
-    struct pubkey *keys[OPTION_VALUES_MAX];
-    size_t n;
-};
-
-static void
-key_list_done(struct key_list *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        pubkey_unref(list->keys[i]);
-}
-
 static enum rc
-add_signer(struct session *session, const char *name, const char *gun, const struct key_list *keys,
-    struct why *why)
+add_signer(struct session *session, const char *name, const char *gun,
+    const struct pubkey_args *keys, struct why *why)
 {
     static const struct span all_paths[] = {{(const uint8_t *)"", 0}};
     char role[ROLE_MAX_BYTES + 1];
@@ -74,15 +62,13 @@ add_signer(struct session *session, const char *name, const char *gun, const str
 COMMAND(cmd_signer_add)
 {
     const struct options *options = session_options(session);
-    closing(key_list_done) struct key_list keys = {0};
+    closing(pubkey_args_done) struct pubkey_args keys = {0};
 
     enum rc rc = check_name(arguments[0], why);
     if (!rc && options->n_keys == 0)
         rc = fail(why, RC_MALFORMED, "--key is missing: the signer's PEM file, or agent:NAME");
-    for (size_t i = 0; !rc && i < options->n_keys; i++) {
-        rc = pubkey_arg_read(&keys.keys[i], session, options->keys[i], why);
-        keys.n += !rc;
-    }
+    if (!rc)
+        rc = pubkey_args_read(&keys, session, options->keys, options->n_keys, why);
 
     for (size_t i = 1; !rc && i < n; i++) {
         rc = add_signer(session, arguments[0], arguments[i], &keys, why);

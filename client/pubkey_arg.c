@@ -46,8 +46,8 @@ read_agent(struct pubkey **ret, struct session *session, const char *name, struc
     return RC_OK;
 }
 
-enum rc
-pubkey_arg_read(struct pubkey **ret, struct session *session, const char *text, struct why *why)
+static enum rc
+read_one(struct pubkey **ret, struct session *session, const char *text, struct why *why)
 {
     closing(bytes_done) struct bytes pem = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
 
@@ -60,4 +60,29 @@ pubkey_arg_read(struct pubkey **ret, struct session *session, const char *text, 
 
     rc = pubkey_from_pem(ret, bytes_span(&pem), why);
     return rc ? within(why, rc, "%s", text) : RC_OK;
+}
+
+enum rc
+pubkey_args_read(struct pubkey_args *ret, struct session *session, const char *const *texts,
+    size_t n, struct why *why)
+{
+    if (n > OPTION_VALUES_MAX)
+        return fail(why, RC_TOO_LARGE, "more than %d keys", OPTION_VALUES_MAX);
+
+    for (size_t i = 0; i < n; i++) {
+        enum rc rc = read_one(&ret->keys[i], session, texts[i], why);
+        if (rc)
+            return rc;
+        ret->n++;
+    }
+
+    return RC_OK;
+}
+
+void
+pubkey_args_done(struct pubkey_args *args)
+{
+    for (size_t i = 0; i < args->n; i++)
+        pubkey_unref(args->keys[i]);
+    args->n = 0;
 }
