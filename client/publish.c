@@ -198,42 +198,39 @@ list_uploads(struct repo_upload *ret, size_t *ret_n, const struct publisher *p)
     *ret_n = n;
 }
 
-/* RC_OK: the server has under that version what we posted. RC_CONFLICT: something else.
- * RC_NOT_FOUND: nothing. RC_NETWORK. */
-static enum rc
-find_posted(const struct publisher *p, struct why *why)
+/* Whether the server has file under that version of role. */
+static bool
+is_posted(const struct publisher *p, const char *role, int64_t version, struct span file)
 {
     closing(bytes_done) struct bytes found = BYTES_INIT(DOCUMENT_MAX_BYTES);
     closing(freep) char *name = NULL;
-    struct span want = {0};
-    int len = 0;
 
-    if (p->is_founding) {
-        len = asprintf(&name, "1.root");
-        want = founding_file(p->founding);
-    }
-    for (size_t i = 0; i < p->n_steps && !name; i++) {
-        const struct step *step = &p->steps[i];
-        if (step->version == 0)
-            continue;
-
-        len = asprintf(&name, "%" PRId64 ".%s", step->version, step->want->role);
-        want = bytes_span(&step->signature.file);
-    }
-    if (len < 0 || !name)
-        return fail_memory(why);
-
-    enum rc rc = repo_get(&found, p->publication->repo, name, DOCUMENT_MAX_BYTES, why);
-    if (rc)
-        return rc;
-
-    return span_eq(bytes_span(&found), want)
-               ? RC_OK
-               : fail(why, RC_CONFLICT, "somebody else published %s.json", name);
+    return asprintf(&name, "%" PRId64 ".%s", version, role) >= 0 &&
+           !repo_get(&found, p->publication->repo, name, DOCUMENT_MAX_BYTES, NULL) &&
+           span_eq(bytes_span(&found), file);
 }
 
-/* Post all at once. Where no answer comes nobody knows whether it arrived: look, and send the same
- * bytes again. */
+/* Whether the server has all that was posted. */
+static bool
+are_posted(const struct publisher *p)
+{
+    if (p->is_founding && !is_posted(p, "root", 1, founding_file(p->founding)))
+        return false;
+
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const struct step *step = &p->steps[i];
+        if (step->version > 0 &&
+            !is_posted(p, step->want->role, step->version, bytes_span(&step->signature.file)))
+            return false;
+    }
+
+    return true;
+}
+
+/*
+ * Post all at once. Where no answer comes nobody knows whether it arrived: look, and send the same
+ * bytes again. libcurl may have sent them twice on its own, so a conflict may be with ourselves.
+ */
 static enum rc
 post_all(struct publisher *p, struct why *why)
 {
@@ -246,16 +243,14 @@ post_all(struct publisher *p, struct why *why)
     list_uploads(uploads, &n, p);
     for (int i = 0;; i++) {
         enum rc rc = repo_publish(p->publication->repo, uploads, n, why);
+        if ((rc == RC_TIMEOUT || rc == RC_CONFLICT) && are_posted(p))
+            return RC_OK;
         if (rc != RC_TIMEOUT)
             return rc;
-
-        progress_note(p->publication->progress, "publication: no answer: %s", why->text);
-        enum rc found = find_posted(p, NULL);
-        if (found == RC_OK || found == RC_CONFLICT)
-            return found == RC_OK ? RC_OK : fail(why, RC_CONFLICT, "somebody else published");
         if (i + 1 == POSTS_MAX)
             return RC_NETWORK;
 
+        progress_note(p->publication->progress, "publication: no answer: %s", why->text);
         pause_about(pause_backoff_ms(2 * i + 3, BACKOFF_MAX_MS));
     }
 }
@@ -272,11 +267,9 @@ found(struct publisher *p, struct why *why)
 static enum rc
 on_conflict(struct publisher *p, struct why *why)
 {
-    struct why note;
-
     if (p->is_founding) {
         /* Somebody resumed the same root and was faster: the repository is the one we wanted. */
-        if (find_posted(p, &note))
+        if (!is_posted(p, "root", 1, founding_file(p->founding)))
             return fail(why, RC_CONFLICT, "'%s' exists already", p->publication->repository);
 
         for (size_t i = 0; i < p->n_steps; i++)

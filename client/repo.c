@@ -331,7 +331,11 @@ repo_publish(struct repo *repo, const struct repo_upload *uploads, size_t n, str
     };
     rc = auth_send(&response, repo->server->auth, &request, repo->push, why);
     if (rc)
-        return rc;
+        return rc == RC_NETWORK ? RC_TIMEOUT : rc;
 
-    return response.status == 200 ? RC_OK : refuse(repo, &response, "publication", why);
+    if (response.status == 200)
+        return RC_OK;
+
+    rc = refuse(repo, &response, "publication", why);
+    return response.status >= 500 ? RC_TIMEOUT : rc;
 }

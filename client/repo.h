@@ -48,8 +48,9 @@ struct repo_upload {
 };
 /*
  * POST all files at once, all or nothing.
- * RC_CONFLICT: HTTP 400 VERSION: somebody else published. RC_NETWORK: refused or not reached, with
- * the server's code and reason.
+ * RC_CONFLICT: HTTP 400 VERSION: somebody else published. RC_NETWORK: refused, with the server's
+ * code and reason. RC_TIMEOUT: no answer, or 5xx: nobody knows whether it was published; for the
+ * caller to find out.
  */
 must_check enum rc repo_publish(
     struct repo *repo, const struct repo_upload *uploads, size_t n, struct why *why);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "client/listed.h"
 #include "client/seen.h"
 #include "proto/role.h"
 
@@ -162,57 +163,11 @@ walk_roots(struct view *view, const struct view_sources *from, struct why *why)
             from->options->progress, "root of '%s': following to %s.json", from->repository, name);
         rc = walk_root(view->walk, bytes_span(&file), why);
         if (rc)
-            return within(why, rc, "%s.json of '%s'", name, from->repository);
+            return within(why, rc, "%s.json", name);
     }
 
     return fail(why, RC_UNTRUSTED, "'%s' has more than %d roots that this machine has not seen",
         from->repository, ROOT_CHAIN_MAX);
-}
-
-static enum rc
-fetch_listed(struct bytes *ret, const struct tuf_listed *listed, const char *role,
-    const struct view_sources *from, struct why *why)
-{
-    closing(freep) char *name = NULL;
-    char hex[DIGEST_HEX_LEN + 1];
-
-    digest_hex(hex, &listed->hashes.sha256);
-    if (asprintf(&name, "%s.%s", role, hex) < 0)
-        return fail_memory(why);
-
-    enum rc rc = repo_get(ret, from->repo, name, DOCUMENT_MAX_BYTES, why);
-    if (rc == RC_NOT_FOUND)
-        return fail(why, RC_UNTRUSTED,
-            "the server lists %s.json, but has no such file: the last publication broke it", name);
-
-    return rc;
-}
-
-/* The listed file: as offered, from the view before, from the cache, else from the server. */
-static enum rc
-load_listed(struct bytes *ret, const struct tuf_listed *listed, const char *role,
-    const struct view_sources *from, struct why *why)
-{
-    const struct tuf_file *before =
-        from->before ? walk_targets_file(from->before->walk, span_of(role)) : NULL;
-
-    if (before && !tuf_listed_check(listed, bytes_span(&before->raw), NULL)) {
-        bytes_put(ret, bytes_span(&before->raw));
-        return bytes_check(ret, why);
-    }
-
-    for (size_t i = 0; i < from->n_offers; i++)
-        if (!tuf_listed_check(listed, bytes_span(&from->offers[i]), NULL)) {
-            bytes_put(ret, bytes_span(&from->offers[i]));
-            return bytes_check(ret, why);
-        }
-
-    if (!cache_load(ret, from->cache, role, NULL) &&
-        !tuf_listed_check(listed, bytes_span(ret), NULL))
-        return RC_OK;
-
-    bytes_clear(ret);
-    return fetch_listed(ret, listed, role, from, why);
 }
 
 /* Timestamp and snapshot under the root of the walk, which the snapshot must list. */
@@ -224,7 +179,7 @@ walk_head(struct view *view, const struct view_sources *from, struct why *why)
         return rc;
 
     bytes_clear(&view->snapshot);
-    rc = load_listed(
+    rc = listed_load(
         &view->snapshot, walk_listed(view->walk, SPAN("snapshot")), "snapshot", from, why);
     return rc ? rc : walk_snapshot(view->walk, bytes_span(&view->snapshot), why);
 }
@@ -274,6 +229,27 @@ view_alloc(void)
     return view;
 }
 
+/*
+ * What the server has does not follow from the root that this machine trusts. Where its root is
+ * another one, that is the reason, and the rest only follows from it.
+ */
+static enum rc
+fail_unrelated(const struct view *view, const struct view_sources *from, struct why *why)
+{
+    closing(bytes_done) struct bytes root = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    if (view->is_first_use || !walk_root_file(view->walk) ||
+        repo_get(&root, from->repo, "root", DOCUMENT_MAX_BYTES, NULL) ||
+        span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw)))
+        return within(why, RC_UNTRUSTED, "'%s'", from->repository);
+
+    return fail(why, RC_UNTRUSTED,
+        "the trust server has a root of '%s' that does not follow from the one that this machine "
+        "trusts: the repository was made anew, or it is not the same server; ask its owner, and "
+        "only then remove '%s'",
+        from->repository, cache_dir(from->cache));
+}
+
 /* Start anew, ask for newer roots first. */
 static enum rc
 view_new_roots(struct view **ret, const struct view_sources *from, struct why *why)
@@ -283,14 +259,16 @@ view_new_roots(struct view **ret, const struct view_sources *from, struct why *w
         return fail_memory(why);
 
     enum rc rc = start_walk(view, from, why);
-    if (!rc)
-        rc = walk_roots(view, from, why);
+    if (rc)
+        return rc;
+
+    rc = walk_roots(view, from, why);
     if (!rc)
         rc = fetch_timestamp(view, from, why);
     if (!rc)
         rc = walk_head(view, from, why);
     if (rc)
-        return rc;
+        return rc == RC_UNTRUSTED ? fail_unrelated(view, from, why) : rc;
 
     *ret = steal(view);
     return RC_OK;
@@ -356,7 +334,7 @@ load_role(
     if (!listed)
         return RC_OK;
 
-    enum rc rc = load_listed(&raw, listed, role->name, from, &role->why);
+    enum rc rc = listed_load(&raw, listed, role->name, from, &role->why);
     if (!rc)
         rc = set_floor(view, role, from, &role->why);
     if (!rc)

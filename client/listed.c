@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/listed.h"
+
+static enum rc
+fetch_listed(struct bytes *ret, const struct tuf_listed *listed, const char *role,
+    const struct view_sources *from, struct why *why)
+{
+    closing(freep) char *name = NULL;
+    char hex[DIGEST_HEX_LEN + 1];
+
+    digest_hex(hex, &listed->hashes.sha256);
+    if (asprintf(&name, "%s.%s", role, hex) < 0)
+        return fail_memory(why);
+
+    enum rc rc = repo_get(ret, from->repo, name, DOCUMENT_MAX_BYTES, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, RC_UNTRUSTED,
+            "the server lists %s.json, but has no such file: the last publication broke it", name);
+
+    return rc;
+}
+
+enum rc
+listed_load(struct bytes *ret, const struct tuf_listed *listed, const char *role,
+    const struct view_sources *from, struct why *why)
+{
+    const struct tuf_file *before =
+        from->before ? walk_targets_file(from->before->walk, span_of(role)) : NULL;
+
+    if (before && !tuf_listed_check(listed, bytes_span(&before->raw), NULL)) {
+        bytes_put(ret, bytes_span(&before->raw));
+        return bytes_check(ret, why);
+    }
+
+    for (size_t i = 0; i < from->n_offers; i++)
+        if (!tuf_listed_check(listed, bytes_span(&from->offers[i]), NULL)) {
+            bytes_put(ret, bytes_span(&from->offers[i]));
+            return bytes_check(ret, why);
+        }
+
+    if (!cache_load(ret, from->cache, role, NULL) &&
+        !tuf_listed_check(listed, bytes_span(ret), NULL))
+        return RC_OK;
+
+    bytes_clear(ret);
+    return fetch_listed(ret, listed, role, from, why);
+}
