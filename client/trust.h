@@ -87,7 +87,7 @@ struct trust_role {
 };
 
 /* "targets" first, then delegations breadth-first in the order in which they are listed: the order
- * of precedence. */
+ * of precedence. They lie in one array. */
 size_t trust_n_roles(const struct trust *trust);
 const struct trust_role *trust_role_at(const struct trust *trust, size_t i);
 /* NULL: nobody delegates to it. */
