@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: real servers once per run of pytest, and agents, users and repositories per test.
+
+Each process of pytest-xdist has servers of its own, so tests share nothing across processes. Within
+one they share servers but never a repository: see the fixture gun.
+"""
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import rig_users
+from rig_agent import Agent
+from rig_client import Client
+from rig_docker import Docker, Engine
+from rig_image import Image
+from rig_notary import Notary
+from rig_notary_server import NotaryServer
+from rig_policy import ROLES, Policy
+from rig_programs import Programs
+from rig_proxy import HoldingProxy
+from rig_registry import Registry
+from rig_sanitizer import Sanitizer
+from rig_scratch import Scratch
+from rig_token import Token
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", type=Path, default=ROOT / "build",
+                     help="build directory with the programs to be tested (default: build)")
+
+
+@pytest.fixture(scope="session")
+def build(pytestconfig):
+    return pytestconfig.getoption("build").resolve()
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    scratch = Scratch()
+    yield scratch
+    scratch.remove()
+
+
+@pytest.fixture(scope="session")
+def sanitizer(scratch):
+    sanitizer = Sanitizer(scratch)
+    yield sanitizer
+    sanitizer.check()
+
+
+@pytest.fixture(scope="session")
+def programs(build, scratch):
+    return Programs(build, scratch)
+
+
+@pytest.fixture(scope="session")
+def notary_server(scratch):
+    server = NotaryServer(scratch)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def registry(scratch):
+    server = Registry(scratch)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def made_token(scratch):
+    """The token that all others are copied from."""
+    return Token(scratch.directory("token"), rig_users.AGENT,
+                 {name: "EC:secp256r1" for name in ROLES})
+
+
+@pytest.fixture
+def new_token(scratch, made_token):
+    """Makes a token with the usual keys, for one agent."""
+    return lambda: made_token.copy(scratch.directory("token"))
+
+
+@pytest.fixture
+def token(new_token):
+    return new_token()
+
+
+@pytest.fixture
+def policy(token, registry, sanitizer):
+    """The usual policy, for the test's own token; a test may change it before it starts an agent."""
+    return Policy(token, registry.host, sanitizer)
+
+
+@pytest.fixture
+def new_agent(programs, sanitizer, scratch):
+    """Makes an agent with a policy; it is stopped after the test."""
+    agents = []
+
+    def make(policy):
+        agents.append(Agent(programs, sanitizer, scratch.directory("agent"), policy))
+        return agents[-1]
+
+    yield make
+    for agent in agents:
+        agent.stop()
+
+
+@pytest.fixture
+def agent(new_agent, policy):
+    """A running agent with the usual policy."""
+    return new_agent(policy).start()
+
+
+@pytest.fixture
+def new_client(programs, sanitizer, scratch, notary_server):
+    """Makes a user of the client with a fresh home: client(agent, user)."""
+    def make(agent=None, user=None, server=notary_server):
+        home = scratch.directory("home")
+        return Client(programs, sanitizer, home, user, agent=agent, notary_server=server)
+    return make
+
+
+@pytest.fixture
+def client(new_client, agent):
+    """The releaser, who may use every key."""
+    return new_client(agent)
+
+
+@pytest.fixture
+def gun(registry, request):
+    """A repository that no other test uses."""
+    name = request.node.name.split("[")[0].replace("test_", "")[:60].strip("_")
+    return f"{registry.host}/{name}/{next(_numbers)}"
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def upload(registry, scratch):
+    """Makes an image and uploads it: upload('HOST/NAME:TAG', text) returns the image."""
+    def make(reference, text=None, architectures=("amd64",)):
+        image = Image(scratch.directory("image"), text or reference, architectures)
+        registry.push(image, reference)
+        return image
+    return make
+
+
+@pytest.fixture
+def new_notary(scratch, notary_server):
+    """Makes a user of notary who knows nothing yet."""
+    return lambda: Notary(scratch.directory("notary"), notary_server)
+
+
+@pytest.fixture
+def notary(new_notary):
+    return new_notary()
+
+
+@pytest.fixture
+def docker(scratch, notary_server):
+    """A user of the docker CLI who knows nothing yet, without an engine."""
+    return Docker(scratch.directory("docker"), notary_server)
+
+
+@pytest.fixture(scope="session")
+def engine(scratch):
+    if not rig_users.IS_ROOT:
+        pytest.skip("needs root, to run dockerd")
+    engine = Engine(scratch.directory("engine"))
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def proxy(notary_server):
+    proxy = HoldingProxy(notary_server, notary_server.tls)
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_reports(sanitizer):
+    """A report of any process during a test is that test's failure."""
+    yield
+    sanitizer.check()

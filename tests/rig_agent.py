@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""agent: countersign-agent with a policy, a ledger and a socket of its own."""
+import os
+import select
+import signal
+import socket
+import subprocess
+
+import rig_users
+from rig_process import Process
+from rig_scratch import write
+from rig_varlink import Varlink
+
+
+class Agent:
+    def __init__(self, programs, sanitizer, directory, policy):
+        self.programs, self.sanitizer, self.directory = programs, sanitizer, directory
+        self.policy_file = directory / "policy.yaml"
+        self.state = directory / "state"
+        self.socket = directory / "run" / "agent.sock"
+        for path, mode in ((self.state, 0o700), (self.socket.parent, 0o755)):
+            path.mkdir()
+            path.chmod(mode)
+            os.chown(path, rig_users.AGENT.uid, rig_users.AGENT.gid)
+        self.process = None
+        self.set_policy(policy)
+
+    def set_policy(self, policy):
+        """Write the policy, and let a running agent read it."""
+        text = policy if isinstance(policy, str) else policy.text()
+        write(self.policy_file, text)
+
+    def check_policy(self):
+        """What --check-policy says of the policy."""
+        return subprocess.run(
+            [self.programs.agent, "--check-policy", self.policy_file], cwd="/", timeout=60,
+            env=self.sanitizer.environment(), capture_output=True, text=True,
+            **rig_users.AGENT.popen())
+
+    def start(self):
+        """Start it and wait for its READY=1."""
+        name = f"countersign-test-{os.getpid()}-{self.directory.name}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+            notify.bind("\0" + name)
+            self.process = Process(
+                [self.programs.agent, "--policy", self.policy_file, "--socket", self.socket,
+                 "--state", self.state],
+                self.directory / "log", self.sanitizer.environment(NOTIFY_SOCKET="@" + name),
+                rig_users.AGENT)
+            self.process.wait_until(lambda: self._is_ready(notify))
+        return self
+
+    @staticmethod
+    def _is_ready(notify):
+        while select.select([notify], [], [], 0)[0]:
+            if b"READY=1" in notify.recv(4096).split(b"\n"):
+                return True
+        return False
+
+    def stop(self):
+        """End it in order; a report of a sanitizer, or any other end, fails the test."""
+        if self.process is None:
+            return
+        status = self.process.stop()
+        text = self.process.text()
+        self.process = None
+        self.sanitizer.check(text)
+        assert status == 0, text
+
+    def kill(self):
+        """End it as a crash would: no handler runs."""
+        self.process.stop(signal.SIGKILL)
+        self.process = None
+
+    def workers(self):
+        """Process IDs of its token workers."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
+                  encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+
+    def connect(self, user=None):
+        """A raw Varlink connection, as a user; for calls that the client would never make."""
+        with (user or rig_users.RELEASER).acting():
+            return Varlink(self.socket)
+
+    def call(self, method, user=None, **parameters):
+        """One call on a connection of its own."""
+        with self.connect(user) as connection:
+            return connection.call(method, **parameters)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""notary-server: Debian's, with its data in memory and TLS on the loopback interface."""
+import json
+import ssl
+import urllib.error
+import urllib.request
+
+from rig_port import free_port
+from rig_process import Process, environment
+from rig_scratch import write
+from rig_tls import Tls
+
+
+class NotaryServer:
+    """auth: what goes into the server's "auth" member; None: everybody may do everything."""
+
+    def __init__(self, scratch, auth=None):
+        self.directory = scratch.directory("notary-server")
+        self.tls = Tls(self.directory)
+        self.port = free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"https://{self.host}"
+        config = {
+            "server": {"http_addr": self.host, "tls_key_file": str(self.tls.key),
+                       "tls_cert_file": str(self.tls.certificate)},
+            "trust_service": {"type": "local", "hostname": "", "port": "",
+                              "key_algorithm": "ecdsa"},
+            "logging": {"level": "error"},
+            "storage": {"backend": "memory"},
+        }
+        if auth:
+            config["auth"] = auth
+        file = write(self.directory / "config.json", json.dumps(config))
+        self._trust = ssl.create_default_context(cafile=self.tls.certificate)
+        self.process = Process(["/usr/bin/notary-server", "-config", file],
+                               self.directory / "log", environment(HOME=str(self.directory)))
+        self.process.wait_until(self._is_healthy)
+
+    def _is_healthy(self):
+        try:
+            return self.get("/_notary_server/health").strip() == b"{}"
+        except urllib.error.HTTPError:
+            raise
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def get(self, path):
+        """The body of an answer; urllib.error.HTTPError on any other status than 200."""
+        with urllib.request.urlopen(self.url + path, context=self._trust, timeout=30) as answer:
+            return answer.read()
+
+    def document(self, gun, role):
+        """The newest published metadata of a role, parsed."""
+        return json.loads(self.get(f"/v2/{gun}/_trust/tuf/{role}.json"))
+
+    def stop(self):
+        self.process.stop()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""process: a program that runs for a while, with its log, until it is told to stop."""
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+TICK_MS = 10
+
+
+def environment(**more):
+    """What a program gets to see: nothing of the caller's own environment."""
+    return {"PATH": PATH, "LC_ALL": "C.UTF-8", "TZ": "UTC", **more}
+
+
+class Process:
+    """Started at once; its standard output and error go to a file."""
+
+    def __init__(self, args, log, env, user=None, cwd="/"):
+        self.args = [str(arg) for arg in args]
+        self.log = log
+        with open(log, "ab") as out:
+            self.popen = subprocess.Popen(
+                self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, cwd=cwd,
+                **(user.popen() if user else {}))
+        self.pid = self.popen.pid
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def is_running(self):
+        return self.popen.poll() is None
+
+    def wait_until(self, is_ready, seconds=30):
+        """Wait until is_ready() says so. An end of the process ends the wait at once."""
+        deadline = time.monotonic() + seconds
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            ended = select.poll()
+            ended.register(pidfd, select.POLLIN)
+            while not is_ready():
+                if ended.poll(TICK_MS):
+                    raise RuntimeError(f"{self.args[0]} ended early:\n{self.text()}")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{self.args[0]} is not ready:\n{self.text()}")
+        finally:
+            os.close(pidfd)
+
+    def stop(self, sign=signal.SIGTERM, seconds=30):
+        """Stop it and return its exit status; killed if it does not stop."""
+        if self.is_running():
+            self.popen.send_signal(sign)
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise
+
+
+def answers(port):
+    """Whether something listens on a port of the loopback interface."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True

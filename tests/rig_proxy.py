@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""proxy: stands before the trust server and holds each publication until it is let go."""
+import http.client
+import http.server
+import ssl
+import threading
+
+from rig_port import free_port
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class HoldingProxy:
+    """Requests other than POST pass at once."""
+
+    def __init__(self, server, directory_of_tls):
+        self._server = server
+        self._trust = ssl.create_default_context(cafile=server.tls.certificate)
+        self._changed = threading.Condition()
+        self._held = []
+        self.port = free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
+        own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        own.load_cert_chain(directory_of_tls.certificate, directory_of_tls.key)
+        self._http.socket = own.wrap_socket(self._http.socket, server_side=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread.start()
+
+    def wait_held(self, n, seconds=60):
+        """Wait until n publications in all have arrived."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._held) >= n, seconds), \
+                f"{len(self._held)} publications arrived, not {n}"
+
+    def let_go(self, i):
+        """Let the i-th publication that arrived go on to the server."""
+        self._held[i].set()
+
+    def let_all_go(self):
+        """Hold nothing from now on."""
+        with self._changed:
+            self._is_open = True
+            for gate in self._held:
+                gate.set()
+
+    _is_open = False
+
+    def _hold(self):
+        gate = threading.Event()
+        with self._changed:
+            if self._is_open:
+                gate.set()
+            self._held.append(gate)
+            self._changed.notify_all()
+        gate.wait(120)
+
+    def stop(self):
+        self.let_all_go()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def _forward(self, method, path, headers, body):
+        upstream = http.client.HTTPSConnection("127.0.0.1", self._server.port, timeout=60,
+                                               context=self._trust)
+        try:
+            upstream.request(method, path, body=body, headers=headers)
+            answer = upstream.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            upstream.close()
+
+    def _handler(proxy):  # pylint: disable=no-self-argument
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_any(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.command == "POST":
+                    proxy._hold()
+                headers = {name: value for name, value in self.headers.items()
+                           if name.lower() not in HOP_BY_HOP | {"host"}}
+                status, answered, data = proxy._forward(self.command, self.path, headers, body)
+                self.send_response_only(status)
+                for name, value in answered:
+                    if name.lower() not in HOP_BY_HOP:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_HEAD = do_POST = do_DELETE = do_any
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
