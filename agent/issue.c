@@ -2,26 +2,18 @@
 #include "agent/issue.h"
 
 #include "agent/answer.h"
-#include "agent/judgment.h"
+#include "agent/ending.h"
 #include "proto/bounds.h"
 #include "proto/certificate.h"
 
 struct issue {
-    struct agent *agent;
-    struct conn *conn; /* NULL: it hung up */
-    struct peer *peer;
+    struct ending ending;
     char *repository;
     struct keyid key;
     int64_t days;
-    struct judgment *judgment;
     struct certificate *certificate;
     struct keyring_job *pending;
     struct bytes pem;
-    bool is_finishing; /* outcome is set, and its record under way */
-    enum audit_outcome outcome;
-    enum rc failed;
-    struct why failed_why;
-    int64_t record;
 };
 
 static void
@@ -32,79 +24,43 @@ issue_free(struct issue *issue)
 
     keyring_cancel(issue->pending);
     certificate_free(issue->certificate);
-    judgment_free(issue->judgment);
+    ending_done(&issue->ending);
     bytes_done(&issue->pem);
-    peer_unref(issue->peer);
     free(issue->repository);
     free(issue);
 }
 
 DEFINE_CLEANUP(struct issue, issue_free);
 
-static enum rc
-on_write(void *userdata, struct ledger *ledger, struct why *why)
+static void
+on_free(void *request)
 {
-    struct issue *issue = userdata;
+    issue_free(request);
+}
 
-    struct judgment_end end = {issue->agent, issue->peer, "IssueRootCertificate", issue->outcome,
-        issue->outcome == AUDIT_FAILED ? issue->failed_why.text : NULL};
-    enum rc rc = judgment_record(&issue->record, issue->judgment, &end, why);
-    if (rc || issue->outcome != AUDIT_RELEASED)
-        return rc;
+static void
+on_stop(void *request)
+{
+    struct issue *issue = request;
+
+    keyring_cancel(steal(issue->pending));
+}
+
+static enum rc
+on_write(void *request, struct ledger *ledger, struct why *why)
+{
+    struct issue *issue = request;
 
     return ledger_put_certificate(
         ledger, issue->repository, &issue->key, bytes_span(&issue->pem), why);
 }
 
 static void
-on_recorded(void *userdata, enum rc rc, const struct why *why)
+on_reply(void *request)
 {
-    closing(issue_freep) struct issue *issue = userdata;
+    struct issue *issue = request;
 
-    if (!issue->conn)
-        return;
-
-    conn_set_work(issue->conn, NULL, NULL);
-    if (issue->outcome == AUDIT_REFUSED)
-        answer_decision(issue->conn, issue->agent, issue->judgment);
-    else if (issue->outcome == AUDIT_FAILED)
-        answer_error(issue->conn, issue->failed, &issue->failed_why);
-    else if (rc)
-        answer_error(issue->conn, rc, why);
-    else
-        conn_reply(issue->conn, json_pack("{s:s}", "certificate", bytes_text(&issue->pem)));
-}
-
-static void
-finish(struct issue *issue, enum audit_outcome outcome)
-{
-    struct release_item item = {on_write, on_recorded, issue};
-    struct why why;
-
-    issue->is_finishing = true;
-    issue->outcome = outcome;
-    keyring_cancel(steal(issue->pending));
-    enum rc rc = release_add(issue->agent->release, &item, &why);
-    if (rc)
-        on_recorded(issue, rc, &why);
-}
-
-static void
-fail_request(struct issue *issue, enum rc rc, const struct why *why)
-{
-    issue->failed = rc;
-    issue->failed_why = *why;
-    finish(issue, AUDIT_FAILED);
-}
-
-static void
-on_cancel(void *work)
-{
-    struct issue *issue = work;
-
-    issue->conn = NULL;
-    if (!issue->is_finishing)
-        finish(issue, AUDIT_CANCELLED);
+    conn_reply(issue->ending.conn, json_pack("{s:s}", "certificate", bytes_text(&issue->pem)));
 }
 
 static void
@@ -120,9 +76,9 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
     }
 
     if (rc)
-        fail_request(issue, rc, why);
+        ending_fail(&issue->ending, rc, why);
     else
-        finish(issue, AUDIT_RELEASED);
+        ending_finish(&issue->ending, AUDIT_RELEASED);
 }
 
 /* The certificate that was issued before, if it is still good for this repository. */
@@ -133,7 +89,7 @@ has_issued(struct issue *issue)
 
     bytes_clear(&issue->pem);
     return !ledger_certificate(
-               &issue->pem, issue->agent->ledger, issue->repository, &issue->key, NULL) &&
+               &issue->pem, issue->ending.agent->ledger, issue->repository, &issue->key, NULL) &&
            !pubkey_from_pem(&key, bytes_span(&issue->pem), NULL) &&
            !certificate_check_root(key, issue->repository, agent_now_us() / 1000000, NULL);
 }
@@ -142,7 +98,7 @@ static enum rc
 begin(struct issue *issue, struct why *why)
 {
     struct digest digest;
-    const struct keyring_key *key = keyring_find(issue->agent->keyring, &issue->key);
+    const struct keyring_key *key = keyring_find(issue->ending.agent->keyring, &issue->key);
     if (!key)
         return fail(why, RC_TOKEN, "the key went away with its token");
 
@@ -154,9 +110,9 @@ begin(struct issue *issue, struct why *why)
 
     certificate_digest(&digest, issue->certificate);
     enum verify_method method = verify_method_of(key->pubkey);
-    return keyring_sign(&issue->pending, issue->agent->keyring, key,
-        method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method, &digest, issue->peer->uid, on_signed,
-        issue, why);
+    return keyring_sign(&issue->pending, issue->ending.agent->keyring, key,
+        method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method, &digest, issue->ending.peer->uid,
+        on_signed, issue, why);
 }
 
 static enum rc
@@ -187,7 +143,7 @@ parse(struct issue *issue, const json_t *parameters, struct why *why)
 
     int64_t expires_at = agent_now_us() / 1000000 + issue->days * 86400;
     return judgment_new_certificate(
-        &issue->judgment, issue->repository, &issue->key, expires_at, why);
+        &issue->ending.judgment, issue->repository, &issue->key, expires_at, why);
 }
 
 void
@@ -198,28 +154,34 @@ issue_start(struct agent *agent, struct conn *conn, const json_t *parameters)
 
     enum rc rc = issue ? RC_OK : fail_memory(&why);
     if (!rc) {
-        issue->agent = agent;
-        issue->conn = conn;
-        issue->peer = peer_ref(conn_peer(conn));
+        issue->ending = (struct ending){.agent = agent,
+            .conn = conn,
+            .peer = peer_ref(conn_peer(conn)),
+            .method = "IssueRootCertificate",
+            .request = issue,
+            .stop = on_stop,
+            .write = on_write,
+            .reply = on_reply,
+            .free = on_free};
         issue->pem = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
         rc = parse(issue, parameters, &why);
     }
     if (!rc)
-        rc = judgment_decide(issue->judgment, agent, issue->peer, &why);
+        rc = judgment_decide(issue->ending.judgment, agent, issue->ending.peer, &why);
     if (rc) {
         answer_error(conn, rc, &why);
         return;
     }
 
-    struct issue *running = steal(issue); /* from now on its events own it */
-    conn_set_work(conn, running, on_cancel);
-    if (running->judgment->decision->rc) {
-        finish(running, AUDIT_REFUSED);
+    struct issue *running = steal(issue); /* from now on its ending owns it */
+    ending_begin(&running->ending);
+    if (running->ending.judgment->decision->rc) {
+        ending_finish(&running->ending, AUDIT_REFUSED);
     } else if (has_issued(running)) {
-        finish(running, AUDIT_RELEASED);
+        ending_finish(&running->ending, AUDIT_RELEASED);
     } else {
         rc = begin(running, &why);
         if (rc)
-            fail_request(running, rc, &why);
+            ending_fail(&running->ending, rc, &why);
     }
 }

@@ -2,7 +2,7 @@
 #include "agent/signing.h"
 
 #include "agent/answer.h"
-#include "agent/judgment.h"
+#include "agent/ending.h"
 #include "agent/subject_notary.h"
 #include "proto/bounds.h"
 
@@ -20,19 +20,11 @@ struct signature_job {
 };
 
 struct signing {
-    struct agent *agent;
-    struct conn *conn; /* NULL: it hung up */
-    struct peer *peer;
-    struct judgment *judgment;
+    struct ending ending;
     struct reservation *reservation;
     sd_event_source *deadline;
     struct signature_job *jobs;
     size_t n_jobs, n_pending;
-    enum rc failed; /* why there is no signature, though it is allowed */
-    struct why failed_why;
-    bool is_finishing; /* outcome is set, and its record under way */
-    enum audit_outcome outcome;
-    int64_t record;
 };
 
 static void
@@ -48,8 +40,7 @@ signing_free(struct signing *s)
     free(s->jobs);
     sd_event_source_disable_unref(s->deadline);
     reservation_free(s->reservation);
-    judgment_free(s->judgment);
-    peer_unref(s->peer);
+    ending_done(&s->ending);
     free(s);
 }
 
@@ -81,7 +72,7 @@ format_signature(const struct signature_job *job, const struct decide_choice *ch
 static json_t *
 format_document(const struct signing *s, size_t document)
 {
-    const struct decide_verdict *verdict = &s->judgment->decision->verdicts[document];
+    const struct decide_verdict *verdict = &s->ending.judgment->decision->verdicts[document];
     char digest[DIGEST_HEX_LEN + 1];
     json_t *signatures = json_array(), *left_out = json_object();
 
@@ -90,13 +81,14 @@ format_document(const struct signing *s, size_t document)
         const struct signature_job *job = find_job(s, document, i);
 
         if (choice->left_out != REASON_NONE)
-            json_object_set_new(left_out, s->judgment->subjects[document]->keys[i].hex,
+            json_object_set_new(left_out, s->ending.judgment->subjects[document]->keys[i].hex,
                 json_string(reason_id(choice->left_out)));
         else if (job)
-            json_array_append_new(signatures, format_signature(job, choice, s->agent->keyring));
+            json_array_append_new(
+                signatures, format_signature(job, choice, s->ending.agent->keyring));
     }
 
-    digest_hex(digest, &s->judgment->subjects[document]->digest);
+    digest_hex(digest, &s->ending.judgment->subjects[document]->digest);
     return json_pack(
         "{s:s,s:o,s:o}", "digest", digest, "signatures", signatures, "left_out", left_out);
 }
@@ -123,14 +115,16 @@ format_grants(const struct judgment *j)
 }
 
 static void
-reply(struct signing *s)
+on_reply(void *request)
 {
+    struct signing *s = request;
     json_t *documents = json_array();
 
-    for (size_t i = 0; i < s->judgment->n_subjects; i++)
+    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
         json_array_append_new(documents, format_document(s, i));
-    conn_reply(s->conn, json_pack("{s:o,s:o,s:I}", "documents", documents, "grants",
-                            format_grants(s->judgment), "record", (json_int_t)s->record));
+    conn_reply(s->ending.conn,
+        json_pack("{s:o,s:o,s:I}", "documents", documents, "grants",
+            format_grants(s->ending.judgment), "record", (json_int_t)s->ending.record));
 }
 
 /* The published form of a root that was just signed: what a client that comes back finishes with.
@@ -138,8 +132,8 @@ reply(struct signing *s)
 static enum rc
 write_root(struct signing *s, size_t document, struct ledger *ledger, struct why *why)
 {
-    const struct subject *subject = s->judgment->subjects[document];
-    const struct decide_verdict *verdict = &s->judgment->decision->verdicts[document];
+    const struct subject *subject = s->ending.judgment->subjects[document];
+    const struct decide_verdict *verdict = &s->ending.judgment->decision->verdicts[document];
     closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
     struct subject_signature signatures[KEYS_WANTED_MAX];
     size_t n = 0;
@@ -160,10 +154,12 @@ write_root(struct signing *s, size_t document, struct ledger *ledger, struct why
 }
 
 static enum rc
-write_marks(struct signing *s, struct ledger *ledger, struct why *why)
+on_write(void *request, struct ledger *ledger, struct why *why)
 {
-    for (size_t i = 0; i < s->judgment->n_subjects; i++) {
-        const struct subject *subject = s->judgment->subjects[i];
+    struct signing *s = request;
+
+    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++) {
+        const struct subject *subject = s->ending.judgment->subjects[i];
         struct ledger_mark mark = {subject->version, subject->digest};
 
         enum rc rc = ledger_put_mark(ledger, subject->repository, subject->role, &mark, why);
@@ -179,76 +175,20 @@ write_marks(struct signing *s, struct ledger *ledger, struct why *why)
     return RC_OK;
 }
 
-static enum rc
-on_write(void *userdata, struct ledger *ledger, struct why *why)
+static void
+on_free(void *request)
 {
-    struct signing *s = userdata;
-
-    struct judgment_end end = {s->agent, s->peer, "Sign", s->outcome,
-        s->outcome == AUDIT_FAILED ? s->failed_why.text : NULL};
-    enum rc rc = judgment_record(&s->record, s->judgment, &end, why);
-    if (rc)
-        return rc;
-
-    return s->outcome == AUDIT_RELEASED ? write_marks(s, ledger, why) : RC_OK;
+    signing_free(request);
 }
 
-/* The record is durable, or cannot be written: then nothing is released. */
 static void
-on_recorded(void *userdata, enum rc rc, const struct why *why)
+on_stop(void *request)
 {
-    closing(signing_freep) struct signing *s = userdata;
+    struct signing *s = request;
 
-    if (!s->conn)
-        return;
-
-    conn_set_work(s->conn, NULL, NULL);
-    if (s->outcome == AUDIT_REFUSED)
-        answer_decision(s->conn, s->agent, s->judgment);
-    else if (s->outcome == AUDIT_FAILED)
-        answer_error(s->conn, s->failed, &s->failed_why);
-    else if (rc)
-        answer_error(s->conn, rc, why);
-    else
-        reply(s);
-}
-
-/* The last thing that happens to a request: its record, and then its reply. */
-static void
-finish(struct signing *s, enum audit_outcome outcome)
-{
-    struct release_item item = {on_write, on_recorded, s};
-    struct why why;
-
-    s->is_finishing = true;
-    s->outcome = outcome;
     for (size_t i = 0; i < s->n_jobs; i++)
         keyring_cancel(steal(s->jobs[i].pending));
     sd_event_source_set_enabled(s->deadline, SD_EVENT_OFF);
-
-    enum rc rc = release_add(s->agent->release, &item, &why);
-    if (rc)
-        on_recorded(s, rc, &why);
-}
-
-static void
-fail_request(struct signing *s, enum rc rc, const struct why *why)
-{
-    s->failed = rc;
-    s->failed_why = *why;
-    finish(s, AUDIT_FAILED);
-}
-
-/* The client hung up: queued work is dropped, the record says so. Once it is being recorded, it
- * goes on: what is released stays released. */
-static void
-on_cancel(void *work)
-{
-    struct signing *s = work;
-
-    s->conn = NULL;
-    if (!s->is_finishing)
-        finish(s, AUDIT_CANCELLED);
 }
 
 static int
@@ -259,7 +199,8 @@ on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
     (void)source;
     (void)usec;
-    fail_request(s, fail(&why, RC_TIMEOUT, "no signature within %d seconds", SIGN_TIMEOUT_S), &why);
+    ending_fail(
+        &s->ending, fail(&why, RC_TIMEOUT, "no signature within %d seconds", SIGN_TIMEOUT_S), &why);
     return 0;
 }
 
@@ -267,10 +208,10 @@ on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static bool
 leave_out(struct signing *s, const struct signature_job *job)
 {
-    struct decide_verdict *verdict = &s->judgment->decision->verdicts[job->document];
+    struct decide_verdict *verdict = &s->ending.judgment->decision->verdicts[job->document];
     size_t signing = 0;
 
-    if (!s->judgment->request.partial)
+    if (!s->ending.judgment->request.partial)
         return false;
 
     verdict->choices[job->choice].left_out = REASON_TOKEN;
@@ -297,9 +238,9 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
     }
 
     if (rc)
-        fail_request(s, rc, why);
+        ending_fail(&s->ending, rc, why);
     else if (s->n_pending == 0)
-        finish(s, AUDIT_RELEASED);
+        ending_finish(&s->ending, AUDIT_RELEASED);
 }
 
 static enum rc
@@ -309,14 +250,14 @@ add_job(struct signing *s, size_t document, size_t choice, struct why *why)
 
     *job = (struct signature_job){s, document, choice, NULL, BYTES_INIT(SIGNATURE_MAX_BYTES)};
 
-    struct subject *subject = s->judgment->subjects[document];
-    const struct keyring_key *key = keyring_find(
-        s->agent->keyring, &s->judgment->decision->verdicts[document].choices[choice].key->id);
+    struct subject *subject = s->ending.judgment->subjects[document];
+    const struct keyring_key *key = keyring_find(s->ending.agent->keyring,
+        &s->ending.judgment->decision->verdicts[document].choices[choice].key->id);
     if (!key)
         return fail(why, RC_TOKEN, "a key went away with its token");
 
-    enum rc rc = keyring_sign(&job->pending, s->agent->keyring, key, verify_method_of(key->pubkey),
-        &subject->digest, s->peer->uid, on_signed, job, why);
+    enum rc rc = keyring_sign(&job->pending, s->ending.agent->keyring, key,
+        verify_method_of(key->pubkey), &subject->digest, s->ending.peer->uid, on_signed, job, why);
     if (rc)
         return rc;
 
@@ -329,15 +270,15 @@ begin_jobs(struct signing *s, struct why *why)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s->judgment->n_subjects; i++)
-        n += s->judgment->decision->verdicts[i].n_choices;
+    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
+        n += s->ending.judgment->decision->verdicts[i].n_choices;
     s->jobs = calloc(n, sizeof *s->jobs);
     if (!s->jobs)
         return fail_memory(why);
 
-    for (size_t i = 0; i < s->judgment->n_subjects; i++)
-        for (size_t k = 0; k < s->judgment->decision->verdicts[i].n_choices; k++) {
-            if (s->judgment->decision->verdicts[i].choices[k].left_out != REASON_NONE)
+    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
+        for (size_t k = 0; k < s->ending.judgment->decision->verdicts[i].n_choices; k++) {
+            if (s->ending.judgment->decision->verdicts[i].choices[k].left_out != REASON_NONE)
                 continue;
 
             enum rc rc = add_job(s, i, k, why);
@@ -355,21 +296,22 @@ on_granted(void *userdata)
     struct signing *s = userdata;
     struct why why;
 
-    enum rc rc = s->agent->policy ? judgment_decide(s->judgment, s->agent, s->peer, &why)
-                                  : fail(&why, RC_DENIED, "the policy went away");
+    enum rc rc = s->ending.agent->policy
+                     ? judgment_decide(s->ending.judgment, s->ending.agent, s->ending.peer, &why)
+                     : fail(&why, RC_DENIED, "the policy went away");
     if (rc) {
-        fail_request(s, rc, &why);
+        ending_fail(&s->ending, rc, &why);
         return;
     }
 
-    if (s->judgment->decision->rc) {
-        finish(s, AUDIT_REFUSED);
+    if (s->ending.judgment->decision->rc) {
+        ending_finish(&s->ending, AUDIT_REFUSED);
         return;
     }
 
     rc = begin_jobs(s, &why);
     if (rc)
-        fail_request(s, rc, &why);
+        ending_fail(&s->ending, rc, &why);
 }
 
 static enum rc
@@ -377,12 +319,12 @@ wait_for_turn(struct signing *s, struct why *why)
 {
     struct reservation_name names[DOCUMENTS_MAX];
 
-    for (size_t i = 0; i < s->judgment->n_subjects; i++)
+    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
         names[i] = (struct reservation_name){
-            s->judgment->subjects[i]->repository, s->judgment->subjects[i]->role};
+            s->ending.judgment->subjects[i]->repository, s->ending.judgment->subjects[i]->role};
 
-    struct reservation_request request = {names, s->judgment->n_subjects, on_granted, s};
-    return reservation_new(&s->reservation, s->agent->reservations, &request, why);
+    struct reservation_request request = {names, s->ending.judgment->n_subjects, on_granted, s};
+    return reservation_new(&s->reservation, s->ending.agent->reservations, &request, why);
 }
 
 /* What would become of it: decided on the marks as they are, nothing held, recorded or signed. */
@@ -391,13 +333,13 @@ answer_dry_run(struct signing *s)
 {
     struct why why;
 
-    enum rc rc = judgment_decide(s->judgment, s->agent, s->peer, &why);
+    enum rc rc = judgment_decide(s->ending.judgment, s->ending.agent, s->ending.peer, &why);
     if (rc)
-        answer_error(s->conn, rc, &why);
-    else if (s->judgment->decision->rc)
-        answer_decision(s->conn, s->agent, s->judgment);
+        answer_error(s->ending.conn, rc, &why);
+    else if (s->ending.judgment->decision->rc)
+        answer_decision(s->ending.conn, s->ending.agent, s->ending.judgment);
     else
-        reply(s);
+        on_reply(s);
 }
 
 void
@@ -409,17 +351,23 @@ signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
 
     enum rc rc = s ? RC_OK : fail_memory(&why);
     if (!rc) {
-        s->agent = agent;
-        s->conn = conn;
-        s->peer = peer_ref(conn_peer(conn));
-        rc = judgment_new(&s->judgment, parameters, false, &document, &why);
+        s->ending = (struct ending){.agent = agent,
+            .conn = conn,
+            .peer = peer_ref(conn_peer(conn)),
+            .method = "Sign",
+            .request = s,
+            .stop = on_stop,
+            .write = on_write,
+            .reply = on_reply,
+            .free = on_free};
+        rc = judgment_new(&s->ending.judgment, parameters, false, &document, &why);
     }
     if (rc) {
         answer_bad_document(conn, rc, document, &why);
         return;
     }
 
-    if (s->judgment->request.dry_run) {
+    if (s->ending.judgment->request.dry_run) {
         answer_dry_run(s);
         return;
     }
@@ -434,6 +382,6 @@ signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
         return;
     }
 
-    conn_set_work(conn, s, on_cancel);
-    (void)steal(s); /* from now on its events own it */
+    ending_begin(&s->ending);
+    (void)steal(s); /* from now on its ending owns it */
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * ending — how a judged request ends: its record becomes durable, and then it is answered.
+ *
+ * What the requests that take a while (Sign, IssueRootCertificate) have in common. It is embedded
+ * in them, and their last act: after ending_finish() they only wait to be freed.
+ */
+#include "agent/judgment.h"
+
+struct ending {
+    struct agent *agent;
+    struct conn *conn; /* NULL: it hung up */
+    struct peer *peer; /* counted */
+    struct judgment *judgment;
+    const char *method; /* for the record */
+
+    /* Of the request, called with it: */
+    void *request;
+    void (*stop)(void *request); /* no callback of its work comes any more */
+    enum rc (*write)(void *request, struct ledger *ledger, struct why *why); /* what it releases */
+    void (*reply)(void *request);
+    void (*free)(void *request);
+
+    bool is_finishing; /* outcome is set, and its record under way */
+    enum audit_outcome outcome;
+    enum rc failed; /* with AUDIT_FAILED */
+    struct why failed_why;
+    int64_t record;
+};
+
+/* The connection's call is this request's from now on. */
+void ending_begin(struct ending *ending);
+/*
+ * The end: released, refused by the decision, failed, or cancelled. The request is freed later,
+ * never from within this call unless there is no memory.
+ */
+void ending_finish(struct ending *ending, enum audit_outcome outcome);
+/* The same for a failure, which the caller is told. */
+void ending_fail(struct ending *ending, enum rc rc, const struct why *why);
+/* Frees what belongs to the ending: peer and judgment. */
+void ending_done(struct ending *ending);
