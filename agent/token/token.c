@@ -360,6 +360,10 @@ keep(struct token *token, const struct frame_find *find, const struct object *ke
     struct span spki = find->spki.len > 0 ? find->spki : bytes_span(&token->spki);
     closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
 
+    if (spki.len == 0)
+        return fail(why, RC_UNSUPPORTED,
+            "the token shows no public key for it; give it a 'certificate' in the policy");
+
     enum rc rc = pubkey_from_spki(&pubkey, spki, why);
     if (rc)
         return rc;
@@ -385,7 +389,9 @@ token_find(
     enum rc rc = uri_new(&uri, find->uri, &token->detail);
     if (rc == RC_OK)
         answer.n_matches = find_keys(&key, token, uri);
-    if (answer.n_matches == 1) {
+    if (answer.n_matches == 1)
+        rc = key_methods(&answer.methods, key, token->methods, &token->detail);
+    if (answer.methods != 0) {
         CK_RV rv = object_put_spki(
             &token->spki, &token->session, key, &token->public_keys, &token->certificates);
         if (rv != CKR_OK)
@@ -395,9 +401,7 @@ token_find(
         if (rc)
             return enter(token, TOKEN_FAILING, rc);
 
-        rc = key_methods(&answer.methods, key, token->methods, &token->detail);
-        if (rc == RC_OK)
-            rc = keep(token, find, key, answer.methods, &token->detail);
+        rc = keep(token, find, key, answer.methods, &token->detail);
         if (rc)
             answer.methods = 0;
     }
@@ -419,7 +423,9 @@ sign(struct frame_result *ret, struct token *token, size_t i, const struct frame
     size_t len = 0;
 
     *ret = (struct frame_result){.rc = RC_OK};
-    if (!place->key || !(place->methods & 1u << job->method)) {
+    if (!place->key) {
+        ret->rc = fail(detail, RC_TOKEN, "the key is not there any more");
+    } else if (!(place->methods & 1u << job->method)) {
         ret->rc = fail(
             detail, RC_TOKEN, "the key does not sign by '%s'", verify_method_name(job->method));
     } else {
