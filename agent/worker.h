@@ -38,8 +38,8 @@ must_check enum rc worker_new(struct worker **ret, sd_event *event, const char *
 void worker_free(struct worker *worker);
 DEFINE_CLEANUP(struct worker, worker_free);
 
-/* timeout_ms: it is killed if no message came from it by then; 0: never. RC_TOO_LARGE; RC_SYSTEM: it
- * does not read, and will be ended. */
+/* timeout_ms: it is killed if no message came from it by then; 0: never. RC_TOO_LARGE; RC_SYSTEM:
+ * it does not read, and will be ended. */
 must_check enum rc worker_send(
     struct worker *worker, const struct frame *frame, uint64_t timeout_ms, struct why *why);
 

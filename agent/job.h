@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * job — one signature that somebody wants: in a queue, in a worker's batch, or over.
+ */
+#include "agent/keyring.h"
+#include "agent/queue.h"
+
+struct keyring_job {
+    struct queue_item item; /* first, so that an item is its job */
+    struct queue *queue;
+    struct keyring_job **slot; /* its place in a worker's batch; NULL: it is in none */
+    uint32_t place;            /* of the key, see pool.h */
+    enum verify_method method;
+    struct digest digest;
+    uid_t uid;
+    unsigned n_tries;
+    keyring_signed *callback;
+    void *userdata;
+};
+
+/* Tell whoever wants it, and free it. Must not be in the queue. */
+void job_finish(struct keyring_job *job, enum rc rc, struct span signature, const struct why *why);
+/* Free it untold, wherever it is. NULL is fine. */
+void job_cancel(struct keyring_job *job);

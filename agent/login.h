@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * login — whether a PIN may be tried on a token, so that no token is ever locked by this agent.
+ *
+ * Decided for each token, before C_Login, from what a worker found: the token must be the pinned
+ * one (that of the first sight, unless the policy names its serial), and the PIN one that it has
+ * not refused. What was refused is in the ledger, by the source's name, file and time of change,
+ * and is tried again only when the source changes. A PIN that was never accepted is tried by one
+ * worker at a time.
+ */
+#include "agent/ledger.h"
+#include "agent/policy.h"
+
+struct login;
+
+/* ledger is borrowed for life, token only for the call. RC_STORAGE. */
+must_check enum rc login_new(
+    struct login **ret, struct ledger *ledger, const struct policy_token *token, struct why *why);
+void login_free(struct login *login);
+DEFINE_CLEANUP(struct login, login_free);
+
+/* Model and serial that the token must have; "": any. */
+const char *login_identity(const struct login *login);
+
+/*
+ * Whether to log in. RC_BUSY: another worker is trying a PIN; ask again after it. RC_LOCKED: this
+ * one was refused. RC_TOKEN: another token. RC_STORAGE: the ledger does not say.
+ * After RC_OK the worker's answer must be told by one of the three below.
+ */
+must_check enum rc login_begin(
+    struct login *login, struct span identity, struct span source, struct why *why);
+
+/* It is logged in. */
+void login_succeeded(struct login *login, struct span source);
+/* RC_STORAGE: it could not be recorded, and is only remembered until the agent ends. */
+must_check enum rc login_refused(
+    struct login *login, struct span identity, struct span source, struct why *why);
+/* It ended in another way. */
+void login_failed(struct login *login, struct span source);

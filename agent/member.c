@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/member.h"
+
+#include <stdarg.h>
+
+#define BACK_OFF_MS     250   /* before a worker is started again; doubles */
+#define BACK_OFF_MAX_MS 30000 /* and up to this */
+#define SIGN_SLACK_MS   5000  /* beyond what the worker's own alarm allows */
+#define TRIES_MAX       2     /* a signature is asked for once more after a worker was lost */
+
+static void
+tell(struct member *m)
+{
+    (void)sd_event_source_set_enabled(m->crew->pump, SD_EVENT_ONESHOT);
+}
+
+bool
+member_is_in(const struct member *m)
+{
+    return m->phase >= MEMBER_IDLE;
+}
+
+like_printf(3, 4) static void enter(
+    struct member *m, enum keyring_state state, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(m->detail, sizeof m->detail, fmt, ap);
+    va_end(ap);
+    m->state = state;
+    m->is_replaced = false;
+    m->crew->has_news = true;
+    tell(m);
+}
+
+/* A request that its answer must name. */
+static void
+ask(struct member *m, struct frame *frame, enum member_phase next, uint64_t timeout_ms)
+{
+    struct why why;
+
+    frame->id = ++m->id;
+    m->phase = next;
+    if (worker_send(m->worker, frame, timeout_ms, &why))
+        worker_kill(m->worker);
+}
+
+/* Its process ended, or it could not be started. */
+static void
+end_life(struct member *m, enum keyring_state state, const char *detail)
+{
+    uint64_t wait_ms = BACK_OFF_MS;
+
+    worker_free(steal(m->worker));
+    m->phase = MEMBER_OFF;
+    m->crew->has_news = true;
+    if (m->has_signed) {
+        m->has_signed = false;
+        m->is_replaced = true;
+        m->n_failures = 0;
+        tell(m);
+        return;
+    }
+
+    for (unsigned i = 0; i < m->n_failures && wait_ms < BACK_OFF_MAX_MS; i++)
+        wait_ms *= 2;
+    m->n_failures++;
+    (void)sd_event_source_set_time_relative(
+        m->resume, (wait_ms < BACK_OFF_MAX_MS ? wait_ms : BACK_OFF_MAX_MS) * 1000);
+    (void)sd_event_source_set_enabled(m->resume, SD_EVENT_ONESHOT);
+    enter(m, state, "%s", detail);
+}
+
+static void
+stop_trying(struct member *m)
+{
+    if (m->phase == MEMBER_LOGGING_IN)
+        login_failed(m->crew->login, bytes_span(&m->source));
+}
+
+/* What it had is asked of another one, unless it was asked for often enough or hung. */
+static void
+give_back_batch(struct member *m, enum worker_end end, const char *detail)
+{
+    struct why why;
+
+    for (size_t i = 0; i < m->n_batch; i++) {
+        struct keyring_job *job = m->batch[i];
+        if (!job)
+            continue;
+
+        m->batch[i] = NULL;
+        job->slot = NULL;
+        enum rc rc = end == WORKER_HUNG ? RC_TIMEOUT : job->n_tries >= TRIES_MAX ? RC_TOKEN : RC_OK;
+        if (rc)
+            rc = fail(&why, rc, "token '%s': %s", m->crew->token->name, detail);
+        else
+            rc = queue_put_back(m->crew->queue, &job->item, job->uid, &why);
+        if (rc)
+            job_finish(job, rc, (struct span){0}, &why);
+    }
+    m->n_batch = 0;
+}
+
+static void
+on_end(void *userdata, enum worker_end end, const char *detail)
+{
+    struct member *m = userdata;
+    char said[sizeof m->detail];
+
+    stop_trying(m);
+    /* What it said before it ended is better than how it ended. */
+    bool has_said =
+        end == WORKER_EXITED && m->state != KEYRING_READY && m->state != KEYRING_STARTING;
+    snprintf(said, sizeof said, "%s", has_said ? m->detail : detail);
+    end_life(m, has_said ? m->state : KEYRING_FAILING, said);
+    give_back_batch(m, end, said);
+}
+
+static enum keyring_state
+state_of(enum token_state state)
+{
+    switch (state) {
+    case TOKEN_READY:
+        return KEYRING_READY;
+    case TOKEN_ABSENT:
+        return KEYRING_ABSENT;
+    case TOKEN_LOCKED:
+    case TOKEN_PIN_WRONG:
+    case TOKEN_PIN_LOCKED:
+        return KEYRING_LOCKED;
+    case TOKEN_FAILING:
+    case TOKEN_STATE_MAX_:
+        break;
+    }
+    return KEYRING_FAILING;
+}
+
+static void
+on_pin_wrong(struct member *m)
+{
+    struct why why;
+
+    if (login_refused(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why))
+        enter(m, KEYRING_FAILING, "a refused PIN cannot be recorded: %s", why.text);
+    else
+        enter(m, KEYRING_LOCKED, "the token refused the PIN in '%s'", bytes_text(&m->source));
+}
+
+static bool
+on_state(struct member *m, const struct frame *frame)
+{
+    const struct frame_state *state = &frame->state;
+
+    if (state->state == TOKEN_READY && m->phase != MEMBER_LOGGING_IN)
+        return false;
+
+    if (state->state == TOKEN_READY) {
+        login_succeeded(m->crew->login, bytes_span(&m->source));
+        m->phase = MEMBER_IDLE;
+        m->n_found = 0;
+        enter(m, KEYRING_READY, "%s", "");
+    } else if (state->state == TOKEN_PIN_WRONG && m->phase == MEMBER_LOGGING_IN) {
+        on_pin_wrong(m);
+    } else if (member_is_in(m)) {
+        /* It ends now; whether that matters is seen when another one has taken over. */
+        m->state = state_of(state->state);
+        snprintf(m->detail, sizeof m->detail, "%.*s", (int)state->detail.len, state->detail.p);
+    } else {
+        /* With an id it is what the worker saw; LOGIN, if under way, will be ignored. */
+        if (frame->id != 0) {
+            stop_trying(m);
+            m->phase = MEMBER_LOOKING;
+        }
+        enter(m, state_of(state->state), "%.*s", (int)state->detail.len, state->detail.p);
+    }
+
+    return true;
+}
+
+static bool
+on_found(struct member *m, const struct frame *frame)
+{
+    if (member_is_in(m))
+        return false;
+
+    stop_trying(m); /* LOGIN, if under way, names what was found before, and will be ignored */
+    bytes_clear(&m->identity);
+    bytes_clear(&m->source);
+    bytes_put(&m->identity, frame->found.identity);
+    bytes_put(&m->source, frame->found.source);
+    if (m->identity.failed || m->source.failed)
+        return false;
+
+    m->id = frame->id;
+    m->phase = MEMBER_HELD;
+    tell(m);
+    return true;
+}
+
+static bool
+on_key(struct member *m, const struct frame *frame)
+{
+    if (m->phase != MEMBER_FINDING || frame->id != m->id || frame->key.place != m->n_found)
+        return false;
+
+    place_learn(&m->crew->places[m->n_found], &frame->key);
+    m->n_found++;
+    m->crew->has_news = true;
+    m->phase = MEMBER_IDLE;
+    tell(m);
+    return true;
+}
+
+static bool
+on_signed(struct member *m, const struct frame *frame)
+{
+    if (m->phase != MEMBER_SIGNING || frame->id != m->id || frame->sigs.n_results != m->n_batch)
+        return false;
+
+    m->phase = MEMBER_IDLE;
+    tell(m);
+    for (size_t i = 0; i < frame->sigs.n_results; i++) {
+        const struct frame_result *result = &frame->sigs.results[i];
+        struct why why = {0};
+
+        if (result->rc == RC_OK) {
+            m->has_signed = true;
+            m->n_failures = 0;
+        }
+
+        /* Others of the batch may be canceled while one is told. */
+        enum rc rc = result->rc == RC_OK
+                         ? RC_OK
+                         : fail(&why, RC_TOKEN, "token '%s': %.*s", m->crew->token->name,
+                               (int)result->detail.len, result->detail.p);
+        if (m->batch[i])
+            job_finish(m->batch[i], rc, result->signature, &why);
+    }
+    m->n_batch = 0;
+    return true;
+}
+
+static void
+on_message(void *userdata, const struct frame *frame)
+{
+    struct member *m = userdata;
+    bool is_expected = false;
+
+    switch (frame->type) {
+    case FRAME_STATE:
+        is_expected = on_state(m, frame);
+        break;
+    case FRAME_FOUND:
+        is_expected = on_found(m, frame);
+        break;
+    case FRAME_KEY:
+        is_expected = on_key(m, frame);
+        break;
+    case FRAME_SIGNED:
+        is_expected = on_signed(m, frame);
+        break;
+    case FRAME_OPEN:
+    case FRAME_LOGIN:
+    case FRAME_FIND:
+    case FRAME_SIGN:
+    case FRAME_TYPE_MAX_:
+        break;
+    }
+    if (!is_expected)
+        worker_kill(m->worker);
+}
+
+void
+member_start(struct member *m)
+{
+    static const struct worker_calls calls = {on_message, on_end};
+    static const enum token_pin pins[] = {
+        [POLICY_PIN_NONE] = TOKEN_PIN_NONE,
+        [POLICY_PIN_CREDENTIAL] = TOKEN_PIN_CREDENTIAL,
+        [POLICY_PIN_FILE] = TOKEN_PIN_FILE,
+    };
+    const struct policy_token *token = m->crew->token;
+    struct frame frame = {.type = FRAME_OPEN};
+    struct why why;
+
+    if (worker_new(&m->worker, m->crew->event, m->crew->worker_path, token, &calls, m, &why)) {
+        end_life(m, KEYRING_FAILING, why.text);
+        return;
+    }
+
+    frame.open.pin = pins[token->pin];
+    frame.open.module = span_of(token->module);
+    frame.open.uri = span_of(token->uri);
+    frame.open.pin_source = span_of(token->pin_source);
+    frame.open.serial = span_of(token->serial);
+    frame.open.identity = span_of(login_identity(m->crew->login));
+    ask(m, &frame, MEMBER_LOOKING, 0);
+}
+
+static void
+try_login(struct member *m)
+{
+    struct frame frame = {.type = FRAME_LOGIN, .id = m->id};
+    struct why why;
+
+    enum rc rc =
+        login_begin(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why);
+    if (rc == RC_BUSY)
+        return;
+
+    if (rc == RC_OK) {
+        m->phase = MEMBER_LOGGING_IN;
+        if (worker_send(m->worker, &frame, 0, &why))
+            worker_kill(m->worker);
+        return;
+    }
+
+    /* It goes on looking, and says when something has changed; what is wrong with the ledger does
+     * not show there, so that is tried again by another one. */
+    m->phase = MEMBER_LOOKING;
+    enter(m,
+        rc == RC_LOCKED  ? KEYRING_LOCKED
+        : rc == RC_TOKEN ? KEYRING_ABSENT
+                         : KEYRING_FAILING,
+        "%s", why.text);
+    if (rc != RC_LOCKED && rc != RC_TOKEN)
+        worker_hang_up(m->worker);
+}
+
+/* Take its share of what waits; users take turns in there. */
+static void
+sign(struct member *m, size_t n_jobs)
+{
+    struct frame frame = {.type = FRAME_SIGN};
+
+    while (m->n_batch < n_jobs && m->n_batch < WORKER_BATCH_MAX) {
+        struct keyring_job *job = (struct keyring_job *)queue_take(m->crew->queue);
+        if (!job)
+            break;
+
+        job->n_tries++;
+        job->slot = &m->batch[m->n_batch];
+        m->batch[m->n_batch] = job;
+        frame.sign.jobs[m->n_batch++] = (struct frame_job){job->place, job->method, job->digest};
+    }
+    if (m->n_batch == 0)
+        return;
+
+    frame.sign.n_jobs = m->n_batch;
+    ask(m, &frame, MEMBER_SIGNING, m->n_batch * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
+}
+
+void
+member_advance(struct member *m, size_t n_jobs)
+{
+    if (m->phase == MEMBER_HELD) {
+        try_login(m);
+    } else if (m->phase == MEMBER_IDLE && m->n_found < m->crew->n_places) {
+        uint32_t place = (uint32_t)m->n_found;
+        struct frame find = place_format_find(&m->crew->places[place], place);
+        ask(m, &find, MEMBER_FINDING, 0);
+    } else if (m->phase == MEMBER_IDLE) {
+        sign(m, n_jobs);
+    }
+}
+
+void
+member_hang_up(struct member *m)
+{
+    if (m->worker)
+        worker_hang_up(m->worker);
+}
+
+void
+member_retire(struct member *m)
+{
+    if (m->phase != MEMBER_OFF && m->phase != MEMBER_FINDING && m->phase != MEMBER_SIGNING)
+        member_hang_up(m);
+}
+
+bool
+member_may_start(const struct member *m)
+{
+    int waits = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(m->resume, &waits);
+    return m->phase == MEMBER_OFF && waits == SD_EVENT_OFF;
+}
+
+static int
+on_resume(sd_event_source *source, uint64_t at_us, void *userdata)
+{
+    (void)source;
+    (void)at_us;
+    tell(userdata);
+    return 0;
+}
+
+enum rc
+member_init(struct member *m, struct crew *crew, struct why *why)
+{
+    *m = (struct member){.crew = crew,
+        .identity = BYTES_INIT(WORKER_MESSAGE_BYTES),
+        .source = BYTES_INIT(WORKER_MESSAGE_BYTES)};
+
+    int r =
+        sd_event_add_time(crew->event, &m->resume, CLOCK_MONOTONIC, UINT64_MAX, 0, on_resume, m);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(m->resume, SD_EVENT_OFF);
+    if (r < 0) {
+        member_done(m);
+        return fail(why, RC_SYSTEM, "cannot set a timer: %s", strerror(-r));
+    }
+
+    return RC_OK;
+}
+
+void
+member_done(struct member *m)
+{
+    worker_free(steal(m->worker));
+    for (size_t i = 0; i < m->n_batch; i++)
+        job_cancel(m->batch[i]);
+    m->resume = sd_event_source_disable_unref(m->resume);
+    bytes_done(&m->identity);
+    bytes_done(&m->source);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * member — one worker of a token: its process, what it does, and what it was asked for.
+ *
+ *   OFF ─start─▶ LOOKING ◀─STATE─ HELD ─LOGIN─▶ LOGGING_IN ─ready─▶ IDLE ◀─▶ FINDING
+ *    ▲              │  └─FOUND─▶    │                │               ▲ ◀──▶ SIGNING
+ *    └──────────────┴──────── its process ended ─────┴───────────────┴───────┘
+ *
+ * It does nothing by itself: its pool lets it advance whenever it said that something has changed.
+ */
+#include "agent/job.h"
+#include "agent/login.h"
+#include "agent/place.h"
+#include "agent/worker.h"
+
+enum member_phase {
+    MEMBER_OFF,
+    MEMBER_LOOKING,    /* for the token and its PIN */
+    MEMBER_HELD,       /* it found them */
+    MEMBER_LOGGING_IN, /* it was allowed to */
+    MEMBER_IDLE,       /* logged in, as all that follow */
+    MEMBER_FINDING,
+    MEMBER_SIGNING,
+};
+
+/* What the workers of one token have in common. */
+struct crew {
+    sd_event *event;
+    const char *worker_path;
+    const struct policy_token *token;
+    struct login *login;
+    struct queue *queue;
+    struct place *places;
+    size_t n_places;
+    sd_event_source *pump; /* to be enabled when there is something to do */
+    bool has_news;         /* a state or a place is not what it was */
+};
+
+struct member {
+    struct crew *crew;
+    struct worker *worker;
+    enum member_phase phase;
+    uint32_t id;                   /* of the last request */
+    struct bytes identity, source; /* what it found */
+    size_t n_found;                /* places that it has looked for */
+    bool has_signed;               /* in this life */
+    bool is_replaced;              /* it had, and another one is on its way */
+    unsigned n_failures;           /* lives without a signature, in a row */
+    sd_event_source *resume;       /* enabled while it must not be started yet */
+    enum keyring_state state;      /* the last that is known */
+    char detail[200];
+    struct keyring_job *batch[WORKER_BATCH_MAX];
+    size_t n_batch;
+};
+
+/* crew is borrowed. RC_SYSTEM. */
+must_check enum rc member_init(struct member *m, struct crew *crew, struct why *why);
+void member_done(struct member *m); /* drops its jobs without a call */
+
+bool member_is_in(const struct member *m);     /* logged in */
+bool member_may_start(const struct member *m); /* it is off, and waited long enough */
+void member_start(struct member *m);
+/* Do what it is free to do; n_jobs: its share of the queue. */
+void member_advance(struct member *m, size_t n_jobs);
+void member_hang_up(struct member *m); /* its process ends by itself */
+/* The same, when it has finished what it was asked for. */
+void member_retire(struct member *m);

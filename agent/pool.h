@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * pool — the workers of one token, kept running, and what waits for them.
+ *
+ * A worker that ends is replaced: at once if it had signed, else after a time that doubles. The
+ * first one logs in alone; the others are started after it succeeded. What a worker was asked for
+ * when it ended is asked of another one, once; what hung is not asked again.
+ */
+#include "agent/keyring.h"
+#include "agent/place.h"
+
+struct pool;
+
+/* changed: called from the event loop when the state or a place is not what it was. All pointers
+ * are borrowed for life, but policy is counted. */
+struct pool_setup {
+    sd_event *event;
+    struct ledger *ledger;
+    const char *worker_path;
+    void (*changed)(void *userdata);
+    void *userdata;
+};
+
+/* index: of the token in policy. Workers start with the next turn of the loop. */
+must_check enum rc pool_new(struct pool **ret, const struct pool_setup *setup,
+    struct policy *policy, size_t index, struct why *why);
+void pool_free(struct pool *pool); /* jobs are dropped without a call */
+DEFINE_CLEANUP(struct pool, pool_free);
+
+/* Have the workers look for a key; the same URI gives the same place. pubkey: the only one that may
+ * be there; NULL: any, and then the one that is found. RC_TOO_LARGE: TOKEN_KEYS_MAX. */
+must_check enum rc pool_add_place(
+    uint32_t *ret, struct pool *pool, const char *uri, struct pubkey *pubkey, struct why *why);
+size_t pool_n_places(const struct pool *pool);
+const struct place *pool_place(const struct pool *pool, uint32_t place);
+
+const struct policy_token *pool_token(const struct pool *pool);
+const char *pool_serial(const struct pool *pool); /* as the policy or the ledger pins it */
+enum keyring_state pool_state(const struct pool *pool, const char **ret_detail);
+bool pool_is_settled(const struct pool *pool); /* ready with all keys known, or not ready */
+size_t pool_n_queued(const struct pool *pool);
+size_t pool_n_ready(const struct pool *pool); /* workers that are logged in */
+
+/* As keyring_sign(). */
+must_check enum rc pool_sign(struct pool *pool, struct keyring_job *job, struct why *why);
+
+/* The token's entry is the same in another policy. */
+void pool_move(struct pool *pool, struct policy *policy, size_t index);
+/* Finish what the workers have, fail what waits, and end them; no call of changed comes any more.
+ */
+void pool_retire(struct pool *pool);
+bool pool_is_over(const struct pool *pool); /* retired, and all workers are gone */
