@@ -4,8 +4,8 @@
  * keyring — the keys of the policy as they are on the tokens: which are there, which public key
  * each has, and signatures by them.
  *
- * It runs the workers of every token (worker.h), finds each key of the policy in them, compares it
- * with what is pinned, and hands out digests fairly between uids. It judges nobody.
+ * It runs the workers of every token (pool.h), finds each key of the policy in them, compares it
+ * with what is pinned (keystate.h), and hands out digests fairly between uids. It judges nobody.
  */
 #include <systemd/sd-event.h>
 
@@ -45,11 +45,12 @@ struct keyring_token {
     size_t n_queued, n_workers;
 };
 
-/* event and ledger are borrowed for life. worker_path: the countersign-token program. Workers start
- * at once and report later. */
+/* event and ledger are borrowed for life. worker_path: absolute, of the countersign-token program.
+ * Workers start with the next turn of the loop and report later. */
 must_check enum rc keyring_new(struct keyring **ret, sd_event *event, struct ledger *ledger,
     struct policy *policy, const char *worker_path, struct why *why);
-void keyring_free(struct keyring *keyring); /* pending jobs are dropped without a call */
+/* Pending jobs are dropped without a call, and must not be canceled afterwards. */
+void keyring_free(struct keyring *keyring);
 DEFINE_CLEANUP(struct keyring, keyring_free);
 
 /*
@@ -58,7 +59,8 @@ DEFINE_CLEANUP(struct keyring, keyring_free);
  */
 must_check enum rc keyring_reload(struct keyring *keyring, struct policy *policy, struct why *why);
 
-/* Whether every token has answered once (ready or not). The callback comes once, when it is so. */
+/* Whether every token has answered (ready with all its keys looked for, or not ready). The callback
+ * comes once, when it is so, from the event loop. */
 bool keyring_is_settled(const struct keyring *keyring);
 void keyring_on_settled(struct keyring *keyring, void (*callback)(void *userdata), void *userdata);
 
@@ -76,9 +78,10 @@ typedef void keyring_signed(
 
 /*
  * Sign digest (SHA-256) with the key, on behalf of uid. The callback comes later, once, unless the
- * job is cancelled; never from within this call. method: VERIFY_ECDSA, VERIFY_RSAPSS or
- * VERIFY_RSAPKCS1V15 (certificates only).
- * RC_TOKEN, RC_LOCKED: the key is not ready. RC_BUSY: the token's queue is full.
+ * job is canceled; never from within this call. The job is over with it. method: VERIFY_ECDSA,
+ * VERIFY_RSAPSS or VERIFY_RSAPKCS1V15 (certificates only). RC_TOKEN, RC_LOCKED: the key is not
+ * ready. RC_BUSY: the token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key
+ * does not sign by that method.
  */
 must_check enum rc keyring_sign(struct keyring_job **ret, struct keyring *keyring,
     const struct keyring_key *key, enum verify_method method, const struct digest *digest,

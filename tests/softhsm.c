@@ -90,6 +90,15 @@ softhsm_make_key(const struct softhsm *softhsm, const char *kind, const char *la
 }
 
 void
+softhsm_change_pin(const struct softhsm *softhsm, const char *was, const char *is)
+{
+    run(softhsm,
+        "pkcs11-tool --module " SOFTHSM_MODULE
+        " --token-label agent --login --pin %s --change-pin --new-pin %s",
+        was, is);
+}
+
+void
 softhsm_write_pin(const struct softhsm *softhsm, const char *text)
 {
     write_file(softhsm->pin, text);

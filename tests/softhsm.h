@@ -26,6 +26,7 @@ like_printf(2, 3) void softhsm_tool(const struct softhsm *softhsm, const char *f
 /* kind: as for --key-type, "EC:secp256r1", "rsa:2048". id: two digits. */
 void softhsm_make_key(
     const struct softhsm *softhsm, const char *kind, const char *label, const char *id);
+void softhsm_change_pin(const struct softhsm *softhsm, const char *was, const char *is);
 /* Overwrite the PIN file; a time of change of its own is given to each one. */
 void softhsm_write_pin(const struct softhsm *softhsm, const char *text);
 /* Move the tokens away, or back. */
