@@ -88,7 +88,7 @@ read_images(
 
 /* What is signed in one role: an edit for each image that belongs there. */
 struct role_edits {
-    const char *role;
+    char *role;
     struct edit *edits;
     size_t n_edits;
 };
@@ -101,8 +101,10 @@ struct plan {
 static void
 plan_done(struct plan *plan)
 {
-    for (size_t i = 0; i < plan->n_roles; i++)
+    for (size_t i = 0; i < plan->n_roles; i++) {
+        free(plan->roles[i].role);
         free(plan->roles[i].edits);
+    }
     free(plan->roles);
 }
 
@@ -119,8 +121,10 @@ plan_add(struct plan *plan, const char *role, const struct edit *edit, struct wh
         entry = mem_grow(&plan->roles, plan->n_roles, sizeof *entry, DELEGATIONS_MAX);
         if (!entry)
             return fail_memory(why);
-        entry->role = role;
         plan->n_roles++;
+        entry->role = strdup(role);
+        if (!entry->role)
+            return fail_memory(why);
     }
 
     struct edit *place = mem_grow(&entry->edits, entry->n_edits, sizeof *place, TARGETS_MAX);

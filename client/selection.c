@@ -10,12 +10,14 @@ add(struct selection *selection, const char *role, struct why *why)
         if (!strcmp(selection->roles[i], role))
             return RC_OK;
 
-    const char **entry = mem_grow(
-        &selection->roles, selection->n_roles, sizeof *entry, DELEGATIONS_MAX + OPTION_VALUES_MAX);
+    closing(freep) char *copy = strdup(role);
+    char **entry = !copy ? NULL
+                         : mem_grow(&selection->roles, selection->n_roles, sizeof *entry,
+                               DELEGATIONS_MAX + OPTION_VALUES_MAX);
     if (!entry)
         return fail_memory(why);
 
-    *entry = role;
+    *entry = steal(copy);
     selection->n_roles++;
     return RC_OK;
 }
@@ -23,6 +25,8 @@ add(struct selection *selection, const char *role, struct why *why)
 void
 selection_done(struct selection *selection)
 {
+    for (size_t i = 0; i < selection->n_roles; i++)
+        free(selection->roles[i]);
     free(selection->roles);
     *selection = (struct selection){0};
 }

@@ -9,7 +9,7 @@
 #include "client/session.h"
 
 struct selection {
-    const char **roles; /* names, borrowed from the view of the repository or the command line */
+    char **roles; /* names of its own: those of the view go with the next update */
     size_t n_roles;
 };
 
