@@ -23,22 +23,38 @@ batch_marks_done(struct batch_marks *marks)
     *marks = (struct batch_marks){0};
 }
 
-/* The canonical IDs of the listed keys that the caller may use, each once. */
+/* Append the canonical IDs of listed keys: those that the caller may use, or all of them. */
+static enum rc
+add_keys(json_t *keys, const struct signer *signer, const struct batch_document *document,
+    bool is_all, struct why *why)
+{
+    for (size_t i = 0; i < document->n_listed && json_array_size(keys) < KEYS_WANTED_MAX; i++) {
+        const struct keyid *id = pubkey_canonical_id(document->listed[i]);
+        const struct signer_key *key = signer_find_id(signer, id);
+        bool may = key && signer_may(key, document->repository, document->role);
+
+        if ((is_all || may) && json_array_append_new(keys, json_string(id->hex)) < 0)
+            return fail_memory(why);
+    }
+
+    return RC_OK;
+}
+
+/*
+ * The keys that are asked for. Where the caller may use none, all are: the agent then says why not,
+ * and has it on record. Not so where the user named keys, as he did not mean the others.
+ */
 static enum rc
 format_keys(json_t **ret, const struct signer *signer, const struct batch_document *document,
     struct why *why)
 {
     closing(json_decrefp) json_t *keys = json_array();
 
-    for (size_t i = 0; i < document->n_listed && json_array_size(keys) < KEYS_WANTED_MAX; i++) {
-        const struct signer_key *key =
-            signer_find_id(signer, pubkey_canonical_id(document->listed[i]));
-        if (!key || !signer_may(key, document->repository, document->role))
-            continue;
-
-        if (json_array_append_new(keys, json_string(key->id.hex)) < 0)
-            return fail_memory(why);
-    }
+    enum rc rc = add_keys(keys, signer, document, false, why);
+    if (!rc && json_array_size(keys) == 0 && !signer_is_restricted(signer))
+        rc = add_keys(keys, signer, document, true, why);
+    if (rc)
+        return rc;
 
     if (json_array_size(keys) == 0)
         return fail(why, RC_DENIED,

@@ -9,6 +9,7 @@ struct signer {
     json_t *reply; /* of ListKeys; owns the texts of the keys */
     struct signer_key *keys;
     size_t n_keys;
+    bool is_restricted; /* the user named the keys to use */
 };
 
 static enum rc
@@ -324,6 +325,7 @@ signer_restrict(struct signer *signer, const char *const *names, size_t n, struc
             return fail(why, RC_DENIED, "the agent does not let you use key '%s'", names[i]);
     }
 
+    signer->is_restricted = true;
     for (size_t i = 0; i < signer->n_keys; i++) {
         bool is_named = false;
         for (size_t k = 0; k < n; k++)
@@ -332,4 +334,10 @@ signer_restrict(struct signer *signer, const char *const *names, size_t n, struc
     }
 
     return RC_OK;
+}
+
+bool
+signer_is_restricted(const struct signer *signer)
+{
+    return signer->is_restricted;
 }

@@ -39,6 +39,7 @@ const struct signer_key *signer_find_id(
  * no such key. RC_DENIED: it is not for the caller. */
 must_check enum rc signer_restrict(
     struct signer *signer, const char *const *names, size_t n, struct why *why);
+bool signer_is_restricted(const struct signer *signer);
 
 /* Whether the caller may use the key for a document of role, as far as ListKeys tells. */
 bool signer_may(const struct signer_key *key, const char *repository, const char *role);
