@@ -227,9 +227,23 @@ is_welcome(struct agent *agent, struct conn *conn, const char *name)
     return false;
 }
 
+/* What is signed is answered, and no method gives the connection away in this version. */
+static bool
+has_proper_flags(struct conn *conn, const struct message_call *call)
+{
+    const char *flag = call->oneway ? "oneway" : call->upgrade ? "upgrade" : NULL;
+
+    if (flag)
+        conn_service_error(conn, "InvalidParameter", json_pack("{s:s}", "parameter", flag));
+    return !flag;
+}
+
 void
 method_call(struct agent *agent, struct conn *conn, const struct message_call *call)
 {
+    if (!has_proper_flags(conn, call))
+        return;
+
     const char *name = member_of(call->method, MESSAGE_SERVICE);
     if (name) {
         call_service(agent, conn, name, call);
