@@ -112,6 +112,29 @@ is_proper(const struct command *command, const struct options *options, size_t n
     return false;
 }
 
+/* What docker and notary take passphrases from. */
+static void
+note_passphrases(const struct progress *progress)
+{
+    static const char *const names[] = {
+        "DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE",
+        "DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE",
+        "NOTARY_ROOT_PASSPHRASE",
+        "NOTARY_TARGETS_PASSPHRASE",
+        "NOTARY_SNAPSHOT_PASSPHRASE",
+        "NOTARY_DELEGATION_PASSPHRASE",
+    };
+
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        if (getenv(names[i])) {
+            progress_note(progress,
+                "%s is ignored: keys are in tokens, and only the agent opens "
+                "those",
+                names[i]);
+            return;
+        }
+}
+
 static int
 run(const struct command *command, const struct options *options, size_t words)
 {
@@ -121,6 +144,8 @@ run(const struct command *command, const struct options *options, size_t words)
     enum rc rc = session_new(&session, options, &why);
     if (!rc && options_has(options, OPTION_PUBLISH))
         progress_note(session_progress(session), "--publish has no effect: nothing is ever staged");
+    if (!rc)
+        note_passphrases(session_progress(session));
     if (!rc)
         rc = command->run(session, options->arguments + words, options->n_arguments - words, &why);
     if (!rc && fflush(stdout))
