@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #define CELLS_MAX (16 * 1024 * 1024)
-#define GAP       3
 
 void
 table_done(struct table *table)
@@ -13,7 +12,8 @@ table_done(struct table *table)
     for (size_t i = 0; i < table->n_cells; i++)
         free(table->cells[i]);
     free(table->cells);
-    *table = TABLE_INIT(table->n_columns);
+    table->cells = NULL;
+    table->n_cells = 0;
 }
 
 void
@@ -21,6 +21,17 @@ table_header(struct table *table, const char *const *names)
 {
     for (size_t i = 0; i < table->n_columns; i++)
         table_cell(table, names[i]);
+}
+
+void
+table_header_ruled(struct table *table, const char *const *names)
+{
+    table_header(table, names);
+    for (size_t i = 0; i < table->n_columns; i++) {
+        char line[64] = "";
+        memset(line, '-', strnlen(names[i], sizeof line - 1));
+        table_cell(table, line);
+    }
 }
 
 void
@@ -59,14 +70,27 @@ table_cell_printf(struct table *table, const char *fmt, ...)
     free(text);
 }
 
+/* In code points, as Go's tabwriter counts. */
+static size_t
+length_of(const char *text)
+{
+    size_t length = 0;
+
+    for (; *text; text++)
+        if (((unsigned char)*text & 0xc0) != 0x80)
+            length++;
+
+    return length;
+}
+
 static size_t
 width_of(const struct table *table, size_t column)
 {
-    size_t width = 0;
+    size_t width = table->min_width;
 
     for (size_t i = column; i < table->n_cells; i += table->n_columns)
-        if (strlen(table->cells[i]) > width)
-            width = strlen(table->cells[i]);
+        if (length_of(table->cells[i]) + table->gap > width)
+            width = length_of(table->cells[i]) + table->gap;
 
     return width;
 }
@@ -82,14 +106,15 @@ table_print(const struct table *table, struct why *why)
         return fail_memory(why);
 
     for (size_t i = 0; i < table->n_columns; i++)
-        widths[i] = width_of(table, i) + GAP;
+        widths[i] = width_of(table, i);
 
     for (size_t i = 0; i < table->n_cells; i++) {
         bool is_last = i % table->n_columns == table->n_columns - 1;
         if (is_last)
             puts(table->cells[i]);
         else
-            printf("%-*s", (int)widths[i % table->n_columns], table->cells[i]);
+            printf("%s%*s", table->cells[i],
+                (int)(widths[i % table->n_columns] - length_of(table->cells[i])), "");
     }
 
     return ferror(stdout) ? fail(why, RC_SYSTEM, "cannot write to standard output") : RC_OK;
