@@ -24,7 +24,7 @@ static const struct {
     [OPTION_NO_TOFU] = {0, "--no-tofu", NULL, "trust no root on first use"},
     [OPTION_INSECURE] = {0, "--insecure-trust-server", NULL,
         "allow plain HTTP to a trust server on loopback"},
-    [OPTION_ROLE] = {'r', "--role", "ROLE", "this role only; may be given several times"},
+    [OPTION_ROLE] = {'r', "--role", "ROLE", "this role only; may be given several times, or a,b"},
     [OPTION_KEY] = {0, "--key", "KEY", "PEM file or agent:NAME; may be given several times"},
     [OPTION_SKIP_UNAVAILABLE] = {0, "--skip-unavailable", NULL,
         "leave out keys whose token is away"},
@@ -51,15 +51,8 @@ static const struct {
 #define FIRST_LONG 256
 
 static bool
-take(struct options *options, enum option_id id, const char *value)
+add_value(const char **values, size_t *n, const char *value, enum option_id id)
 {
-    options->given |= OPTION_BIT(id);
-    options->values[id] = value;
-    if (id != OPTION_ROLE && id != OPTION_KEY)
-        return true;
-
-    size_t *n = id == OPTION_ROLE ? &options->n_roles : &options->n_keys;
-    const char **values = id == OPTION_ROLE ? options->roles : options->keys;
     if (*n == OPTION_VALUES_MAX) {
         fprintf(stderr, "countersign: %s is given more than %d times\n", table[id].name,
             OPTION_VALUES_MAX);
@@ -67,6 +60,28 @@ take(struct options *options, enum option_id id, const char *value)
     }
 
     values[(*n)++] = value;
+    return true;
+}
+
+static bool
+take(struct options *options, enum option_id id, char *value)
+{
+    options->given |= OPTION_BIT(id);
+    options->values[id] = value;
+    if (id == OPTION_KEY)
+        return add_value(options->keys, &options->n_keys, value, id);
+    if (id != OPTION_ROLE)
+        return true;
+
+    /* notary takes "-r a,b" too; no role has a comma in its name. */
+    while (value) {
+        char *comma = strchr(value, ',');
+        if (comma)
+            *comma++ = 0;
+        if (!add_value(options->roles, &options->n_roles, value, id))
+            return false;
+        value = comma;
+    }
     return true;
 }
 

@@ -64,7 +64,7 @@ struct options {
     size_t n_arguments;
 };
 
-/* False: a usage error, which was written to stderr. Reorders argv. */
+/* False: a usage error, which was written to stderr. Reorders argv and cuts the lists in it. */
 must_check bool options_parse(struct options *ret, int argc, char **argv);
 bool options_has(const struct options *options, enum option_id id);
 /* "--role" */
