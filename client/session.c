@@ -264,6 +264,25 @@ session_update(struct session *session, struct repository *repository, struct wh
 }
 
 enum rc
+session_read(struct session *session, struct repository *repository, struct why *why)
+{
+    session->trust_options.is_expired_allowed = false;
+    enum rc rc = session_update(session, repository, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, RC_UNTRUSTED, "not signed: the trust server has no such repository");
+    if (rc)
+        return rc;
+
+    for (size_t i = 0; i < trust_n_roles(repository->trust); i++) {
+        const struct trust_role *role = trust_role_at(repository->trust, i);
+        if (role->problem)
+            progress_note(&session->progress, "'%s': %s does not verify and is left out: %s",
+                repository->name, role->name, role->why.text);
+    }
+    return RC_OK;
+}
+
+enum rc
 session_registry(struct registry **ret, struct session *session, const char *host, struct why *why)
 {
     for (size_t i = 0; i < session->n_registries; i++)
