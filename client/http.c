@@ -115,6 +115,11 @@ static size_t
 on_body(char *p, size_t size, size_t n, void *userdata)
 {
     struct exchange *x = userdata;
+    long status = 0;
+
+    curl_easy_getinfo(x->http->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 300 && x->response.body.max < HTTP_ERROR_MAX_BYTES)
+        x->response.body.max = HTTP_ERROR_MAX_BYTES;
 
     bytes_put(&x->response.body, (struct span){(uint8_t *)p, size * n});
     x->failed = x->response.body.failed;
@@ -308,7 +313,7 @@ explain(const struct exchange *x, CURLcode code, struct why *why)
         return fail(why, RC_NETWORK, "%.200s: the answer has more than %zu bytes, the limit",
             x->url->text,
             x->header_bytes > HTTP_HEADERS_MAX_BYTES ? HTTP_HEADERS_MAX_BYTES
-                                                     : x->request->max_bytes);
+                                                     : x->response.body.max);
     if (x->failed)
         return fail_memory(why);
 

@@ -37,7 +37,7 @@ struct http_request {
     const char *content_type;  /* NULL: none */
     const char *authorization; /* whole value, "Bearer …"; NULL: none. Wiped by its owner. */
     struct span body;
-    size_t max_bytes;          /* of the answer's body; more is RC_NETWORK */
+    size_t max_bytes;          /* of the answer's body; an error's may have HTTP_ERROR_MAX_BYTES */
     bool is_redirect_followed; /* GET only, https only once https, at most HTTP_REDIRECTS_MAX */
 };
 

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define TLS_HANDSHAKE 0x16 /* how TLS begins, which we hang up on as plain servers do */
 
 struct canned_log {
     size_t n_connections, len;
@@ -54,7 +57,7 @@ await(const struct canned *server, int *connection_fd)
             close(*connection_fd);
             *connection_fd = accept(server->fd, NULL, NULL);
             server->log->n_connections++;
-        } else if (recv(*connection_fd, &c, 1, MSG_PEEK) == 1) {
+        } else if (recv(*connection_fd, &c, 1, MSG_PEEK) == 1 && c != TLS_HANDSHAKE) {
             return;
         } else {
             close(*connection_fd);
@@ -88,6 +91,25 @@ take(struct canned_log *log, int fd)
     log->len += (size_t)snprintf(log->text + log->len, sizeof log->text - log->len, "\n\n");
 }
 
+/* Send an answer, with the length of its body where the head does not say how it ends. */
+static void
+give(int fd, const char *answer)
+{
+    const char *body = strstr(answer, "\r\n\r\n");
+    bool is_told = strstr(answer, "Content-Length:") || strstr(answer, "Transfer-Encoding:");
+    char length[64];
+
+    if (is_told || !body) {
+        send(fd, answer, strlen(answer), MSG_NOSIGNAL);
+        return;
+    }
+
+    snprintf(length, sizeof length, "\r\nContent-Length: %zu", strlen(body + 4));
+    send(fd, answer, (size_t)(body - answer), MSG_NOSIGNAL);
+    send(fd, length, strlen(length), MSG_NOSIGNAL);
+    send(fd, body, strlen(body), MSG_NOSIGNAL);
+}
+
 static void
 serve(const struct canned *server, const char *const *answers)
 {
@@ -97,7 +119,7 @@ serve(const struct canned *server, const char *const *answers)
         await(server, &fd);
         take(server->log, fd);
         if (**answer)
-            send(fd, *answer, strlen(*answer), MSG_NOSIGNAL);
+            give(fd, *answer);
         else
             close(fd);
         fd = **answer ? fd : -1;

@@ -5,7 +5,7 @@
  * remembers what it was asked. For tests.
  *
  *     canned_listen(&server);
- *     canned_answer(&server, (const char *const[]){"HTTP/1.1 204 No Content\r\n\r\n", NULL});
+ *     canned_answer(&server, (const char *const[]){"HTTP/1.1 200 OK\r\n\r\nbody", NULL});
  *     … requests to server.url …
  *     assert_non_null(strstr(canned_requests(&server), "GET /v2/ HTTP/1.1"));
  *     canned_stop(&server);
@@ -26,7 +26,8 @@ struct canned {
 };
 
 void canned_listen(struct canned *ret);
-/* answers: whole, head and body; ends with NULL. They must live until canned_stop(). */
+/* answers: whole, head and body; a Content-Length is added where the head says nothing of the end
+ * of its body. Ends with NULL. */
 void canned_answer(struct canned *server, const char *const *answers);
 /* All requests so far, head and body, each with an empty line after it. */
 const char *canned_requests(const struct canned *server);
