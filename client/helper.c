@@ -97,6 +97,9 @@ start(struct run *run, const char *program, const char *server, struct why *why)
     if (!error)
         error = spawn(run, program, in_fd, out_fd, err_fd);
 
+    if (error == ENOENT)
+        return fail(why, RC_NETWORK, "not on PATH");
+
     return error ? fail(why, RC_NETWORK, "%s", strerror(error)) : RC_OK;
 }
 

@@ -12,6 +12,7 @@
  * token.
  * RC_NOT_FOUND: the helper has nothing for this server. RC_NETWORK: the helper is missing, fails,
  * takes more than HELPER_TIMEOUT_S, or says what nobody understands; with what it said.
+ * RC_TOO_LARGE.
  */
 must_check enum rc helper_get(char **ret_user, struct bytes *ret_secret, const char *name,
     const char *server, struct why *why);

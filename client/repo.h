@@ -31,14 +31,15 @@ DEFINE_CLEANUP(struct repo, repo_free);
 
 /*
  * GET …/NAME.json; name: "timestamp", "root", "2.root", "targets/qa.<sha256>", "3.targets/qa".
- * Appends to ret. RC_NOT_FOUND: 404 with a JSON body of Notary, or none. RC_NETWORK: everything
- * else: status, code, 401 and 403 with what to do, an answer that is not from a Notary server, more
- * than max_bytes.
+ * Appends to ret. RC_NOT_FOUND: a 404 with Notary's own code. RC_NETWORK: everything else: status,
+ * code, 401 and 403 with what to do, an answer that is not from a Notary server, more than
+ * max_bytes.
  */
 must_check enum rc repo_get(
     struct bytes *ret, struct repo *repo, const char *name, size_t max_bytes, struct why *why);
 
-/* GET …/ROLE.key: the server's key object for "timestamp" or "snapshot", as it comes. */
+/* GET …/ROLE.key: the server's key object for "timestamp" or "snapshot", as it comes. RC_NETWORK:
+ * also a server that makes none for this repository. */
 must_check enum rc repo_get_key(
     struct bytes *ret, struct repo *repo, const char *role, struct why *why);
 
