@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authentication for system tests: a token server that docker-registry and notary-server believe,
+and a front that asks for Basic authentication.
+
+    authority = Authority(tmp_path)
+    with TokenServer(authority, users={"alice": "secret"}, rights={"alice": ["pull", "push"]}) as s:
+        ...start a registry or a notary-server with s.registry_auth() or s.notary_auth()...
+        assert s.requests[0].scope == "repository:shop/web:pull"
+
+docker-registry and notary-server verify the tokens (ES256, x5c) against the authority's certificate.
+"""
+import base64
+import dataclasses
+import datetime
+import http.client
+import http.server
+import ipaddress
+import json
+import secrets
+import ssl
+import threading
+import time
+import urllib.parse
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import NameOID
+
+ISSUER = "countersign-tests"
+SERVICE = "countersign-tests-service"
+
+
+def _base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Authority:
+    """A self-signed certificate for localhost: TLS certificate and signer of tokens in one."""
+
+    def __init__(self, directory, name="authority"):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.certificate_file = directory / f"{name}.crt"
+        self.key_file = directory / f"{name}.key"
+
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        now = datetime.datetime.utcnow()
+        self.certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=30))
+            .add_extension(
+                x509.SubjectAlternativeName(
+                    [
+                        x509.DNSName("localhost"),
+                        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+                    ]
+                ),
+                critical=False,
+            )
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(self.key, hashes.SHA256())
+        )
+        self.certificate_file.write_bytes(
+            self.certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        self.key_file.write_bytes(
+            self.key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+
+    def tls_context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
+
+    def token(self, subject, access, lifetime_s):
+        """A JWT as docker's token specification has it."""
+        now = int(time.time())
+        der = self.certificate.public_bytes(serialization.Encoding.DER)
+        head = {"typ": "JWT", "alg": "ES256", "x5c": [base64.b64encode(der).decode()]}
+        claims = {
+            "iss": ISSUER,
+            "sub": subject,
+            "aud": SERVICE,
+            "iat": now,
+            "nbf": now - 10,
+            "exp": now + lifetime_s,
+            "jti": secrets.token_hex(8),
+            "access": access,
+        }
+        signed = ".".join(_base64url(json.dumps(part).encode()) for part in (head, claims))
+        r, s = decode_dss_signature(self.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+        return signed + "." + _base64url(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+@dataclasses.dataclass
+class Request:
+    """What a client asked a token server for."""
+
+    method: str
+    user: str  # by password or identity token; "" is anonymous
+    account: str
+    service: str
+    scope: str
+    granted: list  # actions
+
+
+class _Server:
+    """A threaded HTTP server on a free loopback port."""
+
+    def __init__(self, handler, tls_context=None):
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.owner = self
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self.scheme = "https" if tls_context else "http"
+        self.url = f"{self.scheme}://127.0.0.1:{self.port}"
+        if tls_context:
+            self._server.socket = tls_context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _basic(header):
+    """User and password of an Authorization header, or None."""
+    scheme, _, value = (header or "").partition(" ")
+    if scheme != "Basic":
+        return None
+    user, _, password = base64.b64decode(value).decode().partition(":")
+    return user, password
+
+
+class _TokenHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def _reply(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _refuse(self):
+        body = {"errors": [{"code": "UNAUTHORIZED", "message": "incorrect username or password"}]}
+        self._reply(401, body)
+
+    def _grant(self, user, query):
+        owner = self.server.owner
+        kind, name, actions = "repository", "", []
+        scope = query.get("scope", "")
+        if scope:
+            kind, rest = scope.split(":", 1)
+            name, _, wanted = rest.rpartition(":")
+            actions = [a for a in wanted.split(",") if a in owner.rights.get(user, [])]
+        owner.requests.append(
+            Request(
+                self.command,
+                user,
+                query.get("account", ""),
+                query.get("service", ""),
+                scope,
+                actions,
+            )
+        )
+        access = [{"type": kind, "name": name, "actions": actions}] if actions else []
+        body = {owner.member: owner.authority.token(user, access, owner.lifetime_s)}
+        if owner.is_lifetime_told:
+            body["expires_in"] = owner.lifetime_s
+        self._reply(200, body)
+
+    def do_GET(self):
+        owner = self.server.owner
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        pair = _basic(self.headers.get("Authorization"))
+        if pair is None:
+            self._grant("", query)
+        elif owner.users.get(pair[0]) == pair[1]:
+            self._grant(pair[0], query)
+        else:
+            self._refuse()
+
+    def do_POST(self):
+        length = int(self.headers.get("Content-Length", "0"))
+        form = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode()))
+        user = self.server.owner.identity_tokens.get(form.get("refresh_token"))
+        if form.get("grant_type") != "refresh_token" or user is None:
+            self._refuse()
+        else:
+            self._grant(user, form)
+
+
+class TokenServer(_Server):
+    """rights: actions ("pull", "push", "*") by user; the user "" is who comes without a password.
+
+    identity_tokens: user by token, for POST. member: "token" or "access_token".
+    """
+
+    def __init__(self, authority, users, rights, identity_tokens=None):
+        super().__init__(_TokenHandler, authority.tls_context())
+        self.authority = authority
+        self.users = users
+        self.rights = rights
+        self.identity_tokens = identity_tokens or {}
+        self.member = "token"
+        self.lifetime_s = 300
+        self.is_lifetime_told = True
+        self.requests = []
+        self.realm = self.url + "/token"
+
+    def registry_auth(self):
+        """The "auth" member of docker-registry's configuration."""
+        return {
+            "token": {
+                "realm": self.realm,
+                "service": SERVICE,
+                "issuer": ISSUER,
+                "rootcertbundle": str(self.authority.certificate_file),
+            }
+        }
+
+    def notary_auth(self):
+        """The "auth" member of notary-server's configuration."""
+        return {"type": "token", "options": self.registry_auth()["token"]}
+
+
+class _FrontHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def _forward(self):
+        owner = self.server.owner
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        pair = _basic(self.headers.get("Authorization"))
+        owner.requests.append((self.command, self.path, pair[0] if pair else ""))
+        if pair is None or owner.users.get(pair[0]) != pair[1]:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="front"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+
+        backend = http.client.HTTPConnection("127.0.0.1", owner.backend_port)
+        kept = ("host", "authorization", "connection")
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in kept}
+        backend.request(self.command, self.path, body, headers)
+        answer = backend.getresponse()
+        data = answer.read()
+        backend.close()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _forward
+
+
+class BasicFront(_Server):
+    """A proxy that asks for Basic authentication before a plain server on loopback.
+
+    tls_context: None for a plain front.
+    """
+
+    def __init__(self, backend_port, users, tls_context=None):
+        super().__init__(_FrontHandler, tls_context)
+        self.backend_port = backend_port
+        self.users = users
+        self.requests = []
