@@ -407,6 +407,14 @@ learn(bool *ret, struct auth *auth, const struct http_response *response, const 
 }
 
 enum rc
+auth_prepare(struct auth *auth, const char *scope, struct why *why)
+{
+    closing(bytes_wipe) struct bytes header = BYTES_INIT(2 * SECRET_MAX_BYTES);
+
+    return put_authorization(&header, auth, scope, why);
+}
+
+enum rc
 auth_send(struct http_response *ret, struct auth *auth, const struct http_request *request,
     const char *scope, struct why *why)
 {

@@ -20,6 +20,13 @@ void auth_free(struct auth *auth);
 DEFINE_CLEANUP(struct auth, auth_free);
 
 /*
+ * Fetch the token for a scope, if the server is known to want one and none is at hand. A request
+ * that must not be sent twice is prepared first: a failure here means that it was not sent. The
+ * same failures as those of auth_send().
+ */
+must_check enum rc auth_prepare(struct auth *auth, const char *scope, struct why *why);
+
+/*
  * Send the request with what is known for the scope ("repository:shop/web:pull", "…:push,pull"); on
  * 401 answer the challenge once and send it again. A 401 or 403 after that is returned as a
  * response. RC_NETWORK: also a token server that refuses. And what credentials_find() says.

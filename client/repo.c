@@ -319,6 +319,10 @@ repo_publish(struct repo *repo, const struct repo_upload *uploads, size_t n, str
     if (rc)
         return within(why, rc, "upload");
 
+    rc = auth_prepare(repo->server->auth, repo->push, why);
+    if (rc)
+        return rc;
+
     if (asprintf(&content_type, "multipart/form-data; boundary=%s", bytes_text(&boundary)) < 0)
         return fail_memory(why);
 

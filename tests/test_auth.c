@@ -233,6 +233,25 @@ test_sends_credentials_to_no_realm_that_is_plain_elsewhere(void **state)
 }
 
 static void
+test_prepares_a_token_without_sending_the_request(void **state)
+{
+    static const char *const push = "repository:h:1/shop/web:push,pull";
+    static const char token[] = TOKEN("{\"token\":\"t\"}");
+    struct rig rig;
+    struct why why = {0};
+
+    (void)state;
+    rig_open(&rig, ALICE);
+    canned_answer(&rig.server, (const char *const[]){rig.bearer, token, OK, REFUSED, NULL});
+    assert_int_equal(auth_prepare(rig.auth, push, &why), RC_OK); /* nobody has asked for one */
+    assert_int_equal(ask(&rig, SCOPE, &why), 200);
+    assert_int_equal(auth_prepare(rig.auth, SCOPE, &why), RC_OK); /* it is at hand */
+    assert_int_equal(auth_prepare(rig.auth, push, &why), RC_NETWORK);
+    assert_int_equal(count(canned_requests(&rig.server), "GET /v2/"), 2);
+    rig_close(&rig);
+}
+
+static void
 test_returns_a_401_without_a_challenge(void **state)
 {
     struct rig rig;
@@ -259,6 +278,7 @@ main(void)
         cmocka_unit_test(test_fetches_a_new_token_once_where_the_old_one_is_refused),
         cmocka_unit_test(test_refuses_tokens_that_are_none),
         cmocka_unit_test(test_sends_credentials_to_no_realm_that_is_plain_elsewhere),
+        cmocka_unit_test(test_prepares_a_token_without_sending_the_request),
         cmocka_unit_test(test_returns_a_401_without_a_challenge),
     };
 
