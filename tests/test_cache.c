@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/cache.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "proto/bounds.h"
+
+static char *dir;
+
+static int
+make_dir(void **state)
+{
+    char template[] = "/tmp/countersign-cache-XXXXXX";
+
+    (void)state;
+    dir = strdup(mkdtemp(template));
+    return 0;
+}
+
+static int
+drop_dir(void **state)
+{
+    closing(freep) char *command = NULL;
+
+    (void)state;
+    assert_true(asprintf(&command, "rm -rf '%s'", dir) > 0);
+    assert_int_equal(system(command), 0);
+    free(dir);
+    return 0;
+}
+
+static mode_t
+mode_of(const char *below)
+{
+    closing(freep) char *path = NULL;
+    struct stat st;
+
+    assert_true(asprintf(&path, "%s/%s", dir, below) > 0);
+    assert_int_equal(lstat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+
+static void
+store(const struct cache *cache, const char *role, const char *text)
+{
+    closing(fd_close) int lock = -1;
+
+    assert_int_equal(cache_lock(&lock, cache, NULL), RC_OK);
+    assert_int_equal(cache_store(cache, role, span_of(text), NULL), RC_OK);
+}
+
+static void
+test_keeps_files_where_docker_looks_for_them(void **state)
+{
+    closing(cache_freep) struct cache *cache = NULL;
+    closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    struct why why = {0};
+
+    (void)state;
+    assert_int_equal(cache_new(&cache, dir, "localhost:5000/shop/web", &why), RC_OK);
+    assert_int_equal(cache_load(&file, cache, "root", &why), RC_NOT_FOUND);
+
+    umask(0);
+    store(cache, "root", "one");
+    store(cache, "root", "two");
+    store(cache, "targets/a/b", "three");
+    assert_int_equal(mode_of("tuf/localhost:5000/shop/web/metadata/root.json"), 0600);
+    assert_int_equal(mode_of("tuf/localhost:5000/shop/web/metadata/targets/a/b.json"), 0600);
+    assert_int_equal(mode_of("tuf/localhost:5000/shop/web/metadata/targets/a"), 0700);
+    assert_int_equal(mode_of("tuf"), 0700);
+
+    assert_int_equal(cache_load(&file, cache, "root", &why), RC_OK);
+    assert_string_equal(bytes_text(&file), "two");
+}
+
+static void
+test_refuses_repositories_that_lead_elsewhere(void **state)
+{
+    static const char *const names[] = {"..", "a/../b", "./a", "a//b", "/a", "a/", ""};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        struct cache *cache = NULL;
+        if (cache_new(&cache, dir, names[i], NULL) != RC_MALFORMED)
+            fail_msg("takes '%s'", names[i]);
+    }
+}
+
+static void
+test_refuses_roles_that_are_none(void **state)
+{
+    static const char *const roles[] = {"../root", "targets/../x", "targets/A", "", "targets/"};
+    closing(cache_freep) struct cache *cache = NULL;
+    closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    (void)state;
+    assert_int_equal(cache_new(&cache, dir, "x", NULL), RC_OK);
+    for (size_t i = 0; i < N_ELEMENTS(roles); i++) {
+        assert_int_equal(cache_load(&file, cache, roles[i], NULL), RC_MALFORMED);
+        assert_int_equal(cache_store(cache, roles[i], SPAN("x"), NULL), RC_MALFORMED);
+    }
+}
+
+static void
+test_uses_dockers_directory_by_default(void **state)
+{
+    closing(cache_freep) struct cache *cache = NULL;
+    closing(freep) char *want = NULL;
+
+    (void)state;
+    setenv("DOCKER_CONFIG", dir, 1);
+    assert_int_equal(cache_new(&cache, NULL, "x/y", NULL), RC_OK);
+    assert_true(asprintf(&want, "%s/trust/tuf/x/y", dir) > 0);
+    assert_string_equal(cache_dir(cache), want);
+    unsetenv("DOCKER_CONFIG");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keeps_files_where_docker_looks_for_them),
+        cmocka_unit_test(test_refuses_repositories_that_lead_elsewhere),
+        cmocka_unit_test(test_refuses_roles_that_are_none),
+        cmocka_unit_test(test_uses_dockers_directory_by_default),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}
