@@ -171,6 +171,8 @@ ledger_mark(struct ledger_mark *ret, struct ledger *ledger, const char *reposito
     enum rc rc = query_next(&q, why);
     if (!rc)
         rc = query_digest_at(&mark.digest, &q, 1, why);
+    if (!rc)
+        rc = query_digest_at(&mark.delegations, &q, 2, why);
     if (rc)
         return rc;
 
@@ -190,6 +192,7 @@ ledger_put_mark(struct ledger *ledger, const char *repository, const char *role,
     query_text(&q, role);
     query_int(&q, mark->version);
     query_blob(&q, digest_span(&mark->digest));
+    query_blob(&q, digest_span(&mark->delegations));
     enum rc rc = query_write(&q, &n, why);
     if (rc)
         return rc;

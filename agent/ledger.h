@@ -58,8 +58,9 @@ must_check enum rc ledger_put_record(
 must_check enum rc ledger_verify(struct ledger *ledger, int64_t *ret_n, struct why *why);
 
 struct ledger_mark {
-    int64_t version;      /* highest released */
-    struct digest digest; /* of the message released under it */
+    int64_t version;           /* highest released, or seen in a verified chain */
+    struct digest digest;      /* of the message of that version */
+    struct digest delegations; /* of its delegations; zeros: it lists none */
 };
 /* RC_NOT_FOUND: never released. RC_STORAGE. */
 must_check enum rc ledger_mark(struct ledger_mark *ret, struct ledger *ledger,
@@ -68,10 +69,11 @@ must_check enum rc ledger_mark(struct ledger_mark *ret, struct ledger *ledger,
 must_check enum rc ledger_put_mark(struct ledger *ledger, const char *repository, const char *role,
     const struct ledger_mark *mark, struct why *why);
 
-/* The newest root document released for a repository, with its signatures, in wire form. Appends to
- * ret_file. RC_NOT_FOUND, RC_STORAGE. */
+/* The newest root document released, or seen, for a repository, with its signatures, in wire form.
+ * Appends to ret_file. RC_NOT_FOUND, RC_STORAGE. */
 must_check enum rc ledger_root(struct bytes *ret_file, int64_t *ret_version, struct ledger *ledger,
     const char *repository, struct why *why);
+/* pinned_by: "signed" or "base". An older one than that which is there changes nothing. */
 must_check enum rc ledger_put_root(struct ledger *ledger, const char *repository, int64_t version,
     struct span file, const char *pinned_by, struct why *why);
 

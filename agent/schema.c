@@ -9,7 +9,8 @@ static const char schema[] =
     "CREATE TABLE record (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, hash BLOB NOT NULL,"
     " body TEXT NOT NULL) STRICT;"
     "CREATE TABLE mark (repository TEXT NOT NULL, role TEXT NOT NULL, version INTEGER NOT NULL,"
-    " digest BLOB NOT NULL, PRIMARY KEY (repository, role)) STRICT, WITHOUT ROWID;"
+    " digest BLOB NOT NULL, delegations BLOB NOT NULL,"
+    " PRIMARY KEY (repository, role)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE root (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
     " file BLOB NOT NULL, pinned_by TEXT NOT NULL) STRICT;"
     "CREATE TABLE certificate (repository TEXT NOT NULL, key TEXT NOT NULL, pem BLOB NOT NULL,"
@@ -27,17 +28,21 @@ static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_RECORDS_FROM] =
         "SELECT seq, at_us, hash, body FROM record WHERE seq >= ? ORDER BY seq",
     [STATEMENT_PUT_RECORD] = "INSERT INTO record (seq, at_us, hash, body) VALUES (?, ?, ?, ?)",
-    [STATEMENT_MARK] = "SELECT version, digest FROM mark WHERE repository = ? AND role = ?",
+    [STATEMENT_MARK] =
+        "SELECT version, digest, delegations FROM mark WHERE repository = ? AND role = ?",
     /* The last guard of the promise that a version is released once: a mark never goes down, and
      * never to other bytes. */
     [STATEMENT_PUT_MARK] =
-        "INSERT INTO mark (repository, role, version, digest) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest"
+        "INSERT INTO mark (repository, role, version, digest, delegations) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest,"
+        " delegations = excluded.delegations"
         " WHERE excluded.version > version"
         " OR (excluded.version = version AND excluded.digest = digest)",
     [STATEMENT_ROOT] = "SELECT version, file FROM root WHERE repository = ?",
     [STATEMENT_PUT_ROOT] =
-        "REPLACE INTO root (repository, version, file, pinned_by) VALUES (?, ?, ?, ?)",
+        "INSERT INTO root (repository, version, file, pinned_by) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET version = excluded.version, file = excluded.file,"
+        " pinned_by = excluded.pinned_by WHERE excluded.version >= version",
     [STATEMENT_CERTIFICATE] = "SELECT pem FROM certificate WHERE repository = ? AND key = ?",
     [STATEMENT_PUT_CERTIFICATE] =
         "REPLACE INTO certificate (repository, key, pem) VALUES (?, ?, ?)",

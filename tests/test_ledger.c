@@ -76,6 +76,7 @@ mark_of(int64_t version, const char *message)
     struct ledger_mark mark = {.version = version};
 
     digest_of(&mark.digest, span_of(message));
+    mark.delegations.b[0] = (uint8_t)version;
     return mark;
 }
 
@@ -345,6 +346,7 @@ test_never_lowers_a_mark_nor_changes_its_bytes(void **state)
     assert_int_equal(ledger_mark(&mark, ledger, REPOSITORY, "targets", &why), RC_OK);
     assert_int_equal(mark.version, want.version);
     assert_true(digest_eq(&mark.digest, &want.digest));
+    assert_true(digest_eq(&mark.delegations, &want.delegations));
     assert_int_equal(ledger_mark(&mark, ledger, REPOSITORY, "targets/qa", &why), RC_NOT_FOUND);
     assert_int_equal(ledger_mark(&mark, ledger, "other", "targets", &why), RC_NOT_FOUND);
     ledger_close(ledger);
@@ -366,6 +368,7 @@ test_remembers_the_newest_root_and_certificates(void **state)
         ledger_put_root(ledger, REPOSITORY, 1, SPAN("first"), "repo-admin", &why), RC_OK);
     assert_int_equal(
         ledger_put_root(ledger, REPOSITORY, 2, SPAN("sec\0nd"), "repo-admin", &why), RC_OK);
+    assert_int_equal(ledger_put_root(ledger, REPOSITORY, 1, SPAN("late"), "base", &why), RC_OK);
     assert_int_equal(
         ledger_put_certificate(ledger, REPOSITORY, &key, SPAN("-----BEGIN"), &why), RC_OK);
     assert_int_equal(ledger_commit(ledger, &why), RC_OK);
