@@ -91,19 +91,33 @@ lists_own_keys_in_scope(const struct matter *m, struct decide_check *check)
     return true;
 }
 
+/* Rule 9: what does not verify hides something, be it a mistake or an attack. */
+static bool
+has_sound_base(const struct matter *m, struct decide_check *check)
+{
+    if (!m->known->base_problem)
+        return true;
+
+    say(check->want, "a published chain that verifies");
+    say(check->have, "%s", m->known->base_problem);
+    return false;
+}
+
 /* Rules about one key under one grant of the caller. */
 
-/* Rule 7. A document without delegations takes none away as long as the base has none. */
+/* Rule 7: what is published decides, and nothing is where there is no base. */
 static bool
 may_delegate(const struct matter *m, const struct policy_grant *grant)
 {
-    if (grant->delegate || m->subject->delegations.len == 0)
-        return true;
+    return grant->delegate || digest_eq(&m->subject->delegations, &m->known->base_delegations);
+}
 
-    if (m->known->delegations.len > 0)
-        return span_eq(m->subject->delegations, m->known->delegations);
-
-    return !m->subject->is_delegating;
+/* Rules 7 and 9: a base that is older than what is known would bring back a delegation that was
+ * taken away. */
+static bool
+is_up_to_date(const struct matter *m, const struct policy_grant *grant)
+{
+    return grant->delegate || digest_eq(&m->subject->delegations, &m->known->newest_delegations);
 }
 
 /* Rule 11 */
@@ -131,6 +145,9 @@ judge_grant(const struct matter *m, const struct decide_key *key, const struct p
     if (!may_delegate(m, grant))
         return REASON_DELEGATION_RIGHT;
 
+    if (!is_up_to_date(m, grant))
+        return REASON_STALE;
+
     return REASON_NONE;
 }
 
@@ -140,7 +157,7 @@ closeness(enum reason reason)
 {
     static const enum reason order[] = {REASON_NO_SUCH_KEY, REASON_NOT_GRANTED,
         REASON_KEY_OUTSIDE_SCOPE, REASON_REPOSITORY, REASON_VALIDITY, REASON_DELEGATION_RIGHT,
-        REASON_KEY_CHANGED, REASON_TOKEN, REASON_NONE};
+        REASON_STALE, REASON_KEY_CHANGED, REASON_TOKEN, REASON_NONE};
     int at = 0;
 
     while (order[at] != reason && order[at] != REASON_NONE)
@@ -190,7 +207,14 @@ say_left_out(const struct matter *m, const struct decide_choice *choice, size_t 
     } else if (choice->left_out == REASON_DELEGATION_RIGHT) {
         say(check->want, "'delegate: true' in grant '%s', or the delegations left as they are",
             choice->grant->name);
-        say(check->have, "%zu listed keys of delegations", m->subject->n_listings);
+        say(check->have, "%s",
+            digest_eq(&m->known->base_delegations, &(struct digest){0})
+                ? "delegations, where no base shows that they are published"
+                : "other delegations than those that are published");
+    } else if (choice->left_out == REASON_STALE) {
+        say(check->want, "the delegations of version %" PRId64 ", the newest known",
+            m->known->version);
+        say(check->have, "those of an older one");
     } else if (choice->left_out == REASON_KEY_CHANGED) {
         say(check->have, "key '%s': %s", key, choice->key->detail);
     }
@@ -212,6 +236,7 @@ has_key(const struct matter *m, struct decide_check *check)
 
     const struct decide_choice *choice = &verdict->choices[closest];
     verdict->grant = choice->grant;
+    verdict->rc = choice->left_out == REASON_STALE ? RC_STALE : RC_DENIED;
     check->reason = choice->left_out;
     if (choice->left_out == REASON_NONE || choice->left_out == REASON_TOKEN)
         return true;
@@ -295,6 +320,7 @@ static const struct {
     {"format", REASON_TYPE, is_sound},
     {"expiry", REASON_EXPIRED, is_unexpired},
     {"own-keys", REASON_OWN_KEY_OUTSIDE_SCOPE, lists_own_keys_in_scope},
+    {"base", REASON_BASE, has_sound_base},
     {"keys", REASON_NOT_GRANTED, has_key},
     {"tokens", REASON_TOKEN, has_tokens},
     {"mark", REASON_ROLLBACK, is_no_rollback},
@@ -328,15 +354,15 @@ judge(const struct matter *m)
     return verdict->rc;
 }
 
-/* Which of several refusals stands for the request: a client can mend a rollback by itself, an
- * absent token with somebody's help, and a denial not at all. */
+/* Which of several refusals stands for the request: a client can mend a rollback or a stale base by
+ * itself, an absent token with somebody's help, and a denial not at all. */
 static int
 severity(enum rc rc)
 {
     if (rc == RC_OK)
         return 0;
 
-    return rc == RC_ROLLBACK ? 1 : rc == RC_DENIED ? 3 : 2;
+    return rc == RC_ROLLBACK || rc == RC_STALE ? 1 : rc == RC_DENIED ? 3 : 2;
 }
 
 enum rc

@@ -20,11 +20,14 @@ struct decide_key {
     const char *token, *detail; /* for people; borrowed */
 };
 
-/* What is known of one (repository, role): the mark of the ledger. */
+/* What is known of one (repository, role): the mark of the ledger, and the base that the request
+ * brings, which is what is published now. Delegations are as in subject.h. */
 struct decide_known {
-    int64_t version; /* 0: nothing was ever released */
-    struct digest digest;
-    struct span delegations; /* of the verified base; empty: there is no base */
+    int64_t version;                  /* the highest that was released or is published; 0: none */
+    struct digest digest;             /* of that version */
+    struct digest base_delegations;   /* zeros also: there is no verified base */
+    struct digest newest_delegations; /* of that version, which may be newer than the base */
+    const char *base_problem; /* why the base that was brought does not verify; NULL: no problem */
 };
 
 struct decide_request {
@@ -57,7 +60,7 @@ struct decide_choice {
 #define DECIDE_CHECKS_MAX 16
 
 struct decide_verdict {
-    enum rc rc; /* RC_OK, RC_DENIED, RC_ROLLBACK, RC_TOKEN or RC_LOCKED */
+    enum rc rc; /* RC_OK, RC_DENIED, RC_ROLLBACK, RC_STALE, RC_TOKEN or RC_LOCKED */
     struct decide_check checks[DECIDE_CHECKS_MAX]; /* in the order of the rules */
     size_t n_checks;
     const struct decide_check *failed; /* the one that decided; NULL where rc is RC_OK */

@@ -19,6 +19,11 @@ static const struct {
         "leave that key out of the role, or let an administrator add the role to its scope"},
     [REASON_DELEGATION_RIGHT] = {"delegation-right", "7",
         "leave the delegations as they are, or ask for a grant with 'delegate: true'"},
+    [REASON_BASE] = {"base", "9",
+        "fetch what is published again; a file in another form than the one that is written here "
+        "must be signed anew once by someone with 'delegate: true'"},
+    [REASON_STALE] = {"stale", "9",
+        "fetch the newest version; if it is not there, whoever made it must publish it"},
     [REASON_ROLLBACK] = {"rollback", "8",
         "fetch the newest version from the server and make the change on top of it"},
     [REASON_VERSION_JUMP] = {"version-jump", "8",

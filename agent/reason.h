@@ -13,6 +13,8 @@ enum reason {
     REASON_KEY_CHANGED,
     REASON_OWN_KEY_OUTSIDE_SCOPE, /* the document lists a key of this agent where it must not be */
     REASON_DELEGATION_RIGHT,
+    REASON_BASE,  /* the published chain that was brought does not verify */
+    REASON_STALE, /* it is older than what is known */
     REASON_ROLLBACK,
     REASON_VERSION_JUMP,
     REASON_ROOT_VERSION, /* not exactly one above the last */

@@ -28,8 +28,7 @@ struct subject {
     int64_t expires_at;
     struct subject_listing *listings;
     size_t n_listings;
-    struct span delegations; /* canonical bytes; empty: this kind of document has none */
-    bool is_delegating;      /* lists a delegated role or a key for one */
+    struct digest delegations; /* of their canonical bytes; zeros: it lists none */
 
     enum reason flaw; /* REASON_NONE, or the first rule of the format that it breaks */
     struct why flaw_why;

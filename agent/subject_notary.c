@@ -6,7 +6,6 @@
 #include "proto/certificate.h"
 #include "proto/tuf_root.h"
 #include "proto/tuf_snapshot.h"
-#include "proto/tuf_targets.h"
 
 static const enum reason reasons[] = {
     [TUF_SOUND] = REASON_NONE,
@@ -99,6 +98,14 @@ scan_root(struct subject *subject, int64_t now, struct why *why)
     return RC_OK;
 }
 
+void
+subject_notary_delegations(struct digest *ret, const struct tuf_targets *targets)
+{
+    *ret = (struct digest){0};
+    if (targets->n_roles > 0 || targets->keys.n > 0)
+        digest_of(ret, targets->delegations);
+}
+
 static enum rc
 scan_targets(struct subject *subject, int64_t now, struct why *why)
 {
@@ -121,8 +128,7 @@ scan_targets(struct subject *subject, int64_t now, struct why *why)
             return rc;
     }
 
-    subject->delegations = targets->delegations;
-    subject->is_delegating = targets->n_roles > 0 || targets->keys.n > 0;
+    subject_notary_delegations(&subject->delegations, targets);
     subject->version = targets->version;
     subject->expires_at = targets->expires_at;
     return RC_OK;

@@ -7,9 +7,13 @@
  * only root documents are bound to their repository, by their certificates.
  */
 #include "agent/subject.h"
+#include "proto/tuf_targets.h"
 
 /* Fill in the facts. RC_MALFORMED: what and where. RC_NO_MEMORY. */
 must_check enum rc subject_notary_scan(struct subject *subject, int64_t now, struct why *why);
+
+/* What subject.delegations holds for this document. */
+void subject_notary_delegations(struct digest *ret, const struct tuf_targets *targets);
 
 /* A signature under its key's canonical ID. */
 struct subject_signature {

@@ -106,8 +106,7 @@ struct plea {
     const struct keyid *wanted;
     int64_t version, expires_in;
     struct decide_known known;
-    const char *delegations;
-    bool is_delegating;
+    struct digest delegations;
     enum reason want; /* REASON_NONE: allowed */
 };
 
@@ -120,6 +119,30 @@ struct plea {
 #define ROOT(...)                                                                                  \
     .repository = REPO, .role = "root", .rank = RANK_ROOT, .wanted = wants_root,                   \
     .expires_in = 30 * DAY, __VA_ARGS__
+
+/* Digests of delegations. */
+#define NONE                                                                                       \
+    {                                                                                              \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define SOME                                                                                       \
+    {                                                                                              \
+        {                                                                                          \
+            1                                                                                      \
+        }                                                                                          \
+    }
+#define OTHERS                                                                                     \
+    {                                                                                              \
+        {                                                                                          \
+            2                                                                                      \
+        }                                                                                          \
+    }
+#define KNOWN(base, newest)                                                                        \
+    {                                                                                              \
+        .version = 1, .base_delegations = base, .newest_delegations = newest                       \
+    }
 
 static const struct plea pleas[] = {
     {"allows what a grant gives", QA(.want = REASON_NONE)},
@@ -153,20 +176,34 @@ static const struct plea pleas[] = {
     {"counts from nothing where nothing was released",
         QA(.version = VERSION_STEP_MAX + 1, .known = {.version = 0}, .want = REASON_VERSION_JUMP)},
     {"allows delegations with the right to delegate",
-        TARGETS(.uid = UID_ADMIN, .delegations = "{\"x\":1}", .is_delegating = true,
-            .want = REASON_NONE)},
-    {"refuses delegations without it", TARGETS(.uid = UID_EVE, .delegations = "{\"x\":1}",
-                                           .is_delegating = true, .want = REASON_DELEGATION_RIGHT)},
+        TARGETS(.uid = UID_ADMIN, .delegations = SOME, .want = REASON_NONE)},
+    {"refuses delegations without it",
+        TARGETS(.uid = UID_EVE, .delegations = SOME, .want = REASON_DELEGATION_RIGHT)},
     {"allows a document without delegations where there is no base",
-        TARGETS(.uid = UID_EVE, .delegations = "{}", .want = REASON_NONE)},
-    {"allows the delegations of the verified base",
-        TARGETS(.uid = UID_EVE, .delegations = "{\"x\":1}", .is_delegating = true,
-            .known = {.version = 1, .delegations = {(const uint8_t *)"{\"x\":1}", 7}},
-            .want = REASON_NONE)},
-    {"refuses to take away the delegations of the verified base",
-        TARGETS(.uid = UID_EVE, .delegations = "{}",
-            .known = {.version = 1, .delegations = {(const uint8_t *)"{\"x\":1}", 7}},
+        TARGETS(.uid = UID_EVE, .want = REASON_NONE)},
+    {"allows the delegations of the base", TARGETS(.uid = UID_EVE, .delegations = SOME,
+                                               .known = KNOWN(SOME, SOME), .want = REASON_NONE)},
+    {"refuses other delegations than those of the base",
+        TARGETS(.uid = UID_EVE, .delegations = OTHERS, .known = KNOWN(SOME, SOME),
             .want = REASON_DELEGATION_RIGHT)},
+    {"refuses to take away the delegations of the base",
+        TARGETS(.uid = UID_EVE, .known = KNOWN(SOME, SOME), .want = REASON_DELEGATION_RIGHT)},
+    {"refuses the delegations of a base that is older than what was released",
+        TARGETS(.uid = UID_EVE, .delegations = SOME, .known = KNOWN(SOME, OTHERS),
+            .want = REASON_STALE)},
+    {"refuses to bring back delegations that were taken away since the base",
+        TARGETS(.uid = UID_EVE, .delegations = SOME, .known = KNOWN(SOME, NONE),
+            .want = REASON_STALE)},
+    {"refuses to take away delegations that were released since the base",
+        TARGETS(.uid = UID_EVE, .known = KNOWN(NONE, SOME), .want = REASON_STALE)},
+    {"refuses delegations that were released but are not published",
+        TARGETS(.uid = UID_EVE, .delegations = SOME, .known = KNOWN(NONE, SOME),
+            .want = REASON_DELEGATION_RIGHT)},
+    {"allows any change of delegations with the right to delegate",
+        TARGETS(.uid = UID_ADMIN, .delegations = SOME, .known = KNOWN(OTHERS, NONE),
+            .want = REASON_NONE)},
+    {"refuses whatever comes with a base that does not verify",
+        QA(.known = {.version = 7, .base_problem = "expired"}, .want = REASON_BASE)},
     {"allows the first root", ROOT(.uid = UID_ADMIN, .version = 1, .want = REASON_NONE)},
     {"allows the next root",
         ROOT(.uid = UID_ADMIN, .version = 4, .known = {.version = 3}, .want = REASON_NONE)},
@@ -191,8 +228,7 @@ subject_of(const struct plea *plea)
         .n_keys = 1,
         .version = plea->version,
         .expires_at = NOW + plea->expires_in,
-        .delegations = span_of(plea->delegations),
-        .is_delegating = plea->is_delegating,
+        .delegations = plea->delegations,
     };
 }
 
@@ -256,8 +292,7 @@ test_refuses_own_keys_listed_outside_their_scope(void **state)
         .n_keys = 1,
         .version = 2,
         .expires_at = NOW + DAY,
-        .n_listings = 1,
-        .delegations = SPAN("{}")};
+        .n_listings = 1};
     struct subject *subjects[] = {&subject};
     const struct {
         struct subject_listing *listing;
@@ -301,6 +336,31 @@ test_tells_a_denial_rather_than_a_rollback(void **state)
     assert_int_equal(decision->verdicts[0].rc, RC_ROLLBACK);
     assert_int_equal(decision->rc, RC_DENIED);
     assert_int_equal(decision->refused, 1);
+}
+
+/* A client can mend the one as well as the other. */
+static void
+test_tells_a_stale_base_as_what_it_is(void **state)
+{
+    struct subject stale = {.format = "notary",
+        .repository = REPO,
+        .role = "targets",
+        .rank = RANK_TARGETS,
+        .keys = wants_targets,
+        .n_keys = 1,
+        .version = 2,
+        .expires_at = NOW + DAY,
+        .delegations = SOME};
+    struct subject *subjects[] = {&stale};
+    struct decide_known known = KNOWN(SOME, OTHERS);
+    closing(decision_freep) struct decision *decision =
+        decide_all(subjects, &known, 1, UID_EVE, false);
+
+    (void)state;
+    assert_int_equal(decision->rc, RC_STALE);
+    assert_string_equal(decision->verdicts[0].failed->rule, "keys");
+    assert_string_equal(
+        decision->verdicts[0].failed->want, "the delegations of version 1, the newest known");
 }
 
 static void
@@ -375,6 +435,7 @@ main(void)
         cmocka_unit_test(test_refuses_own_keys_listed_outside_their_scope),
         cmocka_unit_test(test_one_refused_document_refuses_all),
         cmocka_unit_test(test_tells_a_denial_rather_than_a_rollback),
+        cmocka_unit_test(test_tells_a_stale_base_as_what_it_is),
         cmocka_unit_test(test_no_documents_are_nothing_to_allow),
         cmocka_unit_test(test_waits_for_no_token),
         cmocka_unit_test(test_names_the_keys_that_are_left_out),
