@@ -181,6 +181,17 @@ answer_rollback(struct conn *conn, struct agent *agent, const struct judgment *j
     conn_error(conn, RC_ROLLBACK, json_pack("{s:o}", "marks", marks));
 }
 
+/* The newest version that is known, which the base was not. */
+static void
+answer_stale(struct conn *conn, const struct judgment *j)
+{
+    const struct subject *subject = j->subjects[j->decision->refused];
+
+    conn_error(conn, RC_STALE,
+        json_pack("{s:s,s:s,s:I}", "repository", subject->repository, "role", subject->role,
+            "version", (json_int_t)j->known[j->decision->refused].version));
+}
+
 void
 answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j)
 {
@@ -189,6 +200,8 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
 
     if (j->decision->rc == RC_ROLLBACK)
         answer_rollback(conn, agent, j);
+    else if (j->decision->rc == RC_STALE)
+        answer_stale(conn, j);
     else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)
         answer_token(conn, verdict);
     else

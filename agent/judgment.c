@@ -50,6 +50,8 @@ judgment_new(struct judgment **ret, const json_t *parameters, bool is_explain, i
 
     *ret_document = -1;
     enum rc rc = message_sign_parse(&j->request, parameters, is_explain, why);
+    if (!rc)
+        rc = base_check(&j->request, why);
     if (rc)
         return rc;
 
@@ -90,6 +92,10 @@ forget(struct judgment *j)
     free(steal(j->keys));
     free(steal(j->known));
     j->n_keys = 0;
+    for (size_t i = 0; i < j->n_bases; i++)
+        base_free(j->bases[i].base);
+    free(steal(j->bases));
+    j->n_bases = 0;
 }
 
 void
@@ -139,24 +145,111 @@ gather_keys(struct judgment *j, const struct keyring *keyring, struct why *why)
     return RC_OK;
 }
 
+/* Without a root of ours nothing vouches for a chain, so it says nothing. */
 static enum rc
-gather_marks(struct judgment *j, struct ledger *ledger, struct why *why)
+gather_base(struct judgment_base *ret, const struct message_chain *chain, struct ledger *ledger,
+    int64_t now, struct why *why)
+{
+    closing(bytes_done) struct bytes root = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    int64_t version;
+
+    ret->repository = chain->repository;
+    enum rc rc = ledger_root(&root, &version, ledger, chain->repository, why);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    if (!rc)
+        rc = base_new(&ret->base, chain, bytes_span(&root), now, why);
+    if (rc != RC_UNTRUSTED)
+        return rc;
+
+    ret->problem = *why;
+    return RC_OK;
+}
+
+static enum rc
+gather_bases(struct judgment *j, struct ledger *ledger, int64_t now, struct why *why)
+{
+    size_t n = j->request.n_bases;
+
+    j->bases = calloc(n > 0 ? n : 1, sizeof *j->bases);
+    if (!j->bases)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < n; i++) {
+        j->n_bases++;
+        enum rc rc = gather_base(&j->bases[i], &j->request.bases[i], ledger, now, why);
+        if (rc)
+            return rc;
+    }
+
+    return RC_OK;
+}
+
+static const struct judgment_base *
+find_base(const struct judgment *j, const char *repository)
+{
+    for (size_t i = 0; i < j->n_bases; i++)
+        if (!strcmp(j->bases[i].repository, repository))
+            return &j->bases[i];
+
+    return NULL;
+}
+
+static enum rc
+know_mark(struct decide_known *known, const struct subject *subject, struct ledger *ledger,
+    struct why *why)
+{
+    struct ledger_mark mark;
+
+    enum rc rc = ledger_mark(&mark, ledger, subject->repository, subject->role, why);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+    if (rc)
+        return rc;
+
+    known->version = mark.version;
+    known->digest = mark.digest;
+    known->newest_delegations = mark.delegations;
+    return RC_OK;
+}
+
+/* On top of the mark. What was released under the version that is published, but is not what is
+ * published, can never be published any more. */
+static void
+know_base(
+    struct decide_known *known, const struct subject *subject, const struct judgment_base *base)
+{
+    if (!base)
+        return;
+
+    if (base->problem.text[0])
+        known->base_problem = base->problem.text;
+    const struct base_role *role = base->base ? base_find(base->base, subject->role) : NULL;
+    if (!role)
+        return;
+
+    known->base_delegations = role->delegations;
+    if (role->version >= known->version)
+        known->newest_delegations = role->delegations;
+    if (role->version > known->version) {
+        known->version = role->version;
+        known->digest = role->digest;
+    }
+}
+
+static enum rc
+gather_known(struct judgment *j, struct ledger *ledger, struct why *why)
 {
     j->known = calloc(j->n_subjects, sizeof *j->known);
     if (!j->known)
         return fail_memory(why);
 
     for (size_t i = 0; i < j->n_subjects; i++) {
-        struct ledger_mark mark;
-        enum rc rc =
-            ledger_mark(&mark, ledger, j->subjects[i]->repository, j->subjects[i]->role, why);
-        if (rc == RC_NOT_FOUND)
-            continue;
+        enum rc rc = know_mark(&j->known[i], j->subjects[i], ledger, why);
         if (rc)
             return rc;
 
-        j->known[i].version = mark.version;
-        j->known[i].digest = mark.digest;
+        know_base(&j->known[i], j->subjects[i], find_base(j, j->subjects[i]->repository));
     }
 
     return RC_OK;
@@ -165,14 +258,15 @@ gather_marks(struct judgment *j, struct ledger *ledger, struct why *why)
 enum rc
 judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer, struct why *why)
 {
+    int64_t now = agent_now_us() / 1000000;
+
     forget(j);
     j->policy = policy_ref(agent->policy);
-
     enum rc rc = gather_keys(j, agent->keyring, why);
-    if (rc)
-        return rc;
-
-    rc = gather_marks(j, agent->ledger, why);
+    if (!rc)
+        rc = gather_bases(j, agent->ledger, now, why);
+    if (!rc)
+        rc = gather_known(j, agent->ledger, why);
     if (rc)
         return rc;
 
@@ -184,10 +278,39 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
         .subjects = j->subjects,
         .known = j->known,
         .n_subjects = j->n_subjects,
-        .now = agent_now_us() / 1000000,
+        .now = now,
         .is_partial = j->request.partial,
     };
     return decide(&j->decision, &request, why);
+}
+
+static enum rc
+put_base_role(const struct judgment_base *base, const struct base_role *role, struct ledger *ledger,
+    struct why *why)
+{
+    struct ledger_mark mark = {role->version, role->digest, role->delegations};
+    struct span root = bytes_span(&base->base->root_file);
+
+    enum rc rc = ledger_put_mark(ledger, base->repository, role->name, &mark, why);
+    if (rc == RC_ROLLBACK) /* more was released, or other bytes were: that stays */
+        return RC_OK;
+    if (rc || root.len == 0 || strcmp(role->name, "root") != 0)
+        return rc;
+
+    return ledger_put_root(ledger, base->repository, role->version, root, "base", why);
+}
+
+enum rc
+judgment_put_bases(const struct judgment *j, struct ledger *ledger, struct why *why)
+{
+    for (size_t i = 0; i < j->n_bases; i++)
+        for (size_t k = 0; j->bases[i].base && k < j->bases[i].base->n_roles; k++) {
+            enum rc rc = put_base_role(&j->bases[i], &j->bases[i].base->roles[k], ledger, why);
+            if (rc)
+                return rc;
+        }
+
+    return RC_OK;
 }
 
 /* The lists of a record, which borrow from the judgment. */

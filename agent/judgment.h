@@ -3,11 +3,19 @@
 /*
  * judgment — the documents of one request, scanned once, and what is decided about them.
  *
- * It gathers what decide.h wants: the policy, the keys as they are now, the marks. A request that
- * had to wait is judged again.
+ * It gathers what decide.h wants: the policy, the keys as they are now, the marks, and what is
+ * published. A request that had to wait is judged again.
  */
 #include "agent/agent.h"
+#include "agent/base.h"
 #include "agent/decide.h"
+
+/* What became of one chain of the request. */
+struct judgment_base {
+    const char *repository; /* borrowed from the request */
+    struct base *base;  /* NULL: it does not verify, or there is no root of ours to start from */
+    struct why problem; /* why it does not verify; empty where it does, or was not looked at */
+};
 
 struct judgment {
     struct message_sign request; /* owns what subjects borrow */
@@ -16,8 +24,10 @@ struct judgment {
     struct policy *policy; /* under which it was decided; counted */
     struct decide_key *keys;
     size_t n_keys;
-    struct decide_known *known;
-    struct decision *decision; /* NULL before judgment_decide() */
+    struct judgment_base *bases; /* one for each chain of the request */
+    size_t n_bases;
+    struct decide_known *known; /* borrows from bases */
+    struct decision *decision;  /* NULL before judgment_decide() */
 };
 
 /*
@@ -33,10 +43,15 @@ must_check enum rc judgment_new_certificate(struct judgment **ret, const char *r
 void judgment_free(struct judgment *judgment);
 DEFINE_CLEANUP(struct judgment, judgment_free);
 
-/* Decide, on the policy, keys and marks of this moment; *judgment->decision says what. What was
- * decided before is forgotten. RC_STORAGE, RC_NO_MEMORY. */
+/* Decide, on the policy, keys, roots and marks of this moment; *judgment->decision says what. What
+ * was decided before is forgotten. RC_STORAGE, RC_NO_MEMORY. */
 must_check enum rc judgment_decide(
     struct judgment *judgment, struct agent *agent, const struct peer *peer, struct why *why);
+
+/* Remember what the verified chains show: raise marks to the versions published, and keep newer
+ * roots. Within the open transaction of the ledger. RC_STORAGE, RC_NO_MEMORY. */
+must_check enum rc judgment_put_bases(
+    const struct judgment *judgment, struct ledger *ledger, struct why *why);
 
 /* How a request ended, for its record. */
 struct judgment_end {
