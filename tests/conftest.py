@@ -22,6 +22,7 @@ from rig_notary_server import NotaryServer
 from rig_policy import ROLES, Policy
 from rig_programs import Programs
 from rig_proxy import HoldingProxy
+from rig_readers import TEAMS, Readers
 from rig_registry import Registry
 from rig_sanitizer import Sanitizer
 from rig_scratch import Scratch
@@ -140,6 +141,20 @@ def gun(registry, request):
 
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture
+def repository(client, gun):
+    """A repository that the releaser made, with a role for each of three teams."""
+    client.run("init", gun)
+    for role, keys in TEAMS.items():
+        client.run("delegation", "add", gun, role, *(f"agent:{key}" for key in keys))
+    return gun
+
+
+@pytest.fixture
+def readers(new_notary, new_client):
+    return Readers(new_notary, new_client)
 
 
 @pytest.fixture

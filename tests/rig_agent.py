@@ -26,7 +26,7 @@ class Agent:
         self.set_policy(policy)
 
     def set_policy(self, policy):
-        """Write the policy, and let a running agent read it."""
+        """Write the policy; a running agent reads it at its next reload."""
         text = policy if isinstance(policy, str) else policy.text()
         write(self.policy_file, text)
 
@@ -71,6 +71,18 @@ class Agent:
         """End it as a crash would: no handler runs."""
         self.process.stop(signal.SIGKILL)
         self.process = None
+
+    def hang_up(self):
+        """Let it read its policy again, as an administrator of the system does, and open what
+        tokens are new in it."""
+        lines = self.process.text().count("\n")
+        self.process.popen.send_signal(signal.SIGHUP)
+        self.process.wait_until(lambda: self.process.text().count("\n") > lines)
+        self.process.wait_until(self.has_keys)
+
+    def has_keys(self):
+        """Whether all keys can sign. A token is ready a little earlier than its keys are known."""
+        return all(key["state"] == "ready" for key in self.call("ListKeys")["keys"])
 
     def workers(self):
         """Process IDs of its token workers."""

@@ -21,15 +21,16 @@ class Client:
         if self._agent:
             self.environment["COUNTERSIGN_SOCKET"] = str(self._agent.socket)
         if self._server:
-            self.environment["DOCKER_CONTENT_TRUST_SERVER"] = self._server.url
-            tls = home / ".docker" / "tls" / self._server.host
-            tls.mkdir(parents=True)
-            shutil.copyfile(self._server.tls.certificate, tls / "ca.crt")
+            self.use_server(self._server.url)
         give_tree(home, self.user.uid)
 
     def use_server(self, url):
-        """Reach the trust server another way, for example through a proxy."""
+        """Reach the trust server under this address, for example through a proxy."""
         self.environment["DOCKER_CONTENT_TRUST_SERVER"] = url
+        tls = self.home / ".docker" / "tls" / url.removeprefix("https://")
+        tls.mkdir(parents=True)
+        shutil.copyfile(self._server.tls.certificate, tls / "ca.crt")
+        give_tree(self.home, self.user.uid)
 
     def write(self, name, text, mode=0o644):
         """A file in the user's home; its path."""

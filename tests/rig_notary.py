@@ -25,10 +25,3 @@ class Notary:
         done = self.try_run(*args)
         assert done.returncode == 0, f"{done.args}:\n{done.stdout}{done.stderr}"
         return done.stdout
-
-    def targets(self, gun, role=None):
-        """What `notary list` shows: {(name, role): (sha256, size)}."""
-        table = self.run("list", gun, *(["-r", role] if role else []))
-        rows = [line.split() for line in table.splitlines()]
-        rows = [row for row in rows if len(row) == 4 and len(row[1]) == 64]
-        return {(name, of): (digest, int(size)) for name, digest, size, of in rows}

@@ -87,7 +87,7 @@ def test_the_page_of_the_agent_has_the_options_of_its_help(build):
 def test_the_page_of_the_client_has_the_options_of_its_help(build):
     client = build / "client" / "countersign"
     usage = subprocess.run([client, "--help"], check=True, capture_output=True, text=True).stdout
-    verbs = re.findall(r"^  ([a-z][a-z-]+(?: [a-z]+)?)  ", usage, re.MULTILINE)
+    verbs = re.findall(r"^  ([a-z][a-z-]+(?: [a-z][a-z-]+)?) ", usage, re.MULTILINE)
     assert verbs
     options = options_of_help(client)
     for verb in verbs:

@@ -41,7 +41,7 @@ def test_has_no_promises_instead_of_code():
 
 def test_no_test_waits_by_the_clock():
     for path in CODE:
-        if path.parts[0] == "tests" or path.parts[0] == "contrib":
+        if path.parts[0] == "tests":
             found = NAP.search(text(path))
             assert not found, f"{path}: {found.group()}; wait on readiness instead"
 
