@@ -7,6 +7,7 @@ import socket
 import subprocess
 
 import rig_users
+from rig_ledger import Ledger
 from rig_process import Process
 from rig_scratch import write
 from rig_varlink import Varlink
@@ -22,6 +23,7 @@ class Agent:
             path.mkdir()
             path.chmod(mode)
             os.chown(path, rig_users.AGENT.uid, rig_users.AGENT.gid)
+        self.ledger = Ledger(self.state)
         self.process = None
         self.set_policy(policy)
 
