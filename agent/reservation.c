@@ -43,8 +43,8 @@ is_free(const struct reservation *r)
 
     for (size_t i = 0; i < r->n_held; i++)
         SLIST_FOREACH(held, bucket_of(r->all, &r->held[i].name), next)
-    if (digest_eq(&held->name, &r->held[i].name))
-        return false;
+            if (digest_eq(&held->name, &r->held[i].name))
+                return false;
 
     return true;
 }
