@@ -16,7 +16,6 @@ struct account {
 
 struct accounts {
     LIST_HEAD(, account) list;
-    size_t n_connections;
     size_t frame_bytes;
 };
 
@@ -38,20 +37,14 @@ accounts_free(struct accounts *all)
     free(all);
 }
 
-size_t
-accounts_n_connections(const struct accounts *all)
-{
-    return all->n_connections;
-}
-
 const struct account *
 accounts_largest(const struct accounts *all)
 {
     const struct account *largest = NULL, *account;
 
     LIST_FOREACH(account, &all->list, next)
-    if (!largest || account->n_connections > largest->n_connections)
-        largest = account;
+        if (!largest || account->n_connections > largest->n_connections)
+            largest = account;
 
     return largest;
 }
@@ -62,8 +55,8 @@ account_enter(struct account **ret, struct accounts *all, uid_t uid, size_t max,
     struct account *account;
 
     LIST_FOREACH(account, &all->list, next)
-    if (account->uid == uid)
-        break;
+        if (account->uid == uid)
+            break;
 
     if (account && account->n_connections >= max)
         return fail(why, RC_BUSY, "%s",
@@ -80,7 +73,6 @@ account_enter(struct account **ret, struct accounts *all, uid_t uid, size_t max,
     }
 
     account->n_connections++;
-    all->n_connections++;
     *ret = account;
     return RC_OK;
 }
@@ -88,7 +80,6 @@ account_enter(struct account **ret, struct accounts *all, uid_t uid, size_t max,
 void
 account_leave(struct account *account)
 {
-    account->all->n_connections--;
     if (--account->n_connections > 0)
         return;
 
@@ -96,30 +87,44 @@ account_leave(struct account *account)
     free(account);
 }
 
-bool
+/* Large frames leave some of either bound to small ones. */
+static bool
+is_beyond(size_t bytes, size_t max, bool is_large)
+{
+    return bytes > (is_large ? max - FRAMES_RESERVE_BYTES : max);
+}
+
+const char *
 account_take(struct account *account, const void *holder, size_t already, size_t more)
 {
-    bool is_large = already + more > FRAME_SMALL_MAX_BYTES;
+    bool is_large = already + more > FRAME_SMALL_MAX_BYTES + 1;
 
     if (is_large && account->large && account->large != holder)
-        return false;
+        return "FRAMES_MAX_BYTES_PER_UID";
 
-    if (account->frame_bytes + more > FRAMES_MAX_BYTES_PER_UID ||
-        account->all->frame_bytes + more > FRAMES_MAX_BYTES)
-        return false;
+    if (is_beyond(account->frame_bytes + more, FRAMES_MAX_BYTES_PER_UID, is_large))
+        return "FRAMES_MAX_BYTES_PER_UID";
+
+    if (is_beyond(account->all->frame_bytes + more, FRAMES_MAX_BYTES, is_large))
+        return "FRAMES_MAX_BYTES";
 
     if (is_large)
         account->large = holder;
     account->frame_bytes += more;
     account->all->frame_bytes += more;
-    return true;
+    return NULL;
 }
 
 void
-account_give(struct account *account, const void *holder, size_t bytes)
+account_give(struct account *account, size_t bytes)
 {
     account->frame_bytes -= bytes;
     account->all->frame_bytes -= bytes;
+}
+
+void
+account_end_large(struct account *account, const void *holder)
+{
     if (account->large == holder)
         account->large = NULL;
 }

@@ -16,7 +16,6 @@ struct account;  /* one uid; exists while it has a connection */
 must_check enum rc accounts_new(struct accounts **ret, struct why *why);
 void accounts_free(struct accounts *accounts); /* after the last account */
 DEFINE_CLEANUP(struct accounts, accounts_free);
-size_t accounts_n_connections(const struct accounts *accounts);
 /* The one with most connections; NULL: none. */
 const struct account *accounts_largest(const struct accounts *accounts);
 
@@ -29,9 +28,14 @@ must_check enum rc account_enter(
 void account_leave(struct account *account);
 
 /*
- * Bytes of a frame, before they are read. holder stands for the connection; frames above
- * FRAME_SMALL_MAX_BYTES are read one at a time per uid. False: not now.
+ * Ask for more bytes of a frame, of which holder (the connection) has some already, before they are
+ * read. A frame that passes FRAME_SMALL_MAX_BYTES and its NUL is large: a uid reads one at a time,
+ * and FRAMES_RESERVE_BYTES stay for small ones.
+ * NULL: taken. Else not now, and the name of the bound in bounds.h that is reached.
  */
-must_check bool account_take(
+must_check const char *account_take(
     struct account *account, const void *holder, size_t already, size_t more);
-void account_give(struct account *account, const void *holder, size_t bytes);
+/* Bytes that are no longer in memory. */
+void account_give(struct account *account, size_t bytes);
+/* holder reads no large frame, or no more: another one of its uid may. */
+void account_end_large(struct account *account, const void *holder);

@@ -30,6 +30,14 @@ on_called(void *userdata, struct conn *conn, const struct message_call *call)
     method_call(userdata, conn, call);
 }
 
+static void
+on_garbled(void *userdata, struct conn *conn)
+{
+    struct agent *agent = userdata;
+
+    audit_count_unreadable(agent->audit, conn_peer(conn)->uid, agent_now_us());
+}
+
 static bool
 knows(void *userdata, const struct peer *peer)
 {
@@ -267,7 +275,7 @@ load_first_policy(struct agent *agent, struct why *why)
 static enum rc
 start(struct agent *agent, struct why *why)
 {
-    struct listener_owner owner = {agent, on_called, knows};
+    struct listener_owner owner = {agent, on_called, on_garbled, knows};
 
     if (sd_event_default(&agent->event) < 0)
         return fail(why, RC_SYSTEM, "cannot make an event loop");
@@ -318,7 +326,7 @@ agent_run(const struct agent_options *options, struct why *why)
     enum rc rc = peer_check_namespace(why);
     if (!rc)
         rc = start(&agent, why);
-    if (!rc && sd_event_loop(agent.event) < 0)
+    if (!rc && sd_event_loop(agent.event) != 0)
         rc = fail(why, RC_SYSTEM, "the event loop failed");
 
     sd_notify(0, "STOPPING=1");

@@ -5,20 +5,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/inbox.h"
 #include "proto/bounds.h"
-
-#define READ_BYTES (64 * 1024)
 
 /*
  *   READING ──frame complete──▶ WORKING ──reply──▶ WRITING ──all written──▶ READING
  *      │  ▲                        │                  │
  *      │  └── bytes are free ──┐   │ hang-up          │ no progress, last reply
  *      ├── no bytes free ──▶ PAUSED│                  │
- *      ▼ garbage, timeout          ▼                  ▼
- *    WRITING (last reply)        CLOSED             CLOSED
+ *      ▼ garbage, time-out     │   ▼                  ▼
+ *    WRITING (last reply) ◀────┘ CLOSED             CLOSED
  *
- * End of file on the reading side only means that no further call comes: what is complete is still
- * answered.
+ * What follows a frame is not read before that is answered, so end of file is seen only where no
+ * complete call is left: a client may close its sending side and still have all of its answers.
  */
 enum conn_state {
     CONN_READING,
@@ -36,26 +35,37 @@ struct conn {
     struct peer *peer;
     struct account *account;
     enum conn_state state;
-    struct bytes in;
-    size_t scanned; /* of in: no NUL up to here */
+    struct inbox inbox;
+    uint64_t frame_deadline; /* when the frame that began has to be complete; 0: none began */
+    const char *bound;       /* for which a PAUSED one waits */
     struct bytes out;
-    bool is_eof, is_finishing;
-    uint64_t active_at; /* monotonic, microseconds */
+    bool is_finishing;
+    uint64_t active_at; /* all times are monotonic, in microseconds */
     void *work;
     void (*cancel)(void *work);
 };
 
-static void read_frames(struct conn *conn);
+static void read_frame(struct conn *conn);
 
-static void
-set_timer(struct conn *conn, uint64_t seconds)
+static uint64_t
+in_seconds(const struct conn *conn, uint64_t seconds)
 {
-    if (seconds == 0) {
+    uint64_t now = 0;
+
+    sd_event_now(conn->event, CLOCK_MONOTONIC, &now);
+    return now + seconds * 1000000;
+}
+
+/* at: 0 is never. */
+static void
+set_timer(struct conn *conn, uint64_t at)
+{
+    if (at == 0) {
         sd_event_source_set_enabled(conn->timer, SD_EVENT_OFF);
         return;
     }
 
-    sd_event_source_set_time_relative(conn->timer, seconds * 1000000);
+    sd_event_source_set_time(conn->timer, at);
     sd_event_source_set_enabled(conn->timer, SD_EVENT_ONESHOT);
 }
 
@@ -64,26 +74,26 @@ static void
 enter(struct conn *conn, enum conn_state state)
 {
     uint32_t events = 0;
-    uint64_t seconds = 0;
+    uint64_t at = 0;
 
     if (conn->state == CONN_CLOSED)
         return;
 
     conn->state = state;
-    sd_event_now(conn->event, CLOCK_MONOTONIC, &conn->active_at);
+    conn->active_at = in_seconds(conn, 0);
     switch (state) {
     case CONN_READING:
-        events = conn->is_eof ? 0 : EPOLLIN;
-        seconds = conn->in.len == 0                      ? 0
-                  : conn->in.len > FRAME_SMALL_MAX_BYTES ? FRAME_TIMEOUT_S
-                                                         : FRAME_SMALL_TIMEOUT_S;
+        events = EPOLLIN;
+        at = conn->frame_deadline;
         break;
-    case CONN_PAUSED:
+    case CONN_PAUSED: /* the deadline stays: else those who wait could wait for each other */
+        at = conn->frame_deadline;
+        break;
     case CONN_WORKING:
         break;
     case CONN_WRITING:
         events = EPOLLOUT;
-        seconds = OUTPUT_TIMEOUT_S;
+        at = in_seconds(conn, OUTPUT_TIMEOUT_S);
         break;
     case CONN_CLOSED:
         if (conn->work)
@@ -96,41 +106,42 @@ enter(struct conn *conn, enum conn_state state)
     }
 
     sd_event_source_set_io_events(conn->io, events);
-    set_timer(conn, seconds);
+    set_timer(conn, at);
+}
+
+/* The time to complete a frame begins with its first byte. */
+static void
+begin_frame(struct conn *conn)
+{
+    conn->frame_deadline =
+        inbox_len(&conn->inbox) > 0 ? in_seconds(conn, FRAME_SMALL_TIMEOUT_S) : 0;
 }
 
 static void
-give_back(struct conn *conn, size_t bytes)
-{
-    account_give(conn->account, conn, bytes);
-    conn->owner.freed(conn->owner.userdata);
-}
-
-/* Returns false where the connection is gone. */
-static bool
 write_out(struct conn *conn)
 {
     while (conn->out.len > 0) {
         ssize_t n = send(conn->fd, conn->out.p, conn->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return true;
-        } else if (n <= 0) {
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
             enter(conn, CONN_CLOSED);
-            return false;
+            return;
         }
 
         bytes_drop(&conn->out, (size_t)n);
-        set_timer(conn, OUTPUT_TIMEOUT_S);
+        set_timer(conn, in_seconds(conn, OUTPUT_TIMEOUT_S));
     }
 
+    bytes_done(&conn->out);
     if (conn->is_finishing) {
         enter(conn, CONN_CLOSED);
-        return false;
+        return;
     }
 
+    begin_frame(conn);
     enter(conn, CONN_READING);
-    read_frames(conn);
-    return true;
+    read_frame(conn);
 }
 
 /* parameters are consumed. */
@@ -144,20 +155,25 @@ answer(struct conn *conn, const char *error, json_t *parameters)
     json_decref(parameters);
 
     conn->work = NULL;
+    inbox_answered(&conn->inbox);
     if (bytes_check(&conn->out, NULL)) {
-        /* Larger than a reader is allowed to make us hold; only a huge released root can be. */
+        /* No memory, or more than a reader may make us hold. */
         bytes_clear(&conn->out);
         message_put_error(&conn->out, MESSAGE_INTERFACE ".Internal", NULL);
         conn->is_finishing = true;
     }
 
     enter(conn, CONN_WRITING);
+    conn->owner.freed(conn->owner.userdata);
 }
 
 void
 conn_reply(struct conn *conn, json_t *parameters)
 {
-    answer(conn, NULL, parameters);
+    if (parameters)
+        answer(conn, NULL, parameters);
+    else
+        conn_error(conn, RC_NO_MEMORY, NULL);
 }
 
 void
@@ -185,98 +201,103 @@ conn_finish(struct conn *conn)
     conn->is_finishing = true;
 }
 
+/* The last answer: what comes after such a frame cannot be told from it. */
 static void
 refuse_frame(struct conn *conn, enum rc rc, json_t *parameters)
 {
-    size_t held = conn->in.len;
-
-    bytes_done(&conn->in);
+    inbox_clear(&conn->inbox);
     conn->is_finishing = true;
     conn_error(conn, rc, parameters);
-    give_back(conn, held);
 }
 
-/* A whole frame of len bytes, and its NUL, stand at the beginning of the input. */
 static void
-take_frame(struct conn *conn, size_t len)
+refuse_bound(struct conn *conn, enum rc rc, const char *bound)
+{
+    refuse_frame(conn, rc,
+        rc == RC_BUSY ? json_pack("{s:s,s:i}", "bound", bound, "retry_after_ms", 1000)
+                      : json_pack("{s:s}", "bound", bound));
+}
+
+/* jansson 2.14 takes up to 78 times the bytes of a text of empty objects, and 10 s for 64 MiB. */
+static bool
+has_too_many_values(struct span frame)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < frame.len; i++)
+        n += frame.p[i] == ',' || frame.p[i] == '[' || frame.p[i] == '{';
+
+    return n > FRAME_VALUES_MAX;
+}
+
+static void
+take_frame(struct conn *conn, struct span frame)
 {
     struct message_call call = {0};
     struct why why;
 
-    enum rc rc = message_call_parse(&call, (struct span){conn->in.p, len}, &why);
-    if (rc) {
+    if (has_too_many_values(frame)) {
+        refuse_bound(conn, RC_TOO_LARGE, "FRAME_VALUES_MAX");
+        return;
+    }
+
+    enum rc rc = message_call_parse(&call, frame, &why);
+    if (rc == RC_MALFORMED) {
+        conn->owner.garbled(conn->owner.userdata, conn);
         refuse_frame(conn, rc, json_pack("{s:s,s:s}", "where", "frame", "problem", why.text));
         return;
     }
 
-    bytes_drop(&conn->in, len + 1);
-    if (conn->in.len == 0)
-        bytes_done(&conn->in); /* a large frame must not keep its room */
-    conn->scanned = 0;
+    if (rc) {
+        refuse_frame(conn, rc, NULL);
+        return;
+    }
+
+    if (!inbox_take(&conn->inbox, frame.len))
+        conn->is_finishing = true;
     enter(conn, CONN_WORKING);
-    give_back(conn, len + 1);
+    conn->owner.freed(conn->owner.userdata); /* another large frame may be read */
     conn->owner.called(conn->owner.userdata, conn, &call);
     message_call_done(&call);
 }
 
+/* Take the frame that the input begins with, if it is complete. */
 static void
-read_frames(struct conn *conn)
+read_frame(struct conn *conn)
 {
-    if (conn->state != CONN_READING)
-        return;
-
-    const uint8_t *end = conn->in.len > conn->scanned
-                             ? memchr(conn->in.p + conn->scanned, 0, conn->in.len - conn->scanned)
-                             : NULL;
     size_t max = conn->owner.frame_max(conn->owner.userdata, conn->peer);
-    size_t len = end ? (size_t)(end - conn->in.p) : conn->in.len;
+    struct span frame;
 
-    if (len > max)
-        refuse_frame(conn, RC_TOO_LARGE,
-            json_pack("{s:s}", "bound",
-                max == FRAME_MAX_BYTES ? "FRAME_MAX_BYTES" : "FRAME_SMALL_MAX_BYTES"));
-    else if (end)
-        take_frame(conn, len);
-    else if (conn->is_eof)
-        enter(conn, CONN_CLOSED);
-    else
-        conn->scanned = conn->in.len;
+    bool is_whole = inbox_frame(&frame, &conn->inbox);
+    if (frame.len > max)
+        refuse_bound(conn, RC_TOO_LARGE,
+            max == FRAME_MAX_BYTES ? "FRAME_MAX_BYTES" : "FRAME_SMALL_MAX_BYTES");
+    else if (is_whole)
+        take_frame(conn, frame);
 }
 
-/* Room is taken from the account before anything is read, and what was not needed given back. */
 static void
 read_in(struct conn *conn)
 {
-    bool was_small = conn->in.len <= FRAME_SMALL_MAX_BYTES;
-    bool was_empty = conn->in.len == 0;
+    bool was_empty = inbox_len(&conn->inbox) == 0, was_large = inbox_is_large(&conn->inbox);
 
-    if (!account_take(conn->account, conn, conn->in.len, READ_BYTES)) {
+    switch (inbox_read(&conn->inbox, conn->fd, &conn->bound)) {
+    case INBOX_FULL:
         enter(conn, CONN_PAUSED);
         return;
-    }
-
-    uint8_t *room = bytes_room(&conn->in, READ_BYTES);
-    /* Descriptors that are sent along are dropped by the kernel, as no control buffer is given. */
-    ssize_t n = room ? recv(conn->fd, room, READ_BYTES, MSG_DONTWAIT) : -1;
-    bool is_later = n < 0 && room && (errno == EAGAIN || errno == EINTR);
-    size_t unused = READ_BYTES - (n > 0 ? (size_t)n : 0);
-
-    if (n > 0)
-        bytes_advance(&conn->in, (size_t)n);
-    account_give(conn->account, conn->in.len > FRAME_SMALL_MAX_BYTES ? NULL : conn, unused);
-    if (n < 0 && !is_later) {
+    case INBOX_OVER:
         enter(conn, CONN_CLOSED);
         return;
+    case INBOX_READ:
+        break;
     }
 
-    if (n == 0) {
-        conn->is_eof = true;
-        enter(conn, CONN_READING);
-    } else if (was_empty || (was_small && conn->in.len > FRAME_SMALL_MAX_BYTES)) {
-        enter(conn, CONN_READING); /* arms the timer of this size, from now */
-    }
-
-    read_frames(conn);
+    if (was_empty)
+        begin_frame(conn);
+    else if (!was_large && inbox_is_large(&conn->inbox))
+        conn->frame_deadline = in_seconds(conn, FRAME_TIMEOUT_S);
+    enter(conn, CONN_READING);
+    read_frame(conn);
 }
 
 static int
@@ -303,10 +324,10 @@ on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     if (conn->state == CONN_READING)
-        refuse_frame(conn, RC_BUSY,
-            json_pack("{s:s,s:i}", "bound",
-                conn->in.len > FRAME_SMALL_MAX_BYTES ? "FRAME_TIMEOUT_S" : "FRAME_SMALL_TIMEOUT_S",
-                "retry_after_ms", 0));
+        refuse_bound(conn, RC_BUSY,
+            inbox_is_large(&conn->inbox) ? "FRAME_TIMEOUT_S" : "FRAME_SMALL_TIMEOUT_S");
+    else if (conn->state == CONN_PAUSED)
+        refuse_bound(conn, RC_BUSY, conn->bound);
     else
         enter(conn, CONN_CLOSED);
     return 0;
@@ -344,7 +365,7 @@ conn_new_take(struct conn **ret, sd_event *event, int *fd, struct peer **peer,
     *fd = -1;
     conn->peer = steal(*peer);
     conn->account = account;
-    conn->in = BYTES_INIT(FRAME_MAX_BYTES + READ_BYTES);
+    inbox_init(&conn->inbox, account);
     conn->out = BYTES_INIT(OUTPUT_MAX_BYTES);
 
     uint64_t lifetime = CONN_LIFETIME_S * UINT64_C(1000000);
@@ -372,10 +393,8 @@ conn_free(struct conn *conn)
     sd_event_source_disable_unref(conn->timer);
     sd_event_source_disable_unref(conn->lifetime);
     fd_close(&conn->fd);
-    if (conn->in.len > 0)
-        account_give(conn->account, conn, conn->in.len);
+    inbox_done(&conn->inbox);
     account_leave(conn->account);
-    bytes_done(&conn->in);
     bytes_done(&conn->out);
     peer_unref(conn->peer);
     free(conn);
@@ -396,7 +415,9 @@ conn_account(const struct conn *conn)
 uint64_t
 conn_idle_since(const struct conn *conn)
 {
-    return conn->state == CONN_READING && conn->in.len == 0 ? conn->active_at : UINT64_MAX;
+    bool is_idle = conn->state == CONN_READING || conn->state == CONN_PAUSED;
+
+    return is_idle && inbox_len(&conn->inbox) == 0 ? conn->active_at : UINT64_MAX;
 }
 
 void

@@ -19,6 +19,8 @@ struct conn_owner {
     void *userdata;
     /* A complete call; answer it by one of conn_reply(), conn_error(), now or later. */
     void (*called)(void *userdata, struct conn *conn, const struct message_call *call);
+    /* A frame that is no call; the connection answers it and ends. */
+    void (*garbled)(void *userdata, struct conn *conn);
     /* Bytes of frames were given back: others that wait for some may go on. */
     void (*freed)(void *userdata);
     /* It is over; the owner calls conn_free(). */
@@ -36,7 +38,7 @@ DEFINE_CLEANUP(struct conn, conn_free);
 
 struct peer *conn_peer(const struct conn *conn);
 const struct account *conn_account(const struct conn *conn);
-/* When it was last of use, monotonic microseconds; UINT64_MAX while a call is in work. */
+/* When it was last of use, monotonic microseconds; UINT64_MAX while it reads, answers or writes. */
 uint64_t conn_idle_since(const struct conn *conn);
 /* Bytes of frames are free again: go on if it waited for them. */
 void conn_resume(struct conn *conn);
@@ -45,7 +47,8 @@ void conn_resume(struct conn *conn);
  * reply. */
 void conn_set_work(struct conn *conn, void *work, void (*cancel)(void *work));
 
-/* The reply to the call in work. parameters are consumed; NULL: none. */
+/* The reply to the call in work. parameters are consumed; NULL: there was no memory for them, which
+ * is what the caller is told then. */
 void conn_reply(struct conn *conn, json_t *parameters);
 /* An error of org.countersign.Agent of that kind. parameters are consumed; NULL: none. */
 void conn_error(struct conn *conn, enum rc rc, json_t *parameters);

@@ -2,6 +2,8 @@
 #include "agent/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -10,18 +12,25 @@
 
 #include "proto/bounds.h"
 
-#define ACCEPTS_PER_ROUND 16 /* then others have their turn */
+#define ACCEPTS_PER_ROUND 16     /* then others have their turn */
+#define RETRY_US          100000 /* after descriptors or memory ran out */
+
+/* Who holds a connection. */
+struct guest {
+    struct conn *conn;
+    bool is_stranger; /* when it connected */
+};
 
 struct listener {
     struct listener_owner owner;
     sd_event *event; /* borrowed */
-    sd_event_source *source;
+    sd_event_source *source, *retry;
     int fd;
     char *path;
     bool is_ours; /* the file is to be removed */
     struct accounts *accounts;
-    struct conn *conns[CONN_MAX];
-    size_t n_conns;
+    struct guest guests[CONN_MAX];
+    size_t n_guests, n_strangers;
 };
 
 static void
@@ -33,22 +42,32 @@ on_called(void *userdata, struct conn *conn, const struct message_call *call)
 }
 
 static void
+on_garbled(void *userdata, struct conn *conn)
+{
+    struct listener *listener = userdata;
+
+    listener->owner.garbled(listener->owner.userdata, conn);
+}
+
+static void
 on_freed(void *userdata)
 {
     struct listener *listener = userdata;
 
-    for (size_t i = 0; i < listener->n_conns; i++)
-        conn_resume(listener->conns[i]);
+    for (size_t i = 0; i < listener->n_guests; i++)
+        conn_resume(listener->guests[i].conn);
 }
 
 static void
 on_closed(void *userdata, struct conn *conn)
 {
     struct listener *listener = userdata;
+    size_t i = 0;
 
-    for (size_t i = 0; i < listener->n_conns; i++)
-        if (listener->conns[i] == conn)
-            listener->conns[i] = listener->conns[--listener->n_conns];
+    while (listener->guests[i].conn != conn)
+        i++;
+    listener->n_strangers -= listener->guests[i].is_stranger;
+    listener->guests[i] = listener->guests[--listener->n_guests];
     conn_free(conn);
     on_freed(listener);
 }
@@ -62,23 +81,42 @@ frame_max(void *userdata, const struct peer *peer)
                                                                  : FRAME_SMALL_MAX_BYTES;
 }
 
-/* At CONN_MAX the longest idle connection of the largest holder goes. */
+/* Close the longest idle connection of a stranger, or else of the largest holder. False: none is
+ * idle. */
 static bool
-make_room(struct listener *listener)
+evict(struct listener *listener, bool is_stranger)
 {
     const struct account *largest = accounts_largest(listener->accounts);
     struct conn *idlest = NULL;
+    uint64_t since = UINT64_MAX;
 
-    for (size_t i = 0; i < listener->n_conns; i++) {
-        struct conn *conn = listener->conns[i];
-        if (conn_account(conn) == largest && conn_idle_since(conn) != UINT64_MAX &&
-            (!idlest || conn_idle_since(conn) < conn_idle_since(idlest)))
-            idlest = conn;
+    for (size_t i = 0; i < listener->n_guests; i++) {
+        const struct guest *guest = &listener->guests[i];
+        bool is_meant = is_stranger ? guest->is_stranger : conn_account(guest->conn) == largest;
+        if (is_meant && conn_idle_since(guest->conn) < since) {
+            idlest = guest->conn;
+            since = conn_idle_since(guest->conn);
+        }
     }
 
-    if (idlest)
-        on_closed(listener, idlest);
-    return idlest;
+    if (!idlest)
+        return false;
+
+    on_closed(listener, idlest);
+    return true;
+}
+
+/* NULL: there is a place, or one was made. Else the name of the bound. */
+static const char *
+make_room(struct listener *listener, bool is_stranger)
+{
+    if (is_stranger && listener->n_strangers == CONN_MAX_STRANGERS && !evict(listener, true))
+        return "CONN_MAX_STRANGERS";
+
+    if (listener->n_guests == CONN_MAX && !evict(listener, false))
+        return "CONN_MAX";
+
+    return NULL;
 }
 
 /* There is no connection yet whose state machine could say it; one attempt, without waiting. */
@@ -106,24 +144,49 @@ welcome(struct listener *listener, int *fd)
     if (peer_new(&peer, *fd, door, &why))
         return;
 
-    if (listener->n_conns == CONN_MAX && !make_room(listener)) {
-        refuse(*fd, "CONN_MAX");
-        return;
-    }
-
-    bool is_known = listener->owner.knows(listener->owner.userdata, peer);
-    size_t max = is_known ? CONN_MAX_PER_UID : CONN_MAX_PER_STRANGER;
+    bool is_stranger = !listener->owner.knows(listener->owner.userdata, peer);
+    size_t max = is_stranger ? CONN_MAX_PER_STRANGER : CONN_MAX_PER_UID;
     enum rc rc = account_enter(&account, listener->accounts, peer->uid, max, &why);
     if (rc) {
         refuse(*fd, rc == RC_BUSY ? why.text : "memory");
         return;
     }
 
-    struct conn_owner owner = {listener, on_called, on_freed, on_closed, frame_max};
+    /* Only now: whoever is over a bound of their own takes nobody's place. */
+    const char *bound = make_room(listener, is_stranger);
+    if (bound) {
+        account_leave(account);
+        refuse(*fd, bound);
+        return;
+    }
+
+    struct conn_owner owner = {listener, on_called, on_garbled, on_freed, on_closed, frame_max};
     if (conn_new_take(&conn, listener->event, fd, &peer, account, &owner, &why))
         return;
 
-    listener->conns[listener->n_conns++] = conn;
+    listener->guests[listener->n_guests++] = (struct guest){conn, is_stranger};
+    listener->n_strangers += is_stranger;
+}
+
+/* Connections that cannot be accepted stay in the queue, of which the loop would be told again at
+ * once and for ever. */
+static void
+pause_accepting(struct listener *listener)
+{
+    sd_event_source_set_enabled(listener->source, SD_EVENT_OFF);
+    sd_event_source_set_time_relative(listener->retry, RETRY_US);
+    sd_event_source_set_enabled(listener->retry, SD_EVENT_ONESHOT);
+}
+
+static int
+on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct listener *listener = userdata;
+
+    (void)source;
+    (void)usec;
+    sd_event_source_set_enabled(listener->source, SD_EVENT_ON);
+    return 0;
 }
 
 static int
@@ -135,8 +198,12 @@ on_connect(sd_event_source *source, int listen_fd, uint32_t events, void *userda
     (void)events;
     for (size_t i = 0; i < ACCEPTS_PER_ROUND; i++) {
         closing(fd_close) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
+        if (fd < 0) {
+            bool is_out = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+            if (is_out && !evict(listener, false))
+                pause_accepting(listener);
             return 0;
+        }
 
         welcome(listener, &fd);
     }
@@ -190,6 +257,27 @@ bind_path(struct listener *listener, const char *path, struct why *why)
     return RC_OK;
 }
 
+/* For people; a socket without a name keeps the path that was asked for. */
+static enum rc
+read_path(struct listener *listener, struct why *why)
+{
+    struct sockaddr_un address;
+    socklen_t len = sizeof address;
+
+    if (getsockname(listener->fd, (struct sockaddr *)&address, &len) < 0)
+        return fail(why, RC_SYSTEM, "name of the socket: %s", strerror(errno));
+
+    size_t name = len > offsetof(struct sockaddr_un, sun_path)
+                      ? strnlen(address.sun_path, len - offsetof(struct sockaddr_un, sun_path))
+                      : 0;
+    if (name == 0)
+        return RC_OK;
+
+    free(listener->path);
+    listener->path = strndup(address.sun_path, name);
+    return listener->path ? RC_OK : fail_memory(why);
+}
+
 static enum rc
 take_activated(struct listener *listener, struct why *why)
 {
@@ -200,7 +288,12 @@ take_activated(struct listener *listener, struct why *why)
         return fail(why, RC_SYSTEM, "systemd passed something that is no listening Unix socket");
 
     listener->fd = SD_LISTEN_FDS_START;
-    return RC_OK;
+    /* systemd passes it blocking, unless the unit says NonBlocking=; accept would wait then. */
+    int flags = fcntl(listener->fd, F_GETFL);
+    if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return fail(why, RC_SYSTEM, "flags of the socket: %s", strerror(errno));
+
+    return read_path(listener, why);
 }
 
 enum rc
@@ -234,7 +327,10 @@ enum rc
 listener_start(struct listener *listener, struct why *why)
 {
     if (sd_event_add_io(
-            listener->event, &listener->source, listener->fd, EPOLLIN, on_connect, listener) < 0)
+            listener->event, &listener->source, listener->fd, EPOLLIN, on_connect, listener) < 0 ||
+        sd_event_add_time_relative(listener->event, &listener->retry, CLOCK_MONOTONIC, RETRY_US, 0,
+            on_retry, listener) < 0 ||
+        sd_event_source_set_enabled(listener->retry, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
 
     return RC_OK;
@@ -247,8 +343,9 @@ listener_free(struct listener *listener)
         return;
 
     sd_event_source_disable_unref(listener->source);
-    while (listener->n_conns > 0)
-        conn_free(listener->conns[--listener->n_conns]);
+    sd_event_source_disable_unref(listener->retry);
+    while (listener->n_guests > 0)
+        conn_free(listener->guests[--listener->n_guests].conn);
     accounts_free(listener->accounts);
     fd_close(&listener->fd);
     if (listener->is_ours)

@@ -13,6 +13,7 @@ struct listener;
 struct listener_owner {
     void *userdata;
     void (*called)(void *userdata, struct conn *conn, const struct message_call *call);
+    void (*garbled)(void *userdata, struct conn *conn); /* see conn.h */
     /* Whether any grant or admin entry names the peer; strangers get narrower bounds. */
     bool (*knows)(void *userdata, const struct peer *peer);
 };

@@ -35,7 +35,10 @@
 #define FRAME_SMALL_MAX_BYTES    (64 * 1024)         /* all that a stranger may send */
 #define FRAMES_MAX_BYTES_PER_UID (128 * 1024 * 1024) /* frames of one uid in memory */
 #define FRAMES_MAX_BYTES         (256 * 1024 * 1024) /* frames of all uids in memory */
+#define FRAMES_RESERVE_BYTES     (32 * 1024 * 1024)  /* of either, kept for 512 small frames */
+#define FRAME_VALUES_MAX         100000        /* JSON values of one; each takes up to 240 bytes */
 #define CONN_MAX_PER_STRANGER    4             /* a uid that no grant and no admin entry names */
+#define CONN_MAX_STRANGERS       1024          /* of them all: one user can have many subuids */
 #define CONN_MAX_PER_UID         256           /* a CI host signs in parallel */
 #define CONN_MAX                 4096          /* descriptors; then the longest idle one goes */
 #define CONN_LIFETIME_S          3600          /* groups are those of connect time */
