@@ -2,70 +2,24 @@
 #include <inttypes.h>
 
 #include "client/command.h"
+#include "client/image_arg.h"
 #include "client/pubkey_arg.h"
 #include "client/selection.h"
 #include "proto/bounds.h"
-#include "proto/reference.h"
 
 #define RENEW_BEFORE_S (30 * INT64_C(86400)) /* an identical target is signed again that close */
 
-/* One image of the command line, as the registry has it. */
-struct image {
-    struct reference reference;
-    struct repository *repository;
-    struct registry *registry;
-    struct registry_manifest manifest;
-    char *name; /* "localhost:5000/shop/web:v1", for people */
-};
-
 struct images {
-    struct image *list;
+    struct image_arg *list;
     size_t n;
 };
 
 static void
 images_done(struct images *images)
 {
-    for (size_t i = 0; i < images->n; i++) {
-        reference_done(&images->list[i].reference);
-        free(images->list[i].name);
-    }
+    for (size_t i = 0; i < images->n; i++)
+        image_arg_done(&images->list[i]);
     free(images->list);
-}
-
-/* The digest that is signed is the one the user named, or else what the tag is now. */
-static enum rc
-read_image(struct image *image, struct session *session, const char *text, struct why *why)
-{
-    enum rc rc = reference_parse(&image->reference, text, why);
-    if (rc)
-        return within(why, rc, "'%s'", text);
-
-    const struct reference *ref = &image->reference;
-    if (!ref->tag)
-        return fail(why, RC_MALFORMED, "'%s' has no tag: trust data is per tag", text);
-
-    if (asprintf(&image->name, "%s:%s", ref->repository, ref->tag) < 0) {
-        image->name = NULL;
-        return fail_memory(why);
-    }
-
-    rc = session_repository(&image->repository, session, ref->repository, why);
-    if (!rc)
-        rc = session_registry(&image->registry, session, ref->host, why);
-    if (!rc)
-        rc = registry_manifest(&image->manifest, image->registry, ref->path, ref->tag, why);
-    if (rc)
-        return within(why, rc, "%s", image->name);
-
-    char hex[DIGEST_HEX_LEN + 1];
-    digest_hex(hex, &image->manifest.digest);
-    if (ref->digest && strcmp(ref->digest + strlen("sha256:"), hex) != 0)
-        return fail(why, RC_UNTRUSTED,
-            "%s has moved: it is sha256:%s now, not %s; nothing was signed", image->name, hex,
-            ref->digest);
-
-    return RC_OK;
 }
 
 static enum rc
@@ -78,7 +32,7 @@ read_images(
 
     for (size_t i = 0; i < n; i++) {
         ret->n++;
-        enum rc rc = read_image(&ret->list[i], session, arguments[i], why);
+        enum rc rc = image_arg_read(&ret->list[i], session, arguments[i], why);
         if (rc)
             return rc;
     }
@@ -137,15 +91,11 @@ plan_add(struct plan *plan, const char *role, const struct edit *edit, struct wh
 }
 
 static enum rc
-plan_image(struct plan *plan, struct session *session, const struct image *image, struct why *why)
+plan_image(
+    struct plan *plan, struct session *session, const struct image_arg *image, struct why *why)
 {
     closing(selection_done) struct selection selection = {0};
-    struct edit edit = {
-        .kind = EDIT_SET_TARGET,
-        .name = span_of(image->reference.tag),
-        .hashes = {.sha256 = image->manifest.digest, .has_sha256 = true},
-        .length = image->manifest.size,
-    };
+    const struct edit edit = image_arg_edit(image);
 
     enum rc rc = selection_for_target(&selection, session, image->repository, edit.name, why);
     for (size_t i = 0; !rc && i < selection.n_roles; i++)
@@ -174,7 +124,7 @@ sign_repository(struct session *session, struct repository *repository, const st
 
     enum rc rc = session_update(session, repository, why);
     if (rc == RC_NOT_FOUND)
-        return within(why, rc, "'countersign init %s' makes the repository", repository->name);
+        return fail(why, rc, "%s; 'countersign init' makes it", why->text);
 
     for (size_t i = 0; !rc && i < images->n; i++)
         if (images->list[i].repository == repository)
@@ -195,7 +145,7 @@ sign_repository(struct session *session, struct repository *repository, const st
 /* A tag that was given without a digest may have moved since we read it: then what was signed is
  * not what is pulled, and the user wants to know. */
 static void
-report(struct session *session, const struct image *image)
+report(struct session *session, const struct image_arg *image)
 {
     struct registry_manifest now;
     struct why why;
