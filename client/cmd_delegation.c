@@ -60,33 +60,100 @@ COMMAND(cmd_delegation_add)
     return session_publish(session, repository, &role, 1, why);
 }
 
-/* "targets/qa" and its keys by canonical ID, as people know them, one below the other. */
-static void
-put_role(struct table *table, const struct trust_role *role)
+static const char *
+canonical_id(const struct trust_role *role, size_t i)
 {
-    closing(bytes_done) struct bytes paths = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    const struct pubkey *key = tuf_keys_find(role->listed_keys, &role->listed->keyids[i]);
 
-    for (size_t i = 0; i < role->listed->n_paths; i++) {
-        bytes_puts(&paths, i > 0 ? "," : "");
-        if (role->listed->paths[i].len == 0)
-            bytes_puts(&paths, "\"\" <all paths>");
-        else
-            canon_decode(&paths, role->listed->paths[i]);
-    }
+    return key ? pubkey_canonical_id(key)->hex : role->listed->keyids[i].hex;
+}
 
-    size_t rows = role->listed->n_keyids > 0 ? role->listed->n_keyids : 1;
-    for (size_t i = 0; i < rows; i++) {
-        const struct pubkey *key = i < role->listed->n_keyids
-                                       ? tuf_keys_find(role->listed_keys, &role->listed->keyids[i])
-                                       : NULL;
+static int
+path_cmp(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+
+    return canon_cmp(*x, *y);
+}
+
+static void
+put_path(struct table *table, const struct span *path)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    if (path && path->len == 0)
+        bytes_puts(&text, "\"\" <all paths>");
+    else if (path)
+        canon_decode(&text, *path);
+    table_cell(table, bytes_text(&text));
+}
+
+/* A path in a row, and a key in a row: by canonical ID, as people know it. */
+static enum rc
+put_role(struct table *table, const struct trust_role *role, struct why *why)
+{
+    size_t n_keys = role->listed->n_keyids, n_paths = role->listed->n_paths;
+    closing(freep) struct span *paths = calloc(n_paths + 1, sizeof *paths);
+
+    if (!paths)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < n_paths; i++)
+        paths[i] = role->listed->paths[i];
+    qsort(paths, n_paths, sizeof *paths, path_cmp);
+
+    for (size_t i = 0; i == 0 || i < n_paths || i < n_keys; i++) {
         table_cell(table, i == 0 ? role->name : "");
-        table_cell(table, i == 0 ? bytes_text(&paths) : "");
-        table_cell(table, key ? pubkey_canonical_id(key)->hex : "");
+        put_path(table, i < n_paths ? &paths[i] : NULL);
+        table_cell(table, i < n_keys ? canonical_id(role, i) : "");
         if (i == 0)
             table_cell_printf(table, "%" PRId64, role->listed->threshold);
         else
             table_cell(table, "");
     }
+
+    return RC_OK;
+}
+
+static int
+role_cmp(const void *a, const void *b)
+{
+    const struct trust_role *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* As notary delegation list 0.7 shows it, byte for byte. */
+static enum rc
+print_roles(const struct trust *trust, struct why *why)
+{
+    closing(table_done) struct table table = TABLE_INIT_NOTARY(4);
+    size_t n = trust_n_roles(trust);
+    closing(freep) const struct trust_role **roles = calloc(n, sizeof *roles);
+
+    if (!roles)
+        return fail_memory(why);
+
+    if (n == 1) {
+        puts("\n\nNo delegations present in this repository.\n\n");
+        return RC_OK;
+    }
+
+    for (size_t i = 0; i < n; i++)
+        roles[i] = trust_role_at(trust, i);
+    qsort(roles + 1, n - 1, sizeof(struct trust_role *), role_cmp);
+
+    table_header_ruled(&table, (const char *[]){"ROLE", "PATHS", "KEY IDS", "THRESHOLD"});
+    for (size_t i = 1; i < n; i++) {
+        enum rc rc = put_role(&table, roles[i], why);
+        if (rc)
+            return rc;
+    }
+
+    putchar('\n');
+    enum rc rc = table_print(&table, why);
+    putchar('\n');
+    return rc;
 }
 
 static json_t *
@@ -111,7 +178,6 @@ format_role(const struct trust_role *role)
 
 COMMAND(cmd_delegation_list)
 {
-    closing(table_done) struct table table = TABLE_INIT(4);
     struct repository *repository = NULL;
 
     (void)n;
@@ -121,6 +187,7 @@ COMMAND(cmd_delegation_list)
     if (rc)
         return rc;
 
+    session_note_problems(session, repository);
     if (options_has(session_options(session), OPTION_JSON)) {
         json_auto_t *roles = json_array();
         for (size_t i = 1; i < trust_n_roles(repository->trust); i++)
@@ -128,8 +195,5 @@ COMMAND(cmd_delegation_list)
         return table_print_json(roles, why);
     }
 
-    table_header(&table, (const char *[]){"ROLE", "PATHS", "KEY IDS", "THRESHOLD"});
-    for (size_t i = 1; i < trust_n_roles(repository->trust); i++)
-        put_role(&table, trust_role_at(repository->trust, i));
-    return table_print(&table, why);
+    return print_roles(repository->trust, why);
 }

@@ -81,8 +81,7 @@ creation_run(struct session *session, struct repository *repository, struct why 
 
     enum rc rc = session_update(session, repository, why);
     if (!rc)
-        return fail(
-            why, RC_UNSUPPORTED, "'%s' exists already; nothing was changed", repository->name);
+        return fail(why, RC_UNSUPPORTED, "it exists already; nothing was changed");
     if (rc != RC_NOT_FOUND)
         return rc;
 

@@ -263,6 +263,17 @@ session_update(struct session *session, struct repository *repository, struct wh
     return RC_OK;
 }
 
+void
+session_note_problems(struct session *session, const struct repository *repository)
+{
+    for (size_t i = 0; i < trust_n_roles(repository->trust); i++) {
+        const struct trust_role *role = trust_role_at(repository->trust, i);
+        if (role->problem)
+            progress_note(&session->progress, "'%s': readers skip %s, as it does not verify: %s",
+                repository->name, role->name, role->why.text);
+    }
+}
+
 enum rc
 session_read(struct session *session, struct repository *repository, struct why *why)
 {
@@ -273,12 +284,7 @@ session_read(struct session *session, struct repository *repository, struct why 
     if (rc)
         return rc;
 
-    for (size_t i = 0; i < trust_n_roles(repository->trust); i++) {
-        const struct trust_role *role = trust_role_at(repository->trust, i);
-        if (role->problem)
-            progress_note(&session->progress, "'%s': %s does not verify and is left out: %s",
-                repository->name, role->name, role->why.text);
-    }
+    session_note_problems(session, repository);
     return RC_OK;
 }
 
@@ -336,7 +342,7 @@ session_publish(struct session *session, struct repository *repository,
     for (size_t i = 0; i < result.n_roles; i++) {
         const struct published *role = &result.roles[i];
         if (role->version == 0)
-            printf("%s: nothing to publish, it is so already\n", role->role);
+            printf("%s: nothing to publish: it is so already\n", role->role);
         else
             printf("%s: version %" PRId64 ", signed by %s\n", role->role, role->version,
                 role->signed_by);

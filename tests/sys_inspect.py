@@ -143,7 +143,7 @@ def test_a_role_that_does_not_verify_any_more(teams, new_delegate, docker, reade
     teams.publish()
     assert same_as_docker(reader, docker, teams.gun) == (0, 0)
     notes = reader.try_run("inspect", teams.gun).stderr
-    assert "targets/alice does not verify and is left out" in notes
+    assert "readers skip targets/alice, as it does not verify" in notes
 
 
 def test_a_tag_outside_the_paths_of_its_role(repository, new_delegate, docker, reader):
@@ -203,6 +203,19 @@ def test_list_for_programs(teams, reader):
     targets = reader.json("list", "--json", teams.gun, "-r", "targets/bob")
     assert targets[-1] == {"name": "v9", "sha256": digest("v9"), "size": 523, "role": "targets/bob"}
     assert [target["name"] for target in targets] == ["staged", "v1", "v9"]
+
+
+def test_delegation_list(teams, new_delegate, notary, reader):
+    teams.delegate("targets/paths", new_delegate("erin"), paths="x,b,a")
+    notary.run("delegation", "add", teams.gun, "targets/nothing", new_delegate("frank").public)
+    teams.publish()
+    assert reader.run("delegation", "list", teams.gun) == \
+        notary.run("delegation", "list", teams.gun)
+
+
+def test_delegation_list_without_delegations(repository, notary, reader):
+    assert reader.run("delegation", "list", repository.gun) == \
+        notary.run("delegation", "list", repository.gun)
 
 
 def test_list_of_what_is_not_there(reader, registry):
