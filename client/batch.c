@@ -46,11 +46,11 @@ add_keys(json_t *keys, const struct signer *signer, const struct batch_document 
  */
 static enum rc
 format_keys(json_t **ret, const struct signer *signer, const struct batch_document *document,
-    struct why *why)
+    bool is_all, struct why *why)
 {
     closing(json_decrefp) json_t *keys = json_array();
 
-    enum rc rc = add_keys(keys, signer, document, false, why);
+    enum rc rc = add_keys(keys, signer, document, is_all, why);
     if (!rc && json_array_size(keys) == 0 && !signer_is_restricted(signer))
         rc = add_keys(keys, signer, document, true, why);
     if (rc)
@@ -69,12 +69,12 @@ format_keys(json_t **ret, const struct signer *signer, const struct batch_docume
 
 static enum rc
 format_document(json_t **ret, const struct signer *signer, const struct batch_document *document,
-    struct why *why)
+    bool is_all, struct why *why)
 {
     closing(bytes_done) struct bytes message = BYTES_INIT(FRAME_MAX_BYTES);
     json_t *keys = NULL;
 
-    enum rc rc = format_keys(&keys, signer, document, why);
+    enum rc rc = format_keys(&keys, signer, document, is_all, why);
     if (rc)
         return rc;
 
@@ -87,15 +87,14 @@ format_document(json_t **ret, const struct signer *signer, const struct batch_do
 }
 
 static enum rc
-format_parameters(json_t **ret, const struct signer *signer,
-    struct batch_document *const *documents, size_t n_documents, enum batch_mode mode,
-    struct why *why)
+format_documents(json_t **ret, const struct signer *signer, struct batch_document *const *documents,
+    size_t n_documents, bool is_all, struct why *why)
 {
     closing(json_decrefp) json_t *array = json_array();
 
     for (size_t i = 0; i < n_documents; i++) {
         json_t *document = NULL;
-        enum rc rc = format_document(&document, signer, documents[i], why);
+        enum rc rc = format_document(&document, signer, documents[i], is_all, why);
         if (rc) {
             json_decref(document);
             return rc;
@@ -105,8 +104,8 @@ format_parameters(json_t **ret, const struct signer *signer,
             return fail_memory(why);
     }
 
-    *ret = json_pack("{s:O,s:b}", "documents", array, "partial", mode == BATCH_PARTIAL);
-    return *ret ? RC_OK : fail_memory(why);
+    *ret = steal(array);
+    return RC_OK;
 }
 
 /* Signatures as they are collected: the decoded bytes of all, one after the other. */
@@ -368,14 +367,19 @@ enum rc
 batch_sign(struct signer *signer, struct batch_document *const *documents, size_t n_documents,
     enum batch_mode mode, struct batch_marks *ret_marks, struct why *why)
 {
-    closing(json_decrefp) json_t *parameters = NULL;
+    closing(json_decrefp) json_t *list = NULL;
     closing(json_decrefp) json_t *reply = NULL;
     const json_t *array = NULL;
     struct members m;
 
-    enum rc rc = format_parameters(&parameters, signer, documents, n_documents, mode, why);
+    enum rc rc = format_documents(&list, signer, documents, n_documents, false, why);
     if (rc)
         return rc;
+
+    closing(json_decrefp) json_t *parameters =
+        json_pack("{s:O,s:b}", "documents", list, "partial", mode == BATCH_PARTIAL);
+    if (!parameters)
+        return fail_memory(why);
 
     rc = agent_call(&reply, signer_call(signer), "Sign", parameters, why);
     if (rc == RC_ROLLBACK)
@@ -394,4 +398,39 @@ batch_sign(struct signer *signer, struct batch_document *const *documents, size_
         rc = read_signed(documents[i], signer, json_array_get(array, i), why);
 
     return rc ? within(why, rc, "answer of the agent") : RC_OK;
+}
+
+enum rc
+batch_explain(json_t **ret, struct signer *signer, struct batch_document *const *documents,
+    size_t n_documents, const char *user, struct why *why)
+{
+    closing(json_decrefp) json_t *list = NULL;
+    closing(json_decrefp) json_t *reply = NULL;
+    const json_t *verdicts = NULL;
+    struct members m;
+
+    enum rc rc = format_documents(&list, signer, documents, n_documents, user != NULL, why);
+    if (rc)
+        return rc;
+
+    closing(json_decrefp) json_t *parameters =
+        json_pack("{s:O,s:s*}", "documents", list, "user", user);
+    if (!parameters)
+        return fail_memory(why);
+
+    rc = agent_call(&reply, signer_call(signer), "Explain", parameters, why);
+    if (rc)
+        return rc;
+
+    members_open(&m, reply, "Explain");
+    members_array(&m, "verdicts", DOCUMENTS_MAX, &verdicts);
+    rc = members_close_tolerant(&m, why);
+    if (!rc && json_array_size(verdicts) != n_documents)
+        rc = fail(why, RC_MALFORMED, "%zu verdicts on %zu documents", json_array_size(verdicts),
+            n_documents);
+    if (rc)
+        return within(why, rc, "the agent's answer");
+
+    *ret = json_incref((json_t *)verdicts);
+    return RC_OK;
 }

@@ -52,3 +52,11 @@ enum batch_mode {
  */
 must_check enum rc batch_sign(struct signer *signer, struct batch_document *const *documents,
     size_t n_documents, enum batch_mode mode, struct batch_marks *ret_marks, struct why *why);
+
+/*
+ * What the agent would decide, for user if that is not NULL: an admin asks for somebody else, and
+ * about all keys that are listed. *ret: the verdicts of the interface, an array with one for each
+ * document; json_decref(). What agent_call() says; RC_MALFORMED: its answer.
+ */
+must_check enum rc batch_explain(json_t **ret, struct signer *signer,
+    struct batch_document *const *documents, size_t n_documents, const char *user, struct why *why);

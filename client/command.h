@@ -26,6 +26,7 @@ struct command {
 COMMAND(cmd_addhash);
 COMMAND(cmd_delegation_add);
 COMMAND(cmd_delegation_list);
+COMMAND(cmd_explain_sign);
 COMMAND(cmd_init);
 COMMAND(cmd_inspect);
 COMMAND(cmd_key_list);

@@ -67,19 +67,21 @@ may_sign(bool *ret, struct session *session, const struct repository *repository
     return rc;
 }
 
+enum who { WHO_CALLER, WHO_ANYBODY };
+
 static enum rc
-add_usable(struct selection *selection, struct session *session,
-    const struct repository *repository, struct span target, struct why *why)
+add_admitting(struct selection *selection, struct session *session,
+    const struct repository *repository, struct span target, enum who who, struct why *why)
 {
     for (size_t i = 1; i < trust_n_roles(repository->trust); i++) {
         const struct trust_role *role = trust_role_at(repository->trust, i);
-        bool is_usable = false;
+        bool is_usable = who == WHO_ANYBODY;
 
         if (!role_is_child(span_of(role->name), SPAN("targets")) ||
             !trust_admits(repository->trust, role->name, target))
             continue;
 
-        enum rc rc = may_sign(&is_usable, session, repository, role->name, why);
+        enum rc rc = is_usable ? RC_OK : may_sign(&is_usable, session, repository, role->name, why);
         if (!rc && is_usable)
             rc = add(selection, role->name, why);
         if (rc)
@@ -89,9 +91,9 @@ add_usable(struct selection *selection, struct session *session,
     return RC_OK;
 }
 
-enum rc
-selection_for_target(struct selection *ret, struct session *session,
-    const struct repository *repository, struct span target, struct why *why)
+static enum rc
+select_for(struct selection *ret, struct session *session, const struct repository *repository,
+    struct span target, enum who who, struct why *why)
 {
     closing(selection_done) struct selection selection = {0};
 
@@ -99,7 +101,22 @@ selection_for_target(struct selection *ret, struct session *session,
     if (!rc && selection.n_roles == 0 && trust_n_roles(repository->trust) == 1)
         rc = add(&selection, "targets", why);
     else if (!rc && selection.n_roles == 0)
-        rc = add_usable(&selection, session, repository, target, why);
+        rc = add_admitting(&selection, session, repository, target, who, why);
+    if (rc)
+        return rc;
+
+    *ret = selection;
+    selection = (struct selection){0};
+    return RC_OK;
+}
+
+enum rc
+selection_for_target(struct selection *ret, struct session *session,
+    const struct repository *repository, struct span target, struct why *why)
+{
+    closing(selection_done) struct selection selection = {0};
+
+    enum rc rc = select_for(&selection, session, repository, target, WHO_CALLER, why);
     if (rc)
         return rc;
 
@@ -108,6 +125,26 @@ selection_for_target(struct selection *ret, struct session *session,
             "'%s' has %zu delegated roles, and the agent lets you use a key of none of them for "
             "'%.*s'; see 'countersign delegation list' and 'countersign key list'",
             repository->name, trust_n_roles(repository->trust) - 1, (int)target.len,
+            (const char *)target.p);
+
+    *ret = selection;
+    selection = (struct selection){0};
+    return RC_OK;
+}
+
+enum rc
+selection_for_anybody(struct selection *ret, struct session *session,
+    const struct repository *repository, struct span target, struct why *why)
+{
+    closing(selection_done) struct selection selection = {0};
+
+    enum rc rc = select_for(&selection, session, repository, target, WHO_ANYBODY, why);
+    if (rc)
+        return rc;
+
+    if (selection.n_roles == 0)
+        return fail(why, RC_DENIED, "the paths of all %zu delegated roles of '%s' exclude '%.*s'",
+            trust_n_roles(repository->trust) - 1, repository->name, (int)target.len,
             (const char *)target.p);
 
     *ret = selection;

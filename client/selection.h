@@ -19,6 +19,9 @@ struct selection {
  */
 must_check enum rc selection_for_target(struct selection *ret, struct session *session,
     const struct repository *repository, struct span target, struct why *why);
+/* The same, whoever may use a key there: for a question about somebody else. */
+must_check enum rc selection_for_anybody(struct selection *ret, struct session *session,
+    const struct repository *repository, struct span target, struct why *why);
 /* The roles named with --role, else targets: as notary has it. RC_NOT_FOUND. */
 must_check enum rc selection_as_named(struct selection *ret, struct session *session,
     const struct repository *repository, struct why *why);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "client/command.h"
+#include "client/image_arg.h"
+#include "client/selection.h"
+#include "client/step.h"
+#include "client/table.h"
+
+/* The documents that sign would make, one for each role. */
+struct question {
+    struct image_arg image;
+    struct selection selection;
+    struct edit edit;
+    struct publish_role *roles;
+    struct publication publication;
+    struct step *steps; /* they do not move */
+    size_t n;
+    struct batch_document **documents;
+};
+
+static void
+question_done(struct question *q)
+{
+    for (size_t i = 0; i < q->n; i++)
+        step_done(&q->steps[i]);
+    free(q->steps);
+    free(q->documents);
+    free(q->roles);
+    selection_done(&q->selection);
+    image_arg_done(&q->image);
+}
+
+/* Those in which sign would sign; where that is none, or somebody else is meant, all in which it
+ * might. */
+static enum rc
+choose_roles(struct question *q, struct session *session, struct why *why)
+{
+    enum rc rc = RC_DENIED;
+
+    if (!options_has(session_options(session), OPTION_AS))
+        rc = selection_for_target(&q->selection, session, q->image.repository, q->edit.name, why);
+    if (rc == RC_DENIED)
+        rc = selection_for_anybody(&q->selection, session, q->image.repository, q->edit.name, why);
+    return rc;
+}
+
+static enum rc
+allocate(struct question *q, struct why *why)
+{
+    size_t n = q->selection.n_roles;
+
+    q->roles = calloc(n, sizeof *q->roles);
+    q->steps = calloc(n, sizeof *q->steps);
+    q->documents = calloc(n, sizeof(struct batch_document *));
+    return q->roles && q->steps && q->documents ? RC_OK : fail_memory(why);
+}
+
+/* As publish() makes them; a tag that is signed already is asked for all the same. */
+static enum rc
+draft_all(struct question *q, struct session *session, struct why *why)
+{
+    struct step_scene scene = {.publication = &q->publication, .steps = q->steps};
+
+    enum rc rc = allocate(q, why);
+    if (rc)
+        return rc;
+
+    q->publication = (struct publication){
+        .trust = q->image.repository->trust,
+        .repo = q->image.repository->repo,
+        .repository = q->image.repository->name,
+        .roles = q->roles,
+        .n_roles = q->selection.n_roles,
+        .now = session_now(session),
+        .progress = session_progress(session),
+    };
+    rc = session_signer(&q->publication.signer, session, why);
+    for (size_t i = 0; !rc && i < q->selection.n_roles; i++) {
+        q->roles[i] = (struct publish_role){
+            .role = q->selection.roles[i], .edits = &q->edit, .n_edits = 1, .is_renewed = true};
+        step_init(&q->steps[i], &q->publication, i);
+        q->n++;
+        rc = step_draft(&q->steps[i], &scene, why);
+        q->documents[i] = &q->steps[i].signature;
+    }
+
+    return rc;
+}
+
+static enum rc
+compose(struct question *q, struct session *session, const char *argument, struct why *why)
+{
+    enum rc rc = image_arg_read(&q->image, session, argument, why);
+    if (rc)
+        return rc;
+
+    rc = session_update(session, q->image.repository, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, rc, "%s; 'countersign init' makes it", why->text);
+    if (rc)
+        return rc;
+
+    q->edit = image_arg_edit(&q->image);
+    rc = choose_roles(q, session, why);
+    return rc ? rc : draft_all(q, session, why);
+}
+
+/* A verdict of the agent. */
+struct answer {
+    bool is_allowed;
+    const char *grant, *reason, *remedy;
+    const json_t *checks;
+};
+
+static enum rc
+read_answer(struct answer *ret, const json_t *verdict, struct why *why)
+{
+    struct answer answer = {.grant = NULL};
+    struct members m;
+
+    members_open(&m, verdict, "verdict");
+    members_bool_maybe(&m, "allowed", &answer.is_allowed);
+    members_text_maybe(&m, "grant", &answer.grant);
+    members_text_maybe(&m, "reason", &answer.reason);
+    members_text(&m, "remedy", &answer.remedy);
+    members_array(&m, "checks", SIZE_MAX, &answer.checks);
+    enum rc rc = members_close_tolerant(&m, why);
+    if (!rc)
+        *ret = answer;
+    return rc;
+}
+
+/* sign goes past versions that were released and never published. */
+static bool
+is_allowed(const struct answer *answer)
+{
+    return answer->is_allowed || (answer->reason && !strcmp(answer->reason, "rollback"));
+}
+
+static enum rc
+print_checks(const json_t *checks, struct why *why)
+{
+    json_t *check;
+    size_t i;
+
+    json_array_foreach(checks, i, check) {
+        const char *rule = "", *want = "", *have = "";
+        bool holds = false;
+        struct members m;
+
+        members_open(&m, check, "check");
+        members_text(&m, "rule", &rule);
+        members_bool_maybe(&m, "holds", &holds);
+        members_text(&m, "want", &want);
+        members_text(&m, "have", &have);
+        enum rc rc = members_close_tolerant(&m, why);
+        if (rc)
+            return rc;
+
+        printf("  %-3s  %s", holds ? "yes" : "no", rule);
+        if (*want || *have)
+            printf(": want %s, have %s", want, have);
+        putchar('\n');
+    }
+
+    return RC_OK;
+}
+
+static enum rc
+print_answer(const struct step *step, const struct answer *answer, struct why *why)
+{
+    printf("%s, version %" PRId64 ": ", step->want->role, step->version);
+    if (answer->is_allowed)
+        printf("allowed by grant '%s'\n", answer->grant ? answer->grant : "");
+    else if (is_allowed(answer))
+        puts("allowed, past a version that was released to somebody and is not published");
+    else
+        printf("refused (%s)\n", answer->reason ? answer->reason : "");
+
+    enum rc rc = print_checks(answer->checks, why);
+    if (rc || is_allowed(answer))
+        return rc;
+
+    if (answer->grant)
+        printf("  closest grant: %s\n", answer->grant);
+    printf("  remedy: %s\n", answer->remedy);
+    return RC_OK;
+}
+
+/* The agent's verdicts, each with the role and version it is about. */
+static enum rc
+print_json(const struct question *q, const json_t *verdicts, struct why *why)
+{
+    json_auto_t *all = json_array();
+
+    for (size_t i = 0; i < q->n; i++) {
+        json_t *one = json_pack("{s:s,s:s,s:I}", "repository", q->publication.repository, "role",
+            q->steps[i].want->role, "version", (json_int_t)q->steps[i].version);
+        if (json_array_append_new(all, one) < 0 ||
+            json_object_update(one, json_array_get(verdicts, i)) < 0)
+            return fail_memory(why);
+    }
+
+    return table_print_json(all, why);
+}
+
+static enum rc
+print(const struct question *q, struct session *session, const json_t *verdicts, struct why *why)
+{
+    bool is_json = options_has(session_options(session), OPTION_JSON);
+    size_t n_refused = 0;
+
+    enum rc rc = is_json ? print_json(q, verdicts, why) : RC_OK;
+    for (size_t i = 0; !rc && i < q->n; i++) {
+        struct answer answer;
+        rc = read_answer(&answer, json_array_get(verdicts, i), why);
+        if (rc)
+            return rc;
+
+        n_refused += !is_allowed(&answer);
+        if (!is_json) {
+            rc = print_answer(&q->steps[i], &answer, why);
+        }
+    }
+    if (rc)
+        return rc;
+
+    return n_refused == 0 ? RC_OK
+                          : fail(why, RC_DENIED, "'%s' would be refused in %zu of %zu roles",
+                                q->image.name, n_refused, q->n);
+}
+
+COMMAND(cmd_explain_sign)
+{
+    closing(question_done) struct question q = {.n = 0};
+    closing(json_decrefp) json_t *verdicts = NULL;
+
+    (void)n;
+    enum rc rc = compose(&q, session, arguments[0], why);
+    if (!rc)
+        rc = batch_explain(&verdicts, q.publication.signer, q.documents, q.n,
+            session_options(session)->values[OPTION_AS], why);
+    return rc ? rc : print(&q, session, verdicts, why);
+}

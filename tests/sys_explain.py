@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""explain: what the agent would decide about a signature, without making it."""
+import base64
+import json
+import pwd
+
+import pytest
+import rig_users
+
+
+@pytest.fixture
+def tester(policy):
+    """A user who may use one of the keys only."""
+    user = rig_users.user(61002)
+    policy["grants"]["testers"] = {"users": [user.uid], "keys": ["qa"]}
+    return user
+
+
+@pytest.fixture
+def repository(tester, client, gun, upload):
+    """A repository with two teams and an image that nobody has signed."""
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/qa", "agent:qa")
+    client.run("delegation", "add", gun, "targets/devops", "agent:devops", "--paths", "v,w")
+    upload(f"{gun}:v1")
+    upload(f"{gun}:latest")
+    return gun
+
+
+def test_says_what_sign_would_be_allowed(repository, client):
+    out = client.run("explain", "sign", f"{repository}:v1")
+    assert "targets/qa, version 1: allowed by grant 'releaser'" in out
+    assert "targets/devops, version 1: allowed by grant 'releaser'" in out
+    # Nothing was signed: sign takes the same versions.
+    assert "targets/qa: version 1, signed by qa" in client.run("sign", f"{repository}:v1")
+
+
+def test_chooses_roles_as_sign_does(repository, client, agent, tester, new_client):
+    def roles(user, *args):
+        return [answer["role"] for answer in
+                user.json("explain", "sign", "--json", f"{repository}:{args[0]}", *args[1:])]
+
+    assert roles(client, "v1") == ["targets/qa", "targets/devops"]
+    assert roles(client, "latest") == ["targets/qa"]
+    assert roles(client, "latest", "-r", "targets/devops") == ["targets/devops"]
+    assert roles(new_client(agent, tester), "v1") == ["targets/qa"]
+
+
+def test_says_why_not(repository, agent, tester, new_client):
+    other = new_client(agent, tester)
+    done = other.try_run("explain", "sign", f"{repository}:v1", "-r", "targets/qa", "-r",
+                         "targets/devops")
+    assert done.returncode == 3
+    assert "targets/qa, version 1: allowed by grant 'testers'" in done.stdout
+    assert "targets/devops, version 1: refused (" in done.stdout
+    assert "remedy: " in done.stdout
+    assert "would be refused in 1 of 2 roles" in done.stderr
+    verdict = json.loads(other.try_run("explain", "sign", f"{repository}:v1", "--json", "--role",
+                                       "targets/devops").stdout)[0]
+    assert not verdict["allowed"]
+    assert verdict["reason"] in ("not-granted", "no-key-granted")
+    assert [check for check in verdict["checks"] if not check["holds"]][0]["rule"] == "keys"
+
+
+def test_shows_all_roles_to_who_may_sign_in_none(policy, repository, agent, client, new_client):
+    del policy["grants"]["releaser"]
+    policy["grants"]["testers"]["keys"] = ["developer"]
+    agent.set_policy(policy)
+    agent.call("Reload")
+    other = new_client(agent, rig_users.user(61002))
+    done = other.try_run("explain", "sign", f"{repository}:v1")
+    assert done.returncode == 3
+    assert "targets/qa, version 1: refused" in done.stdout
+    assert "targets/devops, version 1: refused" in done.stdout
+
+
+def test_answers_admins_about_others(repository, client, agent, tester, new_client):
+    name = pwd.getpwuid(0).pw_name
+    done = client.try_run("explain", "sign", f"{repository}:v1", "--as", name)
+    assert done.returncode == 3
+    assert done.stdout.count("refused (not-granted)") == 2
+    assert "not-admin" in new_client(agent, tester).refused(
+        3, "explain", "sign", f"{repository}:v1", "--as", name)
+    assert "no user 'nobody-has-this-name'" in client.refused(
+        1, "explain", "sign", f"{repository}:v1", "--as", "nobody-has-this-name")
+
+
+def test_counts_what_sign_goes_past_as_allowed(repository, client, agent):
+    """A version was released to somebody who did not publish it."""
+    key = next(key["key"] for key in client.json("key", "list", "--json") if key["name"] == "qa")
+    document = {"_type": "Targets", "delegations": {"keys": {}, "roles": []},
+                "expires": "2027-01-01T00:00:00Z", "targets": {}, "version": 1}
+    message = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+    agent.call("Sign", documents=[{
+        "format": "notary", "repository": repository, "role": "targets/qa",
+        "message": base64.b64encode(message).decode(), "keys": [key]}])
+    out = client.run("explain", "sign", f"{repository}:v1", "-r", "targets/qa")
+    assert "allowed, past a version that was released to somebody and is not published" in out
+    assert "targets/qa: version 2" in client.run("sign", f"{repository}:v1", "-r", "targets/qa")
+
+
+def test_needs_a_repository_and_an_image(client, gun, upload):
+    assert "has no 'v1'" in client.refused(1, "explain", "sign", f"{gun}:v1")
+    upload(f"{gun}:v1")
+    assert "'countersign init' makes it" in client.refused(1, "explain", "sign", f"{gun}:v1")
+    client.refused(2, "explain", "sign")
+    client.refused(2, "explain")
