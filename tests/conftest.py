@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import rig_users
 from rig_agent import Agent
+from rig_case import Case
 from rig_client import Client
 from rig_docker import Docker, Engine
 from rig_image import Image
@@ -116,6 +117,30 @@ def new_agent(programs, sanitizer, scratch):
 def agent(new_agent, policy):
     """A running agent with the usual policy."""
     return new_agent(policy).start()
+
+
+@pytest.fixture
+def tester():
+    """A user whom a test grants something; not the releaser, whom the usual policy grants all."""
+    return rig_users.user(61010, gid=61010, groups=[61500])
+
+
+@pytest.fixture
+def stranger():
+    """A user whom no policy names."""
+    return rig_users.user(61099)
+
+
+@pytest.fixture
+def case(agent, gun, token):
+    """What the releaser asks the usual agent to sign."""
+    return Case(agent, gun, token)
+
+
+@pytest.fixture
+def new_case(new_agent, policy, gun, token):
+    """Starts an agent after the test has changed the policy."""
+    return lambda: Case(new_agent(policy).start(), gun, token)
 
 
 @pytest.fixture

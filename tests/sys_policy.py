@@ -9,64 +9,10 @@ import os
 import pytest
 
 import rig_users
+from rig_case import QA_ROLE, Case, signs
 from rig_document import (delegation, key_id, key_object, new_certificate, new_key, request,
                           root, target, targets)
 from rig_varlink import VarlinkError
-
-QA_ROLE = "targets/qa"
-
-
-@pytest.fixture
-def tester():
-    """A user whom a test grants something; not the releaser, whom the usual policy grants all."""
-    return rig_users.user(61010, gid=61010, groups=[61500])
-
-
-@pytest.fixture
-def stranger():
-    return rig_users.user(61099)
-
-
-class Case:
-    """One agent, and what a test asks it to sign."""
-
-    def __init__(self, agent, gun, token):
-        self.agent, self.gun = agent, gun
-        self.pem = {name: token.public_key(name) for name in ("root", "targets", "developer", "qa")}
-        self.ids = {name: key_id(key_object(pem)) for name, pem in self.pem.items()}
-
-    def request(self, document=None, role=QA_ROLE, key="qa", gun=None):
-        return request(gun or self.gun, role, document or targets(), self.ids.get(key, key))
-
-    def sign(self, document=None, role=QA_ROLE, key="qa", user=None, gun=None, **more):
-        """Sign one document; the one element of the answer."""
-        documents = [self.request(document, role, key, gun)]
-        return self.agent.call("Sign", user, documents=documents, **more)["documents"][0]
-
-    def denied(self, reason, *args, **keywords):
-        """Sign one document and expect this reason; the parameters of the error."""
-        with pytest.raises(VarlinkError) as caught:
-            self.sign(*args, **keywords)
-        assert caught.value.name == "Denied", caught.value
-        assert caught.value.parameters["reason"] == reason, caught.value
-        assert caught.value.parameters["remedy"]
-        return caught.value.parameters
-
-
-@pytest.fixture
-def case(agent, gun, token):
-    return Case(agent, gun, token)
-
-
-@pytest.fixture
-def new_case(new_agent, policy, gun, token):
-    """Starts an agent after the test has changed the policy."""
-    return lambda: Case(new_agent(policy).start(), gun, token)
-
-
-def signs(signed, *names):
-    assert {signature["name"] for signature in signed["signatures"]} == set(names)
-
 
 # Rule 1: who
 
@@ -150,9 +96,7 @@ def test_a_grant_on_a_root_key_may_name_repositories(new_case, policy, gun):
 
 
 def test_a_root_is_bound_to_its_repository_by_its_certificate(case):
-    issued = case.agent.call("IssueRootCertificate", repository=case.gun, key=case.ids["root"])
-    own = key_object(issued["certificate"])
-    targets_key = key_object(case.pem["targets"])
+    own, targets_key = case.root_keys()
     for other in (key_object(new_certificate(case.gun, case.gun)),
                   key_object(new_certificate(case.gun + "/x")), key_object(case.pem["root"])):
         case.denied("root-certificate", root(other, targets_key), role="root", key="root")
@@ -283,19 +227,12 @@ def test_delegating_below_a_delegation_wants_it_too(new_case, policy):
 # Rule 8: marks
 
 
-def rolled_back(case, *args, **keywords):
-    with pytest.raises(VarlinkError) as caught:
-        case.sign(*args, **keywords)
-    assert caught.value.name == "Rollback", caught.value
-    return caught.value.parameters["marks"]
-
-
 def test_a_version_is_released_with_one_content(case):
     first = targets(version=5)
     digest = case.sign(first)["digest"]
     signs(case.sign(first), "qa")
     for version in (4, 5):
-        (mark,) = rolled_back(case, targets(version=version, names={"v1": target()}))
+        (mark,) = case.rolled_back(targets(version=version, names={"v1": target()}))
         assert (mark["role"], mark["version"], mark["digest"]) == (QA_ROLE, 5, digest)
     signs(case.sign(targets(version=6)), "qa")
 
@@ -320,11 +257,10 @@ def test_versions_go_up_in_steps(case):
 
 
 def test_a_root_goes_up_by_one_and_is_told_again(case):
-    issued = case.agent.call("IssueRootCertificate", repository=case.gun, key=case.ids["root"])
-    keys = key_object(issued["certificate"]), key_object(case.pem["targets"])
+    keys = case.root_keys()
     case.denied("root-version", root(*keys, version=2), role="root", key="root")
     signs(case.sign(root(*keys), role="root", key="root"), "root")
-    (mark,) = rolled_back(case, root(*keys), role="root", key="root")
+    (mark,) = case.rolled_back(root(*keys), role="root", key="root")
     assert mark["document"] and mark["signatures"]
     case.denied("root-version", root(*keys, version=3), role="root", key="root")
     signs(case.sign(root(*keys, version=2), role="root", key="root"), "root")

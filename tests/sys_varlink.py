@@ -206,8 +206,7 @@ def padded_call(length):
     return head + b" " * (length - len(head) - len(tail)) + tail + b"\0"
 
 
-def test_takes_no_large_calls_of_strangers(agent):
-    stranger = rig_users.user(61009)
+def test_takes_no_large_calls_of_strangers(agent, stranger):
     with agent.connect(stranger) as connection:
         connection.send(padded_call(64 * KIB))
         assert "parameters" in connection.receive()
@@ -234,13 +233,13 @@ def open_until_busy(agent, user, most):
     raise AssertionError(f"{most} connections are not too many")
 
 
-def test_strangers_have_few_connections(agent):
-    n, reply = open_until_busy(agent, rig_users.user(61009), 10)
+def test_strangers_have_few_connections(agent, stranger):
+    n, reply = open_until_busy(agent, stranger, 10)
     assert (n, reply["parameters"]["bound"]) == (4, "CONN_MAX_PER_STRANGER")
     assert agent.call("Status")
 
 
-def test_one_user_cannot_have_all_connections(agent, policy):
+def test_one_user_cannot_have_all_connections(agent):
     n, reply = open_until_busy(agent, rig_users.RELEASER, 300)
     assert (n, reply["parameters"]["bound"]) == (256, "CONN_MAX_PER_UID")
     assert reply["parameters"]["retry_after_ms"] > 0
