@@ -23,7 +23,18 @@ batch_marks_done(struct batch_marks *marks)
     *marks = (struct batch_marks){0};
 }
 
-/* Append the canonical IDs of listed keys: those that the caller may use, or all of them. */
+static bool
+has_key(const json_t *keys, const struct keyid *id)
+{
+    for (size_t i = 0; i < json_array_size(keys); i++)
+        if (!strcmp(json_string_value(json_array_get(keys, i)), id->hex))
+            return true;
+
+    return false;
+}
+
+/* Append the canonical IDs of listed keys: those that the caller may use, or all of them. One key
+ * may be listed in two forms, but is asked for once. */
 static enum rc
 add_keys(json_t *keys, const struct signer *signer, const struct batch_document *document,
     bool is_all, struct why *why)
@@ -33,7 +44,8 @@ add_keys(json_t *keys, const struct signer *signer, const struct batch_document 
         const struct signer_key *key = signer_find_id(signer, id);
         bool may = key && signer_may(key, document->repository, document->role);
 
-        if ((is_all || may) && json_array_append_new(keys, json_string(id->hex)) < 0)
+        if ((is_all || may) && !has_key(keys, id) &&
+            json_array_append_new(keys, json_string(id->hex)) < 0)
             return fail_memory(why);
     }
 
