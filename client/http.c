@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "client/certs.h"
+#include "client/pause.h"
 #include "client/url.h"
 #include "proto/bounds.h"
 
@@ -181,6 +182,8 @@ add_lines(struct curl_slist **lines, const struct exchange *x, struct why *why)
         {"Authorization", x->is_trusted ? request->authorization : NULL},
         /* notary-server lets proxies keep the newest metadata for five minutes. */
         {"Cache-Control", "no-cache"},
+        /* Empty: not sent, so as not to wait a second for servers that never say "100 Continue". */
+        {"Expect", ""},
     };
 
     for (size_t i = 0; i < N_ELEMENTS(all); i++) {
@@ -189,12 +192,6 @@ add_lines(struct curl_slist **lines, const struct exchange *x, struct why *why)
             return rc;
     }
 
-    /* Not to wait a second for servers that never say "100 Continue". */
-    struct curl_slist *grown = curl_slist_append(*lines, "Expect:");
-    if (!grown)
-        return fail_memory(why);
-
-    *lines = grown;
     return RC_OK;
 }
 
@@ -284,14 +281,27 @@ explain_certificate(const struct exchange *x, struct why *why)
     if (verdict < VERIFY_SELF_SIGNED || verdict > VERIFY_NO_ISSUER)
         return fail(why, RC_NETWORK, "%.200s: %s", x->url->text, x->error);
 
-    if (x->http->ca_dir)
-        return fail(why, RC_NETWORK,
-            "%.160s: its certificate is from an authority that is not known here; put the "
-            "authority's certificate into %s/ca.crt",
-            x->url->text, x->http->ca_dir);
-
     return fail(why, RC_NETWORK,
-        "%.200s: its certificate is from an authority that is not known here", x->url->text);
+        "%.160s: its certificate is from an authority that is not known here; put the authority's "
+        "certificate into %s/ca.crt",
+        x->url->text, x->http->ca_dir ? x->http->ca_dir : "docker's directory for it");
+}
+
+/* A connection that broke. What a server says that misses our certificate comes as an alert with
+ * TLS 1.2, and with 1.3 after the handshake: some of them are then lost in the reset. */
+static enum rc
+explain_break(const struct exchange *x, CURLcode code, struct why *why)
+{
+    bool is_refused = code == CURLE_SEND_ERROR || strstr(x->error, "alert");
+    const char *cause = code == CURLE_SEND_ERROR ? "closed by the server" : x->error;
+    const char *guess = "";
+
+    if (is_refused && !x->url->is_plain && !x->http->certs.cert_file)
+        guess = "; the server may want a client certificate";
+    if (!is_refused && code == CURLE_SSL_CONNECT_ERROR)
+        guess = "; it may be plain HTTP";
+
+    return fail(why, RC_NETWORK, "%.200s: no connection: %.160s%s", x->url->text, cause, guess);
 }
 
 static enum rc
@@ -320,9 +330,8 @@ explain(const struct exchange *x, CURLcode code, struct why *why)
     if (code == CURLE_PEER_FAILED_VERIFICATION)
         return explain_certificate(x, why);
 
-    if (code == CURLE_SSL_CONNECT_ERROR)
-        return fail(why, RC_NETWORK, "%.200s: no TLS connection, it may be plain HTTP: %s",
-            x->url->text, x->error);
+    if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)
+        return explain_break(x, code, why);
 
     for (size_t i = 0; i < N_ELEMENTS(causes); i++)
         if (causes[i].code == code)
@@ -383,13 +392,10 @@ ask(struct http_response *ret, struct exchange *x, struct why *why)
 static bool
 is_redirect(const struct http_response *response)
 {
-    static const long statuses[] = {301, 302, 303, 307, 308};
+    long status = response->status;
 
-    for (size_t i = 0; i < N_ELEMENTS(statuses); i++)
-        if (response->status == statuses[i])
-            return response->location != NULL;
-
-    return false;
+    return response->location &&
+           ((status >= 301 && status <= 303) || status == 307 || status == 308);
 }
 
 /* Go from *url to where the answer sends us. */
@@ -450,17 +456,44 @@ send_and_follow(struct http_response *ret, struct http *http, const struct http_
     return fail(why, RC_NETWORK, "%.200s: more than %d redirects", first.text, HTTP_REDIRECTS_MAX);
 }
 
+/* What passes by itself: too many requests, or a server that restarts behind its proxy. */
+static bool
+is_passing(const struct http_response *response)
+{
+    long status = response->status;
+
+    return (status == 429 || (status >= 502 && status <= 504)) &&
+           response->retry_after_s <= HTTP_RETRY_MAX_S;
+}
+
 enum rc
 http_send(struct http_response *ret, struct http *http, const struct http_request *request,
     struct why *why)
 {
+    bool is_repeatable = !strcmp(request->method, "GET");
     closing(freep) char *text = NULL;
-    closing(url_done) struct url url = {0};
 
     const char *base = request->path[0] == '/' ? http->base.text : "";
     if (asprintf(&text, "%s%s", base, request->path) < 0)
         return fail_memory(why);
 
-    enum rc rc = url_parse(&url, text, why);
-    return rc ? rc : send_and_follow(ret, http, request, &url, why);
+    for (int n = 1;; n++) {
+        closing(http_response_done) struct http_response response = {0};
+        closing(url_done) struct url url = {0};
+
+        enum rc rc = url_parse(&url, text, why);
+        if (!rc)
+            rc = send_and_follow(&response, http, request, &url, why);
+        if (rc)
+            return rc;
+
+        if (!is_repeatable || n == HTTP_ATTEMPTS_MAX || !is_passing(&response)) {
+            *ret = response;
+            response = (struct http_response){0};
+            return RC_OK;
+        }
+
+        int64_t wait_ms = response.retry_after_s * INT64_C(1000);
+        pause_about(2 * (wait_ms ? wait_ms : HTTP_RETRY_MS * n)); /* half of it is by chance */
+    }
 }

@@ -41,7 +41,9 @@ struct http_request {
     bool is_redirect_followed; /* GET only, https only once https, at most HTTP_REDIRECTS_MAX */
 };
 
-/* RC_NETWORK: no answer: names URL and cause (DNS, refused, TLS, timed out, too large). A status is
+/* A GET that is answered by 429, 502, 503 or 504 is tried HTTP_ATTEMPTS_MAX times, when the server
+ * wants it, if that is within HTTP_RETRY_MAX_S.
+ * RC_NETWORK: no answer: names URL and cause (DNS, refused, TLS, timed out, too large). A status is
  * no error. RC_MALFORMED: a path that makes no URL. */
 must_check enum rc http_send(struct http_response *ret, struct http *http,
     const struct http_request *request, struct why *why);

@@ -67,6 +67,7 @@ test_returns_status_headers_and_body(void **state)
     assert_non_null(strstr(asked, "\r\nAuthorization: Bearer secret\r\n"));
     assert_non_null(strstr(asked, "\r\nUser-Agent: countersign/"));
     assert_non_null(strstr(asked, "\r\nCache-Control: no-cache\r\n"));
+    assert_null(strstr(asked, "Expect"));
     assert_non_null(strstr(asked, "\r\n\r\nbody"));
     canned_stop(&server);
 }
@@ -250,6 +251,43 @@ test_gives_up_after_too_many_redirects(void **state)
 }
 
 static void
+test_tries_again_what_passes_by_itself(void **state)
+{
+    static const char busy[] = "HTTP/1.1 503 X\r\n\r\n";
+    static const char later[] = "HTTP/1.1 429 X\r\nRetry-After: 11\r\n\r\n";
+    static const struct {
+        const char *says, *method;
+        const char *answers[4];
+        long want;
+    } cases[] = {
+        {"twice", "GET", {busy, busy, OK("x")}, 200},
+        {"not for ever", "GET", {busy, busy, busy, OK("x")}, 503},
+        {"not what may have been done", "POST", {busy, OK("x")}, 503},
+        {"not where the server wants long waits", "GET", {later, OK("x")}, 429},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        closing(http_freep) struct http *http = NULL;
+        closing(http_response_done) struct http_response response = {0};
+        const char *const answers[] = {cases[i].answers[0], cases[i].answers[1],
+            cases[i].answers[2], cases[i].answers[3], NULL};
+        const struct http_request request = {
+            .method = cases[i].method, .path = "/", .max_bytes = 1};
+        struct canned server;
+        struct why why = {0};
+
+        print_message("%s\n", cases[i].says);
+        canned_listen(&server);
+        canned_answer(&server, answers);
+        open_http(&http, &server);
+        assert_int_equal(http_send(&response, http, &request, &why), RC_OK);
+        assert_int_equal(response.status, cases[i].want);
+        canned_stop(&server);
+    }
+}
+
+static void
 test_forgets_the_headers_of_interim_answers(void **state)
 {
     static const char *const answers[] = {"HTTP/1.1 103 Early Hints\r\nLocation: /early\r\n\r\n"
@@ -366,6 +404,7 @@ main(void)
         cmocka_unit_test(
             test_follows_redirects_only_where_wanted_and_never_with_credentials_elsewhere),
         cmocka_unit_test(test_gives_up_after_too_many_redirects),
+        cmocka_unit_test(test_tries_again_what_passes_by_itself),
         cmocka_unit_test(test_forgets_the_headers_of_interim_answers),
         cmocka_unit_test(test_refuses_bases),
         cmocka_unit_test(test_names_the_cause_where_nobody_listens),

@@ -112,7 +112,7 @@ test_takes_no_word_of_the_registry(void **state)
         {"no right", "HTTP/1.1 403 X\r\n\r\n{\"errors\":[{\"code\":\"DENIED\",\"message\":\"m\"}]}",
             "v1", RC_NETWORK, "docker login"},
         {"too often", "HTTP/1.1 429 X\r\nRetry-After: 30\r\n\r\n", "v1", RC_NETWORK, "in 30 s"},
-        {"out of order", "HTTP/1.1 503 X\r\n\r\n", "v1", RC_NETWORK, "HTTP 503"},
+        {"out of order", "HTTP/1.1 500 X\r\n\r\n", "v1", RC_NETWORK, "HTTP 500"},
         {"a redirect to its storage that is plain",
             "HTTP/1.1 307 X\r\nLocation: http://192.0.2.1/\r\n\r\n", "v1", RC_NETWORK, "192.0.2.1"},
     };

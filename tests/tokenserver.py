@@ -36,15 +36,22 @@ def _base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def _general_name(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 class Authority:
-    """A self-signed certificate for localhost: TLS certificate and signer of tokens in one."""
+    """A self-signed certificate, by default for loopback: for TLS, and for signing tokens."""
 
-    def __init__(self, directory, name="authority"):
+    def __init__(self, directory, names=("localhost", "127.0.0.1"), days=30):
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate_file = directory / f"{name}.crt"
-        self.key_file = directory / f"{name}.key"
+        self.certificate_file = directory / "authority.crt"
+        self.key_file = directory / "authority.key"
 
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         now = datetime.datetime.utcnow()
         self.certificate = (
             x509.CertificateBuilder()
@@ -52,17 +59,9 @@ class Authority:
             .issuer_name(subject)
             .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
-            .add_extension(
-                x509.SubjectAlternativeName(
-                    [
-                        x509.DNSName("localhost"),
-                        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-                    ]
-                ),
-                critical=False,
-            )
+            .not_valid_before(now - datetime.timedelta(days=10))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(self.key, hashes.SHA256())
         )
