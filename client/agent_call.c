@@ -2,16 +2,14 @@
 #include "client/agent_call.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/agent_error.h"
+#include "client/pause.h"
 #include "client/userdir.h"
 #include "proto/bounds.h"
 
@@ -228,27 +226,13 @@ exchange(struct message_reply *ret, struct agent_call *call, struct span frame, 
     return rc ? rc : exchange_once(ret, call, frame, why);
 }
 
+/* How long to wait for a busy agent. */
 static int64_t
-now_ms(void)
+busy_ms(const json_t *parameters)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-/* How long to wait for a busy agent: what it says and up to half of it more, so that those who were
- * refused together do not return together. */
-static int64_t
-pause_ms(const json_t *parameters)
-{
-    uint16_t random = 0;
-
     int64_t ms = json_integer_value(json_object_get(parameters, "retry_after_ms"));
-    ms = ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-        random = UINT16_MAX;
-    return ms + ms * random / (2 * UINT16_MAX);
+
+    return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
 }
 
 /* One attempt. RC_BUSY: *ret_pause_ms is how long to wait before the next one. *ret_parameters is
@@ -271,7 +255,7 @@ attempt(json_t **ret_parameters, int64_t *ret_pause_ms, struct agent_call *call,
     if (reply.error)
         rc = agent_error(reply.error, reply.parameters, why);
     if (rc == RC_BUSY) {
-        *ret_pause_ms = pause_ms(reply.parameters);
+        *ret_pause_ms = busy_ms(reply.parameters);
         disconnect(call); /* the agent does so as well */
     }
 
@@ -285,7 +269,7 @@ agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
 {
     closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_MAX_BYTES);
     closing(freep) char *name = NULL;
-    int64_t deadline_ms = now_ms() + BUSY_WAIT_S * INT64_C(1000);
+    int64_t deadline_ms = pause_clock_ms() + BUSY_WAIT_S * INT64_C(1000);
 
     if (asprintf(&name, MESSAGE_INTERFACE ".%s", method) < 0)
         return fail_memory(why);
@@ -300,12 +284,12 @@ agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
         int64_t wait_ms = 0;
 
         rc = attempt(&answer, &wait_ms, call, bytes_span(&frame), why);
-        if (rc != RC_BUSY || now_ms() + wait_ms > deadline_ms) {
+        if (rc != RC_BUSY || pause_clock_ms() + wait_ms > deadline_ms) {
             if (answer)
                 *ret_parameters = steal(answer);
             return rc;
         }
 
-        poll(NULL, 0, (int)wait_ms);
+        pause_about(2 * wait_ms); /* at least as long, and not all who were refused together */
     }
 }

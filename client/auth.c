@@ -2,10 +2,10 @@
 #include "client/auth.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "client/challenge.h"
 #include "client/http_error.h"
+#include "client/pause.h"
 #include "client/url.h"
 #include "proto/bounds.h"
 #include "proto/members.h"
@@ -66,15 +66,6 @@ auth_free(struct auth *auth)
     free(auth->path);
     free(auth->host);
     free(auth);
-}
-
-static int64_t
-now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
 }
 
 /* The repository that a scope is about, without the registry's host, which Notary's have. */
@@ -250,7 +241,7 @@ read_token(struct token *token, struct span answer, struct why *why)
 
     if (lifetime_s < TOKEN_LIFETIME_S)
         lifetime_s = TOKEN_LIFETIME_S;
-    token->expires_at = now_s() + lifetime_s - lifetime_s / 6;
+    token->expires_at = pause_clock_ms() / 1000 + lifetime_s - lifetime_s / 6;
 
     bytes_clear(&token->header);
     bytes_printf(&token->header, "Bearer %s", text);
@@ -355,7 +346,7 @@ put_authorization(struct bytes *header, struct auth *auth, const char *scope, st
 
     struct token *token = find_token(auth, scope);
     enum rc rc = token ? RC_OK : add_token(&token, auth, scope, why);
-    if (!rc && token->expires_at <= now_s())
+    if (!rc && token->expires_at <= pause_clock_ms() / 1000)
         rc = fetch_token(token, auth, scope, why);
     if (rc)
         return rc;

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "client/pause.h"
 #include "proto/bounds.h"
 #include "proto/members.h"
 
@@ -116,24 +116,15 @@ drain(struct bytes *b, int fd)
     return len > 0 && !b->failed;
 }
 
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* Until the helper has closed both. */
 static enum rc
 listen_to(struct run *run, struct why *why)
 {
-    int64_t deadline_ms = now_ms() + HELPER_TIMEOUT_S * INT64_C(1000);
+    int64_t deadline_ms = pause_clock_ms() + HELPER_TIMEOUT_S * INT64_C(1000);
 
     while (run->out_fd >= 0 || run->err_fd >= 0) {
         struct pollfd fds[] = {{run->out_fd, POLLIN, 0}, {run->err_fd, POLLIN, 0}};
-        int64_t left_ms = deadline_ms - now_ms();
+        int64_t left_ms = deadline_ms - pause_clock_ms();
 
         int n = left_ms > 0 ? poll(fds, N_ELEMENTS(fds), (int)left_ms) : 0;
         if (n < 0 && errno != EINTR)
