@@ -6,9 +6,8 @@ struct login {
     char *token;    /* its name in the policy */
     bool is_pinned; /* by the policy's serial, which the worker compares */
     char *identity; /* as pinned at first sight; NULL: not yet, or is_pinned */
-    bool is_trying; /* a worker tries a PIN that was not accepted before */
-    char *accepted; /* the source that was accepted last */
-    char *refused;  /* the one that was refused last, should the ledger fail */
+    bool is_under_way;
+    char *refused; /* the one that was refused last, should the ledger fail */
 };
 
 enum rc
@@ -43,7 +42,6 @@ login_free(struct login *login)
 
     free(login->token);
     free(login->identity);
-    free(login->accepted);
     free(login->refused);
     free(login);
 }
@@ -52,13 +50,6 @@ const char *
 login_identity(const struct login *login)
 {
     return login->identity ? login->identity : "";
-}
-
-/* Whether a worker with that source is the one that tries; those with an accepted one do not. */
-static bool
-is_accepted(const struct login *login, struct span source)
-{
-    return login->accepted && span_is(source, login->accepted);
 }
 
 static enum rc
@@ -126,33 +117,26 @@ login_begin(struct login *login, struct span identity, struct span source, struc
     if (!identity_text || !source_text)
         return fail_memory(why);
 
+    if (login->is_under_way)
+        return fail(why, RC_BUSY, "another worker logs in");
+
     enum rc rc = check_identity(login, identity_text, why);
     if (rc)
         return rc;
 
-    if (source.len == 0 || is_accepted(login, source))
-        return RC_OK;
-
-    rc = check_refused(login, identity_text, source_text, why);
+    if (source.len > 0)
+        rc = check_refused(login, identity_text, source_text, why);
     if (rc)
         return rc;
 
-    if (login->is_trying)
-        return fail(why, RC_BUSY, "another worker logs in");
-
-    login->is_trying = true;
+    login->is_under_way = true;
     return RC_OK;
 }
 
 void
-login_succeeded(struct login *login, struct span source)
+login_end(struct login *login)
 {
-    if (source.len == 0 || is_accepted(login, source))
-        return;
-
-    login->is_trying = false;
-    free(login->accepted);
-    login->accepted = span_dup(source); /* without memory the next one tries alone again */
+    login->is_under_way = false;
 }
 
 enum rc
@@ -160,9 +144,6 @@ login_refused(struct login *login, struct span identity, struct span source, str
 {
     closing(freep) char *identity_text = span_dup(identity);
 
-    login_failed(login, source);
-    free(login->accepted);
-    login->accepted = NULL;
     free(login->refused);
     login->refused = span_dup(source);
     if (!identity_text || !login->refused)
@@ -179,11 +160,4 @@ login_refused(struct login *login, struct span identity, struct span source, str
     }
 
     return ledger_commit(login->ledger, why);
-}
-
-void
-login_failed(struct login *login, struct span source)
-{
-    if (source.len > 0 && !is_accepted(login, source))
-        login->is_trying = false;
 }

@@ -23,18 +23,14 @@ DEFINE_CLEANUP(struct login, login_free);
 /* Model and serial that the token must have; "": any. */
 const char *login_identity(const struct login *login);
 
-/*
- * Whether to log in. RC_BUSY: another worker is trying a PIN; ask again after it. RC_LOCKED: this
- * one was refused. RC_TOKEN: another token. RC_STORAGE: the ledger does not say.
- * After RC_OK the worker's answer must be told by one of the three below.
- */
+/* Whether to log in. After RC_OK login_end() must follow. RC_BUSY: another worker logs in; ask
+ * again after it. RC_LOCKED: the PIN was refused. RC_TOKEN: another token. RC_STORAGE: the ledger
+ * fails. */
 must_check enum rc login_begin(
     struct login *login, struct span identity, struct span source, struct why *why);
+/* The worker has logged in, or has not. */
+void login_end(struct login *login);
 
-/* It is logged in. */
-void login_succeeded(struct login *login, struct span source);
-/* RC_STORAGE: it could not be recorded, and is only remembered until the agent ends. */
+/* Record that the token refused the PIN. RC_STORAGE: it is only remembered until the agent ends. */
 must_check enum rc login_refused(
     struct login *login, struct span identity, struct span source, struct why *why);
-/* It ended in another way. */
-void login_failed(struct login *login, struct span source);

@@ -51,19 +51,19 @@ static void
 end_life(struct member *m, enum keyring_state state, const char *detail)
 {
     uint64_t wait_ms = BACK_OFF_MS;
+    bool was_in = member_is_in(m);
 
     worker_free(steal(m->worker));
     m->phase = MEMBER_OFF;
     m->crew->has_news = true;
-    if (m->has_signed) {
-        m->has_signed = false;
+    if (was_in && m->n_failures == 0) {
+        m->n_failures = 1;
         m->is_replaced = true;
-        m->n_failures = 0;
         tell(m);
         return;
     }
 
-    for (unsigned i = 0; i < m->n_failures && wait_ms < BACK_OFF_MAX_MS; i++)
+    for (unsigned i = 1; i < m->n_failures && wait_ms < BACK_OFF_MAX_MS; i++)
         wait_ms *= 2;
     m->n_failures++;
     (void)sd_event_source_set_time_relative(
@@ -72,11 +72,12 @@ end_life(struct member *m, enum keyring_state state, const char *detail)
     enter(m, state, "%s", detail);
 }
 
+/* It is no longer the one that logs in, if it was. */
 static void
-stop_trying(struct member *m)
+end_login(struct member *m)
 {
     if (m->phase == MEMBER_LOGGING_IN)
-        login_failed(m->crew->login, bytes_span(&m->source));
+        login_end(m->crew->login);
 }
 
 /* What it had is asked of another one, unless it was asked for often enough or hung. */
@@ -109,10 +110,9 @@ on_end(void *userdata, enum worker_end end, const char *detail)
     struct member *m = userdata;
     char said[sizeof m->detail];
 
-    stop_trying(m);
+    end_login(m);
     /* What it said before it ended is better than how it ended. */
-    bool has_said =
-        end == WORKER_EXITED && m->state != KEYRING_READY && m->state != KEYRING_STARTING;
+    bool has_said = end == WORKER_EXITED && m->has_said;
     snprintf(said, sizeof said, "%s", has_said ? m->detail : detail);
     end_life(m, has_said ? m->state : KEYRING_FAILING, said);
     give_back_batch(m, end, said);
@@ -156,8 +156,9 @@ on_state(struct member *m, const struct frame *frame)
     if (state->state == TOKEN_READY && m->phase != MEMBER_LOGGING_IN)
         return false;
 
+    m->has_said = state->state != TOKEN_READY;
     if (state->state == TOKEN_READY) {
-        login_succeeded(m->crew->login, bytes_span(&m->source));
+        end_login(m);
         m->phase = MEMBER_IDLE;
         m->n_found = 0;
         enter(m, KEYRING_READY, "%s", "");
@@ -170,7 +171,7 @@ on_state(struct member *m, const struct frame *frame)
     } else {
         /* With an id it is what the worker saw; LOGIN, if under way, will be ignored. */
         if (frame->id != 0) {
-            stop_trying(m);
+            end_login(m);
             m->phase = MEMBER_LOOKING;
         }
         enter(m, state_of(state->state), "%.*s", (int)state->detail.len, state->detail.p);
@@ -185,7 +186,7 @@ on_found(struct member *m, const struct frame *frame)
     if (member_is_in(m))
         return false;
 
-    stop_trying(m); /* LOGIN, if under way, names what was found before, and will be ignored */
+    end_login(m); /* LOGIN, if under way, names what was found before, and will be ignored */
     bytes_clear(&m->identity);
     bytes_clear(&m->source);
     bytes_put(&m->identity, frame->found.identity);
@@ -225,10 +226,8 @@ on_signed(struct member *m, const struct frame *frame)
         const struct frame_result *result = &frame->sigs.results[i];
         struct why why = {0};
 
-        if (result->rc == RC_OK) {
-            m->has_signed = true;
+        if (result->rc == RC_OK)
             m->n_failures = 0;
-        }
 
         /* Others of the batch may be canceled while one is told. */
         enum rc rc = result->rc == RC_OK
@@ -290,6 +289,7 @@ member_start(struct member *m)
         return;
     }
 
+    m->has_said = false;
     frame.open.pin = pins[token->pin];
     frame.open.module = span_of(token->module);
     frame.open.uri = span_of(token->uri);
@@ -325,8 +325,10 @@ try_login(struct member *m)
         : rc == RC_TOKEN ? KEYRING_ABSENT
                          : KEYRING_FAILING,
         "%s", why.text);
-    if (rc != RC_LOCKED && rc != RC_TOKEN)
+    if (rc != RC_LOCKED && rc != RC_TOKEN) {
+        m->has_said = true;
         worker_hang_up(m->worker);
+    }
 }
 
 /* Take its share of what waits; users take turns in there. */

@@ -44,9 +44,9 @@ struct member {
     uint32_t id;                   /* of the last request */
     struct bytes identity, source; /* what it found */
     size_t n_found;                /* places that it has looked for */
-    bool has_signed;               /* in this life */
-    bool is_replaced;              /* it had, and another one is on its way */
-    unsigned n_failures;           /* lives without a signature, in a row */
+    bool has_said;                 /* what is wrong, in this life */
+    bool is_replaced;              /* it was logged in, and another one is on its way */
+    unsigned n_failures;           /* lives that ended since the last signature */
     sd_event_source *resume;       /* enabled while it must not be started yet */
     enum keyring_state state;      /* the last that is known */
     char detail[200];

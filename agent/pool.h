@@ -3,9 +3,10 @@
 /*
  * pool — the workers of one token, kept running, and what waits for them.
  *
- * A worker that ends is replaced: at once if it had signed, else after a time that doubles. The
- * first one logs in alone; the others are started after it succeeded. What a worker was asked for
- * when it ended is asked of another one, once; what hung is not asked again.
+ * A worker that ends is replaced: at once if it was logged in and this is the first time since its
+ * last signature, else after a time that doubles. The first one logs in alone; the others are
+ * started after it succeeded. What a worker was asked for when it ended is asked of another one,
+ * once; what hung is not asked again.
  */
 #include "agent/keyring.h"
 #include "agent/place.h"

@@ -8,6 +8,7 @@
 
 #define MECHANISMS_MAX     1024 /* mechanisms of one token; SoftHSM has 90 */
 #define FINALIZE_TIMEOUT_S 2    /* the process ends anyway */
+#define FIRST_LOOKS_MAX    3 /* before the token counts as absent; later looks are a second apart */
 
 /* Where FIND found a key. */
 struct place {
@@ -19,6 +20,7 @@ struct place {
 struct token {
     struct session session;
     bool is_running; /* between initialize and finalize */
+    unsigned n_first_looks;
     P11KitUri *uri;
     char *serial, *pinned; /* what it must be; "": anything */
     enum token_pin pin;
@@ -207,19 +209,31 @@ check_flags(struct token *token, CK_FLAGS flags, struct why *why)
     return RC_OK;
 }
 
-enum rc
-token_look(struct frame_found *ret, struct token *token, struct why *why)
+/* Only C_Initialize finds a SoftHSM token directory or a reader daemon that came back. */
+static enum rc
+start_and_find(struct token *token, struct why *why)
 {
     enum rc rc = start(token, why);
     if (rc)
         return rc;
 
-    /* Only C_Initialize finds a SoftHSM token directory or a reader daemon that came back. */
     rc = find_slot(token, why);
-    if (rc) {
+    if (rc)
         stop(token);
-        return rc;
+    return rc;
+}
+
+enum rc
+token_look(struct frame_found *ret, struct token *token, struct why *why)
+{
+    /* SoftHSM 2.6 shows no token while another process logs in to it, which takes a moment. */
+    enum rc rc = start_and_find(token, why);
+    while (rc && token->n_first_looks < FIRST_LOOKS_MAX) {
+        token->n_first_looks++;
+        rc = start_and_find(token, why);
     }
+    if (rc)
+        return rc;
 
     rc = check_flags(token, token->slot.info.flags, why);
     if (rc)
@@ -260,6 +274,7 @@ log_in(struct token *token, struct why *why)
     enum rc rc = pin_read(&pin, &token->source, why);
     CK_RV rv = rc ? CKR_OK : CALL(token, C_Login, token->session.handle, CKU_USER, pin.b, pin.len);
     pin_done(&pin);
+    pin_source_done(&token->source);
     if (rc)
         return enter(token, TOKEN_LOCKED, rc);
 
