@@ -110,9 +110,9 @@ begin(struct issue *issue, struct why *why)
 
     certificate_digest(&digest, issue->certificate);
     enum verify_method method = verify_method_of(key->pubkey);
-    return keyring_sign(&issue->pending, issue->ending.agent->keyring, key,
-        method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method, &digest, issue->ending.peer->uid,
-        on_signed, issue, why);
+    struct keyring_order order = {key, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
+        &digest, issue->ending.peer->uid, on_signed, issue};
+    return keyring_sign(&issue->pending, &order, why);
 }
 
 static enum rc

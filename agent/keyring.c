@@ -352,32 +352,30 @@ keyring_token(const struct keyring *keyring, size_t i)
 }
 
 enum rc
-keyring_sign(struct keyring_job **ret, struct keyring *keyring, const struct keyring_key *key,
-    enum verify_method method, const struct digest *digest, uid_t uid, keyring_signed *callback,
-    void *userdata, struct why *why)
+keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct why *why)
 {
+    const struct keyring_key *key = order->key;
     const struct key *entry = (const struct key *)key; /* shown is its first member */
     struct why reason;
 
-    (void)keyring;
     if (key->state != KEYRING_READY)
         return fail(why, key->state == KEYRING_LOCKED ? RC_LOCKED : RC_TOKEN, "key '%s': %s",
             key->policy->name, key->detail);
 
-    if (!(pool_place(entry->pool, entry->place)->methods & 1u << method))
+    if (!(pool_place(entry->pool, entry->place)->methods & 1u << order->method))
         return fail(why, RC_UNSUPPORTED, "key '%s' does not sign by '%s'", key->policy->name,
-            verify_method_name(method));
+            verify_method_name(order->method));
 
     struct keyring_job *job = calloc(1, sizeof *job);
     if (!job)
         return fail_memory(why);
 
     job->place = entry->place;
-    job->method = method;
-    job->digest = *digest;
-    job->uid = uid;
-    job->callback = callback;
-    job->userdata = userdata;
+    job->method = order->method;
+    job->digest = *order->digest;
+    job->uid = order->uid;
+    job->callback = order->callback;
+    job->userdata = order->userdata;
     enum rc rc = pool_sign(entry->pool, job, &reason);
     if (rc) {
         job_cancel(job);

@@ -76,15 +76,24 @@ const struct keyring_token *keyring_token(const struct keyring *keyring, size_t 
 typedef void keyring_signed(
     void *userdata, enum rc rc, struct span signature, const struct why *why);
 
+/* One signature. */
+struct keyring_order {
+    const struct keyring_key *key;
+    enum verify_method
+        method; /* VERIFY_ECDSA, VERIFY_RSAPSS; VERIFY_RSAPKCS1V15 for certificates */
+    const struct digest *digest; /* SHA-256 of what is signed */
+    uid_t uid;                   /* on whose behalf: queues are fair between uids */
+    keyring_signed *callback;
+    void *userdata;
+};
+
 /*
- * Sign digest (SHA-256) with the key, on behalf of uid. The callback comes later, once, unless the
- * job is canceled; never from within this call. The job is over with it. method: VERIFY_ECDSA,
- * VERIFY_RSAPSS or VERIFY_RSAPKCS1V15 (certificates only). RC_TOKEN, RC_LOCKED: the key is not
- * ready. RC_BUSY: the token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key
- * does not sign by that method.
+ * The callback comes later, once, unless the job is canceled; never from within this call. The job
+ * is over with it. The order is copied. RC_TOKEN, RC_LOCKED: the key is not ready. RC_BUSY: the
+ * token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key does not sign by that
+ * method.
  */
-must_check enum rc keyring_sign(struct keyring_job **ret, struct keyring *keyring,
-    const struct keyring_key *key, enum verify_method method, const struct digest *digest,
-    uid_t uid, keyring_signed *callback, void *userdata, struct why *why);
+must_check enum rc keyring_sign(
+    struct keyring_job **ret, const struct keyring_order *order, struct why *why);
 /* The callback will not come. A signature being made is thrown away. NULL is fine. */
 void keyring_cancel(struct keyring_job *job);

@@ -260,8 +260,9 @@ add_job(struct signing *s, size_t document, size_t choice, struct why *why)
     if (!key)
         return fail(why, RC_TOKEN, "a key went away with its token");
 
-    enum rc rc = keyring_sign(&job->pending, s->ending.agent->keyring, key,
-        verify_method_of(key->pubkey), &subject->digest, s->ending.peer->uid, on_signed, job, why);
+    struct keyring_order order = {
+        key, verify_method_of(key->pubkey), &subject->digest, s->ending.peer->uid, on_signed, job};
+    enum rc rc = keyring_sign(&job->pending, &order, why);
     if (rc)
         return rc;
 

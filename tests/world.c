@@ -122,8 +122,8 @@ world_ask(struct world *w, struct want *want, size_t i, enum verify_method metho
     const struct keyring_key *key = keyring_key(w->keyring, i);
 
     *want = (struct want){w, key->pubkey, method, {{(uint8_t)uid, (uint8_t)i}}, NULL, uid};
-    return keyring_sign(
-        &want->job, w->keyring, key, method, &want->digest, uid, on_signed, want, NULL);
+    struct keyring_order order = {key, method, &want->digest, uid, on_signed, want};
+    return keyring_sign(&want->job, &order, NULL);
 }
 
 enum rc
