@@ -12,22 +12,25 @@ from rig_tls import Tls
 
 
 class NotaryServer:
-    """auth: what goes into the server's "auth" member; None: everybody may do everything."""
+    """auth: what goes into the server's "auth" member; None: everybody may do everything. is_plain:
+    without TLS, to stand behind something that has it."""
 
-    def __init__(self, scratch, auth=None):
+    def __init__(self, scratch, auth=None, is_plain=False):
         self.directory = scratch.directory("notary-server")
         self.tls = Tls(self.directory)
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
-        self.url = f"https://{self.host}"
+        self.url = f"http://{self.host}" if is_plain else f"https://{self.host}"
         config = {
-            "server": {"http_addr": self.host, "tls_key_file": str(self.tls.key),
-                       "tls_cert_file": str(self.tls.certificate)},
+            "server": {"http_addr": self.host},
             "trust_service": {"type": "local", "hostname": "", "port": "",
                               "key_algorithm": "ecdsa"},
             "logging": {"level": "error"},
             "storage": {"backend": "memory"},
         }
+        if not is_plain:
+            config["server"] |= {"tls_key_file": str(self.tls.key),
+                                 "tls_cert_file": str(self.tls.certificate)}
         if auth:
             config["auth"] = auth
         file = write(self.directory / "config.json", json.dumps(config))

@@ -1,180 +1,176 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that want to know who asks: docker's tokens, Basic, helpers, and what is said without."""
+"""Servers that ask who is there: by token or by password, for the registry and the trust server."""
 import base64
 import json
 
 import pytest
-import tokenserver
+
 from rig_image import Image
 from rig_notary_server import NotaryServer
+from rig_policy import Policy
 from rig_registry import Registry
+from tokenserver import Authority, BasicFront, TokenServer
 
-ALICE, BOB = "alice:s3:cret", "bob:password"
+SECRETS = {"alice": "open:sesame", "reader": "only-look"}
+RIGHTS = {"alice": ["pull", "push", "*"], "reader": ["pull"]}
+IDENTITY = "an-identity-token"
 
 
-def encoded(pair):
-    return base64.b64encode(pair.encode()).decode()
+def basic(user):
+    return base64.b64encode(f"{user}:{SECRETS[user]}".encode()).decode()
 
 
-@pytest.fixture(scope="module")
+class World:
+    """A registry and a trust server that ask for authentication, and an agent for them."""
+
+    def __init__(self, registry, server, authority, name):
+        self.registry, self.server, self.authority = registry, server, authority
+        self.gun = f"{registry.host}/{name}"
+
+
+@pytest.fixture(scope="session")
 def authority(scratch):
-    return tokenserver.Authority(scratch.directory("authority"))
+    return Authority(scratch.directory("authority"))
 
 
-@pytest.fixture(scope="module")
-def tokens(authority):
-    """alice may publish, bob may read, and who has no password may do nothing."""
-    users = dict(pair.split(":", 1) for pair in (ALICE, BOB))
-    rights = {"alice": ["pull", "push"], "bob": ["pull"], "ivan": ["pull"]}
-    with tokenserver.TokenServer(authority, users, rights, {"an-identity": "ivan"}) as server:
+@pytest.fixture(scope="session")
+def token_server(authority):
+    with TokenServer(authority, SECRETS, RIGHTS, {IDENTITY: "alice"}) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def guarded_notary(scratch, tokens):
-    server = NotaryServer(scratch, tokens.notary_auth())
-    yield server
-    server.stop()
+@pytest.fixture(scope="session")
+def token_registry(scratch, token_server):
+    registry = Registry(scratch, token_server.registry_auth())
+    yield registry
+    registry.stop()
 
 
-@pytest.fixture(scope="module")
-def guarded_registry(scratch, tokens):
-    server = Registry(scratch, tokens.registry_auth())
+@pytest.fixture(scope="session")
+def token_notary_server(scratch, token_server):
+    server = NotaryServer(scratch, token_server.notary_auth())
     yield server
     server.stop()
 
 
 @pytest.fixture
-def registry(guarded_registry):
-    """The policy is for this registry, and so is the gun."""
-    return guarded_registry
+def world(token_registry, token_notary_server, authority, request):
+    return World(token_registry, token_notary_server, authority, request.node.name)
 
 
 @pytest.fixture
-def new_user(new_client, guarded_notary, authority):
-    """Makes a user of the client who trusts the token server as well: new_user(agent, config)."""
-    def make(agent=None, config=None):
-        client = new_client(agent, server=guarded_notary)
-        directory = client.home / ".docker" / "tls" / guarded_notary.host
-        certificate = authority.certificate_file.read_text()
-        client.write(directory.relative_to(client.home) / "realm.crt", certificate)
-        client.write(".docker/config.json", json.dumps(config or {}))
+def new_user(new_agent, new_client, token, sanitizer, world):
+    """Makes a user of that world, with docker's configuration file."""
+    agent = new_agent(Policy(token, world.registry.host, sanitizer)).start()
+
+    def make(config=None):
+        client = new_client(agent, server=world.server)
+        client.believe(world.authority.certificate_file)
+        if config:
+            client.write(".docker/config.json", json.dumps(config))
         return client
     return make
 
 
-def login(registry, pair):
-    return {"auths": {registry.host: {"auth": encoded(pair)}}}
+def auths(world, entry):
+    return {"auths": {host: entry for host in (world.registry.host, world.server.host)}}
 
 
-def requests_of(tokens, run):
-    """What a run asked the token server for: [(user, scope)]."""
-    before = len(tokens.requests)
-    run()
-    return [(request.user, request.scope) for request in tokens.requests[before:]]
-
-
-def push(registry, scratch, reference):
-    image = Image(scratch.directory("image"), reference, ("amd64",))
-    registry.push(image, reference, ALICE)
+@pytest.fixture
+def image(world, scratch):
+    image = Image(scratch.directory("image"), world.gun)
+    world.registry.push(image, f"{world.gun}:v1", credentials=f"alice:{SECRETS['alice']}")
     return image
 
 
-def test_a_repository_is_made_and_signed_with_tokens(
-        new_user, new_agent, policy, registry, tokens, scratch, gun):
-    agent = new_agent(policy).start()
-    alice = new_user(agent, login(registry, ALICE))
-    image = push(registry, scratch, f"{gun}:v1")
-
-    asked = requests_of(tokens, lambda: alice.run("init", gun))
-    # Notary's scopes have the host of the registry in them. One token is enough for many requests.
-    assert sorted(asked) == [("alice", f"repository:{gun}:pull"),
-                             ("alice", f"repository:{gun}:push,pull")]
-
-    asked = requests_of(tokens, lambda: alice.run("sign", f"{gun}:v1"))
-    path = gun.removeprefix(registry.host + "/")
-    assert ("alice", f"repository:{path}:pull") in asked  # the registry's own have none
-    assert len(asked) == len(set(asked)) == 3
-
-    bob = new_user(config=login(registry, BOB))
-    assert image.hex in bob.run("list", gun)
+def signs(client, gun, image):
+    """The road, with whatever credentials the client has."""
+    client.run("init", gun)
+    client.run("sign", f"{gun}:v1")
+    assert image.hex in client.run("list", gun)
 
 
-def test_who_may_only_read_is_told_so_and_nothing_is_posted(
-        new_user, new_agent, policy, registry, gun):
-    bob = new_user(new_agent(policy).start(), login(registry, BOB))
-    said = bob.refused(6, "init", gun)
-    assert "user 'bob' is not allowed to do this" in said
-    assert "no answer" not in said
+def test_signs_with_a_password(world, new_user, image, token_server):
+    token_server.requests.clear()
+    signs(new_user(auths(world, {"auth": basic("alice")})), world.gun, image)
+    scopes = {request.scope for request in token_server.requests}
+    # The trust server's repositories have the registry's name in them, the registry's have not.
+    name = world.gun.split("/", 1)[1]
+    assert {f"repository:{world.gun}:push,pull", f"repository:{name}:pull"} <= scopes
+    assert {request.user for request in token_server.requests} == {"alice"}
 
 
-def test_without_credentials_the_user_is_told_to_log_in(new_user, registry, gun):
-    said = new_user().refused(6, "list", gun)
-    assert f"docker login {registry.host}, or set NOTARY_AUTH" in said
+def test_signs_with_an_identity_token(world, new_user, image, token_server):
+    token_server.requests.clear()
+    entry = {"auth": base64.b64encode(b"alice:").decode(), "identitytoken": IDENTITY}
+    signs(new_user(auths(world, entry)), world.gun, image)
+    assert {request.method for request in token_server.requests} == {"POST"}
 
 
-def test_a_wrong_password_is_no_lack_of_trust_data(new_user, registry, gun):
-    said = new_user(config=login(registry, "alice:hunter2")).refused(6, "list", gun)
-    assert "user 'alice'" in said and "incorrect username or password" in said
-    assert "hunter2" not in said
+def test_signs_with_a_credential_helper(world, new_user, image):
+    client = new_user({"credsStore": "test"})
+    helper = client.home / "helpers"
+    helper.mkdir()
+    client.write("helpers/docker-credential-test", mode=0o755, text=(
+        '#!/bin/sh\nread -r host\n'
+        f'printf \'{{"ServerURL":"%s","Username":"alice","Secret":"{SECRETS["alice"]}"}}\' "$host"\n'))
+    client.environment["PATH"] = f"{helper}:{client.environment['PATH']}"
+    signs(client, world.gun, image)
 
 
-def test_notary_auth_is_taken_before_the_login(new_user, registry, tokens, gun):
-    client = new_user(config=login(registry, BOB))
-    asked = requests_of(tokens, lambda: client.try_run("list", gun, NOTARY_AUTH=encoded(ALICE)))
-    assert asked == [("alice", f"repository:{gun}:pull")]
+def test_says_what_a_helper_says_that_fails(world, new_user):
+    client = new_user({"credsStore": "test"})
+    helper = client.home / "helpers"
+    helper.mkdir()
+    client.write("helpers/docker-credential-test", mode=0o755,
+                 text="#!/bin/sh\necho the keychain is locked\nexit 1\n")
+    client.environment["PATH"] = f"{helper}:{client.environment['PATH']}"
+    assert "the keychain is locked" in client.refused(6, "init", world.gun)
 
 
-def test_an_identity_token_is_posted(new_user, registry, tokens, gun):
-    client = new_user(config={"auths": {registry.host: {"identitytoken": "an-identity"}}})
-    asked = requests_of(tokens, lambda: client.try_run("list", gun))
-    assert asked == [("ivan", f"repository:{gun}:pull")]
-    assert tokens.requests[-1].method == "POST"
+def test_signs_with_the_variable_of_notary(world, new_user, image):
+    client = new_user({"auths": {world.registry.host: {"auth": basic("alice")}}})
+    client.environment["NOTARY_AUTH"] = basic("alice")
+    signs(client, world.gun, image)
+
+
+@pytest.mark.parametrize("entry", [
+    None, {"auth": base64.b64encode(b"alice:wrong").decode()}, {"auth": basic("reader")}],
+    ids=["nobody", "wrong-password", "only-reads"])
+def test_who_may_not_publish_is_told_so(world, new_user, entry):
+    client = new_user(auths(world, entry) if entry else None)
+    said = client.refused(6, "init", world.gun)
+    assert world.server.host in said or world.authority.certificate_file.stem in said
+
+
+def test_who_only_reads_reads(world, new_user, image):
+    signs(new_user(auths(world, {"auth": basic("alice")})), world.gun, image)
+    reader = new_user(auths(world, {"auth": basic("reader")}))
+    assert image.hex in reader.run("list", world.gun)
+    reader.refused(6, "addhash", world.gun, "v2", "1", "--sha256", "ab" * 32, "-r", "targets")
+    assert "v2" not in reader.run("list", world.gun)
 
 
 @pytest.fixture
-def helper(new_user):
-    """Makes a user whose credentials are in a helper with this script."""
-    def make(script):
-        client = new_user(config={"credsStore": "test"})
-        client.write("docker-credential-test", f"#!/bin/sh\n{script}\n", 0o755)
-        client.environment["PATH"] = f"{client.home}:/usr/bin:/bin"
-        return client
-    return make
+def basic_world(scratch, registry, authority, request):
+    """The same servers behind fronts that ask for a password by themselves."""
+    server = NotaryServer(scratch, is_plain=True)
+    with BasicFront(registry.port, SECRETS) as registry_front:
+        with BasicFront(server.port, SECRETS, authority.tls_context()) as server_front:
+            registry_front.host = f"127.0.0.1:{registry_front.port}"
+            server_front.host = f"127.0.0.1:{server_front.port}"
+            server_front.tls = server.tls
+            yield World(registry_front, server_front, authority, request.node.name)
+    server.stop()
 
 
-def test_a_helper_is_asked(helper, registry, tokens, gun):
-    answer = json.dumps({"ServerURL": registry.host, "Username": "bob", "Secret": "password"})
-    client = helper(f"""[ "$1" = get ] && [ "$(cat)" = "{registry.host}" ] && echo '{answer}'""")
-    asked = requests_of(tokens, lambda: client.try_run("list", gun))
-    assert asked == [("bob", f"repository:{gun}:pull")]
-
-
-def test_a_helper_that_fails_is_not_passed_over(helper, tokens, gun):
-    client = helper("echo 'no D-Bus here' >&2; exit 1")
-    before = len(tokens.requests)
-    said = client.refused(6, "list", gun)
-    assert "docker-credential-test" in said and "no D-Bus here" in said
-    assert len(tokens.requests) == before
-
-
-def test_a_registry_behind_basic_is_signed_from(
-        new_client, new_agent, policy, scratch, authority):
-    backend = Registry(scratch)
-    users = dict([BOB.split(":", 1)])
-    with tokenserver.BasicFront(backend.port, users, authority.tls_context()) as front:
-        host = f"127.0.0.1:{front.port}"
-        gun = f"{host}/basic/1"
-        for key in policy["keys"].values():
-            key["scope"][0]["repositories"] = [f"{host}/**"]
-        client = new_client(new_agent(policy).start())
-        image = Image(scratch.directory("image"), "basic", ("amd64",))
-        backend.push(image, f"{backend.host}/basic/1:v1")
-        client.run("init", gun)
-
-        said = client.refused(6, "sign", f"{gun}:v1")
-        assert f"docker login {host}" in said
-
-        client.write(".docker/config.json", json.dumps({"auths": {host: {"auth": encoded(BOB)}}}))
-        client.run("sign", f"{gun}:v1")
-    backend.stop()
+def test_signs_with_basic_authentication(
+        basic_world, new_agent, new_client, token, sanitizer, upload, registry):
+    world = basic_world
+    image = upload(f"{registry.host}/{world.gun.split('/', 1)[1]}:v1")
+    agent = new_agent(Policy(token, world.registry.host, sanitizer)).start()
+    client = new_client(agent, server=world.server)
+    client.believe(world.authority.certificate_file)
+    client.refused(6, "init", world.gun)
+    client.write(".docker/config.json", json.dumps(auths(world, {"auth": basic("alice")})))
+    signs(client, world.gun, image)
