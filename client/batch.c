@@ -99,14 +99,14 @@ format_document(json_t **ret, const struct signer *signer, const struct batch_do
 }
 
 static enum rc
-format_documents(json_t **ret, const struct signer *signer, struct batch_document *const *documents,
-    size_t n_documents, bool is_all, struct why *why)
+format_documents(json_t **ret, const struct signer *signer, const struct batch *batch, bool is_all,
+    struct why *why)
 {
     closing(json_decrefp) json_t *array = json_array();
 
-    for (size_t i = 0; i < n_documents; i++) {
+    for (size_t i = 0; i < batch->n_documents; i++) {
         json_t *document = NULL;
-        enum rc rc = format_document(&document, signer, documents[i], is_all, why);
+        enum rc rc = format_document(&document, signer, batch->documents[i], is_all, why);
         if (rc) {
             json_decref(document);
             return rc;
@@ -376,20 +376,20 @@ read_rollback(struct batch_marks *ret, const json_t *parameters, struct why *why
 }
 
 enum rc
-batch_sign(struct signer *signer, struct batch_document *const *documents, size_t n_documents,
-    enum batch_mode mode, struct batch_marks *ret_marks, struct why *why)
+batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks *ret_marks,
+    struct why *why)
 {
     closing(json_decrefp) json_t *list = NULL;
     closing(json_decrefp) json_t *reply = NULL;
     const json_t *array = NULL;
     struct members m;
 
-    enum rc rc = format_documents(&list, signer, documents, n_documents, false, why);
+    enum rc rc = format_documents(&list, signer, batch, false, why);
     if (rc)
         return rc;
 
-    closing(json_decrefp) json_t *parameters =
-        json_pack("{s:O,s:b}", "documents", list, "partial", mode == BATCH_PARTIAL);
+    closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:O*,s:b}", "documents", list,
+        "bases", batch->bases, "partial", batch->mode == BATCH_PARTIAL);
     if (!parameters)
         return fail_memory(why);
 
@@ -402,31 +402,31 @@ batch_sign(struct signer *signer, struct batch_document *const *documents, size_
     members_open(&m, reply, "Sign");
     members_array(&m, "documents", DOCUMENTS_MAX, &array);
     rc = members_close_tolerant(&m, why);
-    if (!rc && json_array_size(array) != n_documents)
-        rc =
-            fail(why, RC_MALFORMED, "%zu documents, want %zu", json_array_size(array), n_documents);
+    if (!rc && json_array_size(array) != batch->n_documents)
+        rc = fail(why, RC_MALFORMED, "%zu documents, want %zu", json_array_size(array),
+            batch->n_documents);
 
-    for (size_t i = 0; !rc && i < n_documents; i++)
-        rc = read_signed(documents[i], signer, json_array_get(array, i), why);
+    for (size_t i = 0; !rc && i < batch->n_documents; i++)
+        rc = read_signed(batch->documents[i], signer, json_array_get(array, i), why);
 
     return rc ? within(why, rc, "answer of the agent") : RC_OK;
 }
 
 enum rc
-batch_explain(json_t **ret, struct signer *signer, struct batch_document *const *documents,
-    size_t n_documents, const char *user, struct why *why)
+batch_explain(json_t **ret, struct signer *signer, const struct batch *batch, const char *user,
+    struct why *why)
 {
     closing(json_decrefp) json_t *list = NULL;
     closing(json_decrefp) json_t *reply = NULL;
     const json_t *verdicts = NULL;
     struct members m;
 
-    enum rc rc = format_documents(&list, signer, documents, n_documents, user != NULL, why);
+    enum rc rc = format_documents(&list, signer, batch, user != NULL, why);
     if (rc)
         return rc;
 
     closing(json_decrefp) json_t *parameters =
-        json_pack("{s:O,s:s*}", "documents", list, "user", user);
+        json_pack("{s:O,s:O*,s:s*}", "documents", list, "bases", batch->bases, "user", user);
     if (!parameters)
         return fail_memory(why);
 
@@ -437,9 +437,9 @@ batch_explain(json_t **ret, struct signer *signer, struct batch_document *const 
     members_open(&m, reply, "Explain");
     members_array(&m, "verdicts", DOCUMENTS_MAX, &verdicts);
     rc = members_close_tolerant(&m, why);
-    if (!rc && json_array_size(verdicts) != n_documents)
+    if (!rc && json_array_size(verdicts) != batch->n_documents)
         rc = fail(why, RC_MALFORMED, "%zu verdicts on %zu documents", json_array_size(verdicts),
-            n_documents);
+            batch->n_documents);
     if (rc)
         return within(why, rc, "the agent's answer");
 

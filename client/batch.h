@@ -45,18 +45,26 @@ enum batch_mode {
     BATCH_PARTIAL, /* it is left out */
 };
 
+/* What is asked in one call. */
+struct batch {
+    struct batch_document *const *documents;
+    size_t n_documents;
+    const json_t *bases; /* as chain_format() makes them; NULL: none */
+    enum batch_mode mode;
+};
+
 /*
- * Sign all or nothing, in one call. RC_ROLLBACK: *ret_marks says what was released instead;
- * batch_marks_done(). RC_DENIED: no key listed for a role may be used, or what the agent says.
- * RC_UNTRUSTED: what the agent gave does not reach the threshold, or is not what was asked for.
+ * Sign all or nothing. RC_ROLLBACK: *ret_marks says what was released instead; batch_marks_done().
+ * RC_DENIED: no key listed for a role may be used, or what the agent says. RC_UNTRUSTED: what the
+ * agent gave does not reach the threshold, or is not what was asked for.
  */
-must_check enum rc batch_sign(struct signer *signer, struct batch_document *const *documents,
-    size_t n_documents, enum batch_mode mode, struct batch_marks *ret_marks, struct why *why);
+must_check enum rc batch_sign(struct signer *signer, const struct batch *batch,
+    struct batch_marks *ret_marks, struct why *why);
 
 /*
  * What the agent would decide, for user if that is not NULL: an admin asks for somebody else, and
  * about all keys that are listed. *ret: the verdicts of the interface, an array with one for each
  * document; json_decref(). What agent_call() says; RC_MALFORMED: its answer.
  */
-must_check enum rc batch_explain(json_t **ret, struct signer *signer,
-    struct batch_document *const *documents, size_t n_documents, const char *user, struct why *why);
+must_check enum rc batch_explain(json_t **ret, struct signer *signer, const struct batch *batch,
+    const char *user, struct why *why);

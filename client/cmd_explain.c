@@ -17,6 +17,7 @@ struct question {
     struct step *steps; /* they do not move */
     size_t n;
     struct batch_document **documents;
+    json_t *bases;
 };
 
 static void
@@ -25,6 +26,7 @@ question_done(struct question *q)
     for (size_t i = 0; i < q->n; i++)
         step_done(&q->steps[i]);
     free(q->steps);
+    json_decref(q->bases);
     free(q->documents);
     free(q->roles);
     selection_done(&q->selection);
@@ -85,7 +87,7 @@ draft_all(struct question *q, struct session *session, struct why *why)
         q->documents[i] = &q->steps[i].signature;
     }
 
-    return rc;
+    return rc ? rc : step_bases(&q->bases, &q->publication, q->steps, q->n, why);
 }
 
 static enum rc
@@ -238,8 +240,10 @@ COMMAND(cmd_explain_sign)
 
     (void)n;
     enum rc rc = compose(&q, session, arguments[0], why);
-    if (!rc)
-        rc = batch_explain(&verdicts, q.publication.signer, q.documents, q.n,
+    if (!rc) {
+        const struct batch batch = {.documents = q.documents, .n_documents = q.n, .bases = q.bases};
+        rc = batch_explain(&verdicts, q.publication.signer, &batch,
             session_options(session)->values[OPTION_AS], why);
+    }
     return rc ? rc : print(&q, session, verdicts, why);
 }

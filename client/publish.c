@@ -67,6 +67,7 @@ static enum rc
 sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
 {
     closing(freep) struct batch_document **documents = calloc(p->n_steps + 1, sizeof *documents);
+    closing(json_decrefp) json_t *bases = NULL;
     size_t n = 0;
 
     if (!documents)
@@ -80,8 +81,12 @@ sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
     if (n == 0)
         return RC_OK;
 
-    enum rc rc =
-        batch_sign(p->publication->signer, documents, n, p->publication->mode, ret_marks, why);
+    enum rc rc = step_bases(&bases, p->publication, p->steps, p->n_steps, why);
+    if (rc)
+        return rc;
+
+    const struct batch batch = {documents, n, bases, p->publication->mode};
+    rc = batch_sign(p->publication->signer, &batch, ret_marks, why);
     if (rc)
         return rc;
 

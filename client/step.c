@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "client/chain.h"
+
 /* A file that somebody published between our base and our draft, and what it changed. */
 struct slip {
     struct tuf_file *file, *base_file;
@@ -262,6 +264,32 @@ step_draft(struct step *step, const struct step_scene *scene, struct why *why)
     step->signature.threshold = listing->threshold;
     struct draft draft = {.base = footing.document, .edits = edits, .n_edits = n_edits};
     return write_draft(step, &footing, &draft, scene->publication, why);
+}
+
+static bool
+has_delegations(const struct step *step)
+{
+    return step->document && (step->document->n_roles > 0 || step->document->keys.n > 0);
+}
+
+enum rc
+step_bases(json_t **ret, const struct publication *publication, const struct step *steps,
+    size_t n_steps, struct why *why)
+{
+    closing(freep) const char **roles = calloc(n_steps + 1, sizeof *roles);
+    size_t n = 0;
+
+    if (!roles)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < n_steps; i++)
+        if (has_delegations(&steps[i]))
+            roles[n++] = steps[i].want->role;
+
+    *ret = NULL;
+    return n == 0 || !trust_root(publication->trust)
+               ? RC_OK
+               : chain_format(ret, publication->trust, roles, n, why);
 }
 
 void

@@ -72,6 +72,18 @@ trust_adopt(struct trust *trust, struct span root_file, struct why *why)
 }
 
 const char *
+trust_repository(const struct trust *trust)
+{
+    return trust->repository;
+}
+
+struct repo *
+trust_repo(const struct trust *trust)
+{
+    return trust->repo;
+}
+
+const char *
 trust_dir(const struct trust *trust)
 {
     return cache_dir(trust->cache);
@@ -172,6 +184,20 @@ const struct tuf_file *
 trust_root_file(const struct trust *trust)
 {
     return trust->view ? walk_root_file(trust->view->walk) : NULL;
+}
+
+struct span
+trust_head(const struct trust *trust, const char *role, int64_t *ret_version)
+{
+    const struct view *view = trust->view;
+    bool is_timestamp = !strcmp(role, "timestamp");
+
+    if (!view)
+        return (struct span){0};
+
+    *ret_version = is_timestamp ? walk_timestamp_document(view->walk)->version
+                                : walk_snapshot_document(view->walk)->version;
+    return bytes_span(is_timestamp ? &view->timestamp : &view->snapshot);
 }
 
 const struct tuf_listed *

@@ -41,6 +41,8 @@ DEFINE_CLEANUP(struct trust, trust_free);
 /* Start from this root, which we made ourselves, and not from the cache: for a new repository. */
 must_check enum rc trust_adopt(struct trust *trust, struct span root_file, struct why *why);
 
+const char *trust_repository(const struct trust *trust);
+struct repo *trust_repo(const struct trust *trust); /* borrowed */
 /* The repository's directory in the cache, "…/metadata"; for remedies. */
 const char *trust_dir(const struct trust *trust);
 /* A root of the repository is in the cache, readable or not. */
@@ -70,6 +72,8 @@ must_check enum rc trust_offer(struct trust *trust, struct span file, struct why
 bool trust_is_first_use(const struct trust *trust);
 const struct tuf_root *trust_root(const struct trust *trust);
 const struct tuf_file *trust_root_file(const struct trust *trust);
+/* The file "timestamp" or "snapshot" and its version. */
+struct span trust_head(const struct trust *trust, const char *role, int64_t *ret_version);
 /* What timestamp (for "snapshot") or snapshot list, by the latest update of any kind; NULL: nothing
  * published. */
 const struct tuf_listed *trust_listed(const struct trust *trust, const char *role);

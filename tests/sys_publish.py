@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 
 import pytest
+import rig_users
 from rig_own_server import OwnServer
 
 
@@ -179,3 +180,16 @@ def test_shares_its_cache_with_notary(client, notary, gun):
     add(client, gun, "v1")
     notary.directory.joinpath("trust").symlink_to(client.home / ".docker" / "trust")
     assert names(notary, gun) == {"v1"}
+
+
+def test_shows_the_agent_that_delegations_are_left_as_they_are(new_client, new_agent, policy, gun):
+    user = rig_users.user(61002)
+    policy["grants"]["tagger"] = {"users": [user.uid], "keys": ["targets"]}
+    agent = new_agent(policy).start()
+    tagger = new_client(agent, user)
+    found(new_client(agent), gun)
+    add(tagger, gun, "v1", "targets")
+    assert "delegation-right" in tagger.refused(
+        3, "delegation", "add", gun, "targets/releases", "agent:qa", "--all-paths")
+    add(tagger, gun, "v2", "targets")
+    assert names(tagger, gun, "targets") == {"v1", "v2"}

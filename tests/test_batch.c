@@ -78,8 +78,9 @@ static enum rc
 sign(struct scene *s)
 {
     struct batch_document *documents[] = {&s->document};
+    const struct batch batch = {.documents = documents, .n_documents = 1};
 
-    return batch_sign(s->signer, documents, 1, BATCH_ALL, &s->marks, &s->why);
+    return batch_sign(s->signer, &batch, &s->marks, &s->why);
 }
 
 static size_t

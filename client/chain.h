@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * chain — what is published in a repository, as a request to the agent brings it along: the files
+ * by which the agent verifies for itself what a document is based on.
+ */
+#include <jansson.h>
+
+#include "client/trust.h"
+
+/*
+ * The "bases" of a request with documents of roles. *ret: json_decref(); NULL: somebody published a
+ * file in another form than the exact one, which the agent does not read. RC_NETWORK, RC_TOO_LARGE
+ * (the files together), RC_NO_MEMORY.
+ */
+must_check enum rc chain_format(json_t **ret, const struct trust *trust, const char *const *roles,
+    size_t n_roles, struct why *why);
