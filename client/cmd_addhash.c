@@ -38,7 +38,7 @@ publish_edit(struct session *session, const char *name, const struct edit *edit,
     if (!rc)
         rc = session_repository(&repository, session, name, why);
     if (!rc)
-        rc = session_update(session, repository, why);
+        rc = session_update_existing(session, repository, why);
     if (!rc)
         rc = selection_as_named(&selection, session, repository, why);
     if (rc)

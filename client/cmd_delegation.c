@@ -6,7 +6,7 @@
 #include "client/table.h"
 #include "proto/bounds.h"
 
-/* "a,b" → two spans; all paths without the option. */
+/* "a,b" → two spans; none without the option. */
 static enum rc
 read_paths(
     struct span ret[PATHS_MAX], size_t *ret_n, const struct options *options, struct why *why)
@@ -17,15 +17,17 @@ read_paths(
         return fail(why, RC_MALFORMED, "--paths and --all-paths exclude each other");
 
     *ret_n = 0;
-    if (!at) {
-        ret[(*ret_n)++] = SPAN("");
-        return RC_OK;
-    }
-
     for (; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         if (*ret_n == PATHS_MAX)
             return fail(why, RC_TOO_LARGE, "more than %d paths", PATHS_MAX);
-        ret[(*ret_n)++] = (struct span){(const uint8_t *)at, strcspn(at, ",")};
+
+        /* An unset variable of a script must not admit every tag. */
+        struct span path = {(const uint8_t *)at, strcspn(at, ",")};
+        if (path.len == 0)
+            return fail(why, RC_MALFORMED,
+                "--paths '%s': an empty path admits every tag: say --all-paths if that is meant",
+                options->values[OPTION_PATHS]);
+        ret[(*ret_n)++] = path;
     }
     return RC_OK;
 }
@@ -46,9 +48,14 @@ COMMAND(cmd_delegation_add)
     if (!rc)
         rc = pubkey_args_read(&keys, session, (const char *const *)arguments + 2, n - 2, why);
     if (!rc)
-        rc = session_update(session, repository, why);
+        rc = session_update_existing(session, repository, why);
     if (rc)
         return rc;
+
+    /* A key that is given to a role which is there does not widen its paths. */
+    if (options_has(session_options(session), OPTION_ALL_PATHS) ||
+        (edit.n_paths == 0 && !trust_find(repository->trust, arguments[1])))
+        paths[edit.n_paths++] = SPAN("");
 
     closing(freep) char *parent = span_dup(role_parent(edit.name));
     if (!parent)

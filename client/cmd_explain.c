@@ -94,12 +94,8 @@ static enum rc
 compose(struct question *q, struct session *session, const char *argument, struct why *why)
 {
     enum rc rc = image_arg_read(&q->image, session, argument, why);
-    if (rc)
-        return rc;
-
-    rc = session_update(session, q->image.repository, why);
-    if (rc == RC_NOT_FOUND)
-        return fail(why, rc, "%s; 'countersign init' makes it", why->text);
+    if (!rc)
+        rc = session_update_existing(session, q->image.repository, why);
     if (rc)
         return rc;
 

@@ -122,10 +122,7 @@ sign_repository(struct session *session, struct repository *repository, const st
 {
     closing(plan_done) struct plan plan = {0};
 
-    enum rc rc = session_update(session, repository, why);
-    if (rc == RC_NOT_FOUND)
-        return fail(why, rc, "%s; 'countersign init' makes it", why->text);
-
+    enum rc rc = session_update_existing(session, repository, why);
     for (size_t i = 0; !rc && i < images->n; i++)
         if (images->list[i].repository == repository)
             rc = plan_image(&plan, session, &images->list[i], why);

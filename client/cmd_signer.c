@@ -71,6 +71,7 @@ COMMAND(cmd_signer_add)
         rc = pubkey_args_read(&keys, session, options->keys, options->n_keys, why);
 
     for (size_t i = 1; !rc && i < n; i++) {
+        printf("Adding signer \"%s\" to %s...\n", arguments[0], arguments[i]);
         rc = add_signer(session, arguments[0], arguments[i], &keys, why);
         if (rc)
             return within(why, rc, "signer '%s' in '%s'", arguments[0], arguments[i]);

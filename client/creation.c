@@ -13,16 +13,13 @@ choose(const struct signer_key **ret, struct session *session, struct repository
 {
     enum option_id option = rank == RANK_ROOT ? OPTION_ROOT_KEY : OPTION_TARGETS_KEY;
     struct signer *signer = NULL;
-    const char *name = NULL;
 
-    enum rc rc = pubkey_arg_agent_name(&name, session_options(session)->values[option], why);
-    if (!rc)
-        rc = session_signer(&signer, session, why);
+    enum rc rc = session_signer(&signer, session, why);
     if (rc)
         return rc;
 
-    return signer_choose(
-        ret, signer, name, repository->name, rank == RANK_ROOT ? "root" : "targets", why);
+    return signer_choose(ret, signer, session_options(session)->values[option], repository->name,
+        rank == RANK_ROOT ? "root" : "targets", why);
 }
 
 static void

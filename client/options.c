@@ -30,7 +30,7 @@ static const struct {
         "leave out keys whose token is away"},
     [OPTION_RENEW] = {0, "--renew", NULL, "sign again, with a new expiry"},
     [OPTION_PATHS] = {0, "--paths", "A,B", "prefixes of the tags that the role may sign"},
-    [OPTION_ALL_PATHS] = {0, "--all-paths", NULL, "any tag (the default)"},
+    [OPTION_ALL_PATHS] = {0, "--all-paths", NULL, "any tag (the default of a new role)"},
     [OPTION_ROOT_KEY] = {0, "--root-key", "agent:NAME", "the key of role root"},
     [OPTION_TARGETS_KEY] = {0, "--targets-key", "agent:NAME", "the key of role targets"},
     [OPTION_SHA256] = {0, "--sha256", "HEX", "digest of the target"},

@@ -38,6 +38,11 @@ add_named(struct selection *selection, struct session *session, const struct rep
     const struct options *options = session_options(session);
 
     for (size_t i = 0; i < options->n_roles; i++) {
+        if (role_rank(span_of(options->roles[i])) != RANK_DELEGATION &&
+            strcmp(options->roles[i], "targets") != 0)
+            return fail(why, RC_MALFORMED, "'%s' holds no targets: want targets or targets/NAME",
+                options->roles[i]);
+
         if (!trust_find(repository->trust, options->roles[i]))
             return fail(why, RC_NOT_FOUND,
                 "'%s' has no role '%s'; 'countersign delegation add' makes one", repository->name,

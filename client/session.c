@@ -263,6 +263,14 @@ session_update(struct session *session, struct repository *repository, struct wh
     return RC_OK;
 }
 
+enum rc
+session_update_existing(struct session *session, struct repository *repository, struct why *why)
+{
+    enum rc rc = session_update(session, repository, why);
+
+    return rc == RC_NOT_FOUND ? fail(why, rc, "%s; 'countersign init' makes it", why->text) : rc;
+}
+
 void
 session_note_problems(struct session *session, const struct repository *repository)
 {

@@ -39,6 +39,9 @@ must_check enum rc session_repository(
  */
 must_check enum rc session_update(
     struct session *session, struct repository *repository, struct why *why);
+/* The same for who changes it: where there is none, it says what makes one. */
+must_check enum rc session_update_existing(
+    struct session *session, struct repository *repository, struct why *why);
 /* The same for who only reads: what is expired is not read, and problems are noted.
  * RC_UNTRUSTED: also where the server has no such repository: it is not signed. */
 must_check enum rc session_read(
