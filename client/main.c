@@ -57,10 +57,17 @@ help(void)
 }
 
 static void
+print_usage(FILE *out, const struct command *command)
+{
+    fprintf(out, "Usage: countersign %s %s%s[OPTION]...\n", command->verb, command->arguments,
+        *command->arguments ? " " : "");
+}
+
+static void
 help_command(const struct command *command)
 {
-    printf("Usage: countersign %s %s [OPTION]...\n%s.\n\n", command->verb, command->arguments,
-        command->summary);
+    print_usage(stdout, command);
+    printf("%s.\n\n", command->summary);
     options_help(command->options | OPTIONS_ALWAYS);
     puts("\nSee countersign(1).");
 }
@@ -90,11 +97,32 @@ static int
 usage(const struct command *command)
 {
     if (command)
-        fprintf(
-            stderr, "Usage: countersign %s %s [OPTION]...\n", command->verb, command->arguments);
+        print_usage(stderr, command);
     else
         fputs("Try 'countersign --help'.\n", stderr);
     return 2;
+}
+
+/* Of a verb with two words, people often know the first only. */
+static void
+report_unknown(const struct options *options)
+{
+    const char *word = options->n_arguments > 0 ? options->arguments[0] : "";
+    size_t len = strlen(word), n = 0;
+
+    if (len == 0) {
+        fputs("countersign: a verb is missing\n", stderr);
+        return;
+    }
+
+    for (size_t i = 0; i < N_ELEMENTS(commands); i++)
+        if (!strncmp(commands[i].verb, word, len) && commands[i].verb[len] == ' ')
+            fprintf(
+                stderr, "%s '%s'", n++ == 0 ? "countersign: there is" : " and", commands[i].verb);
+    if (n > 0)
+        fputc('\n', stderr);
+    else
+        fprintf(stderr, "countersign: unknown verb '%s'\n", word);
 }
 
 /* False: an option that the command does not take, or too few or too many arguments. */
@@ -185,8 +213,7 @@ main(int argc, char **argv)
     }
 
     if (!command) {
-        if (options.n_arguments > 0)
-            fprintf(stderr, "countersign: unknown verb '%s'\n", options.arguments[0]);
+        report_unknown(&options);
         return usage(NULL);
     }
 
