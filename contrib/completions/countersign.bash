@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for countersign: what its own --help lists, so both are always the same.
+
+_countersign_verbs()
+{
+    "$1" --help 2>/dev/null | sed -nE 's/^  ([a-z][a-z-]*( [a-z][a-z-]*)?) .*/\1/p'
+}
+
+# The verb on the line, one word or two; nothing where there is none yet.
+_countersign_verb()
+{
+    local words=() word
+
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        [[ $word == -* ]] || words+=("$word")
+    done
+    _countersign_verbs "${COMP_WORDS[0]}" |
+        grep -Fx -e "${words[0]-} ${words[1]-}" -e "${words[0]-}" | tail -n 1
+}
+
+_countersign()
+{
+    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb
+
+    COMPREPLY=()
+    case $before in
+        --socket | --tlscacert | --tlscert | --tlskey | --key)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return ;;
+        -d | --trust-dir)
+            mapfile -t COMPREPLY < <(compgen -d -- "$current")
+            return ;;
+    esac
+
+    verb=$(_countersign_verb)
+    if [[ $current == -* ]]; then
+        # shellcheck disable=SC2086 # a verb may be two words
+        mapfile -t COMPREPLY < <(compgen -W \
+            "$("${COMP_WORDS[0]}" $verb --help 2>/dev/null | grep -oE -- '--[a-z0-9-]+')" \
+            -- "$current")
+    elif [[ -z $verb ]]; then
+        # The first word of a verb, or the second one of those that start like this.
+        mapfile -t COMPREPLY < <(compgen -W \
+            "$(_countersign_verbs "${COMP_WORDS[0]}" |
+                if ((COMP_CWORD == 1)); then cut -d ' ' -f 1; else sed -n "s/^$before //p"; fi |
+                sort -u)" -- "$current")
+    elif [[ $verb == "delegation add" ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    fi
+}
+
+complete -F _countersign countersign
