@@ -114,7 +114,8 @@ def test_several_arguments_in_any_form(teams, docker, reader):
 def test_a_tag_that_is_not_signed(teams, docker, reader, tag):
     # docker has no exit status for it, and so every script has to look for the empty list.
     assert same_as_docker(reader, docker, f"{teams.gun}:{tag}") == (0, 4)
-    assert f"'{teams.gun}:{tag}' is not signed" in reader.refused(4, "inspect", f"{teams.gun}:{tag}")
+    image = f"{teams.gun}:{tag}"
+    assert f"'{image}' is not signed" in reader.refused(4, "inspect", image)
 
 
 def test_a_tag_that_was_taken_back(teams, docker, reader):
@@ -151,7 +152,8 @@ def test_a_tag_outside_the_paths_of_its_role(repository, new_delegate, docker, r
     repository.sign("v1", "targets/releases")
     repository.sign("x1", "targets/releases")
     repository.publish()
-    repository.notary.run("delegation", "remove", repository.gun, "targets/releases", "--paths", "x")
+    repository.notary.run("delegation", "remove", repository.gun, "targets/releases", "--paths",
+                          "x")
     repository.publish()
     assert same_as_docker(reader, docker, repository.gun) == (0, 0)
     assert same_as_docker(reader, docker, f"{repository.gun}:x1") == (0, 4)
