@@ -26,13 +26,9 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
         parameters = json_pack("{s:s,s:s}", "kind", "name", "name", why->text);
         break;
     case RC_LOCKED:
-        parameters =
-            json_pack("{s:s,s:s,s:s}", "token", "", "state", "locked", "remedy", why->text);
-        break;
     case RC_TOKEN:
-        parameters =
-            json_pack("{s:s,s:s,s:s}", "token", "", "state", "failing", "remedy", why->text);
-        break;
+        answer_token(conn, rc, "", why->text);
+        return;
     case RC_BUSY:
         parameters = json_pack("{s:s,s:i}", "bound", why->text, "retry_after_ms", 1000);
         break;
@@ -58,6 +54,17 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
     }
 
     conn_error(conn, rc, parameters);
+}
+
+void
+answer_token(struct conn *conn, enum rc rc, const char *token, const char *remedy)
+{
+    if (rc == RC_TIMEOUT)
+        conn_error(conn, rc, json_pack("{s:s}", "token", token));
+    else
+        conn_error(conn, rc,
+            json_pack("{s:s,s:s,s:s}", "token", token, "state",
+                rc == RC_LOCKED ? "locked" : "unavailable", "remedy", remedy));
 }
 
 void
@@ -103,7 +110,7 @@ answer_denied(struct conn *conn, size_t document, const struct decide_verdict *v
 }
 
 static void
-answer_token(struct conn *conn, const struct decide_verdict *verdict)
+answer_away(struct conn *conn, const struct decide_verdict *verdict)
 {
     const struct decide_choice *away = NULL;
 
@@ -111,9 +118,7 @@ answer_token(struct conn *conn, const struct decide_verdict *verdict)
         if (verdict->choices[i].left_out == REASON_TOKEN)
             away = &verdict->choices[i];
 
-    conn_error(conn, verdict->rc,
-        json_pack("{s:s,s:s,s:s}", "token", away->key->token, "state",
-            verdict->rc == RC_LOCKED ? "locked" : "unavailable", "remedy", away->key->detail));
+    answer_token(conn, verdict->rc, away->key->token, away->key->detail);
 }
 
 /* The signatures of a released root, under the canonical IDs that the interface speaks. */
@@ -203,7 +208,7 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
     else if (j->decision->rc == RC_STALE)
         answer_stale(conn, j);
     else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)
-        answer_token(conn, verdict);
+        answer_away(conn, verdict);
     else
         answer_denied(conn, refused, verdict);
 }

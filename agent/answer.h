@@ -10,6 +10,8 @@
 /* Any error for which why says all there is: each kind puts it into the parameter it has for that.
  */
 void answer_error(struct conn *conn, enum rc rc, const struct why *why);
+/* The token that failed at the work, by its name. rc: RC_TOKEN, RC_LOCKED or RC_TIMEOUT. */
+void answer_token(struct conn *conn, enum rc rc, const char *token, const char *remedy);
 /* A document at fault: its index in the request, or -1 for the request itself. */
 void answer_bad_document(struct conn *conn, enum rc rc, int document, const struct why *why);
 /* The reason alone, for callers who are to learn no more. record: where admins find more; 0:

@@ -17,6 +17,17 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
     return e->outcome == AUDIT_RELEASED ? e->write(e->request, ledger, why) : RC_OK;
 }
 
+static void
+answer_failure(const struct ending *e)
+{
+    bool is_of_token = e->failed == RC_TOKEN || e->failed == RC_LOCKED || e->failed == RC_TIMEOUT;
+
+    if (e->token && is_of_token)
+        answer_token(e->conn, e->failed, e->token, e->failed_why.text);
+    else
+        answer_error(e->conn, e->failed, &e->failed_why);
+}
+
 /* The record is durable, or cannot be written: then nothing is released. */
 static void
 on_recorded(void *userdata, enum rc rc, const struct why *why)
@@ -28,7 +39,7 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
         if (e->outcome == AUDIT_REFUSED)
             answer_decision(e->conn, e->agent, e->judgment);
         else if (e->outcome == AUDIT_FAILED)
-            answer_error(e->conn, e->failed, &e->failed_why);
+            answer_failure(e);
         else if (rc)
             answer_error(e->conn, rc, why);
         else
@@ -58,6 +69,12 @@ ending_fail(struct ending *e, enum rc rc, const struct why *why)
     e->failed = rc;
     e->failed_why = *why;
     ending_finish(e, AUDIT_FAILED);
+}
+
+void
+ending_blame(struct ending *e, const struct decide_choice *choice)
+{
+    e->token = choice->key->token;
 }
 
 /* The client hung up: queued work is dropped, and the record says so. Once it is being recorded it

@@ -26,6 +26,8 @@ struct ending {
     enum audit_outcome outcome;
     enum rc failed; /* with AUDIT_FAILED */
     struct why failed_why;
+    const char
+        *token; /* to be blamed for a failure, its name; borrowed from the judgment; or NULL */
     int64_t record;
 };
 
@@ -38,5 +40,7 @@ void ending_begin(struct ending *ending);
 void ending_finish(struct ending *ending, enum audit_outcome outcome);
 /* The same for a failure, which the caller is told. */
 void ending_fail(struct ending *ending, enum rc rc, const struct why *why);
+/* Before a failure: should it be one of a token, it is that of this choice's key. */
+void ending_blame(struct ending *ending, const struct decide_choice *choice);
 /* Frees what belongs to the ending: peer and judgment. */
 void ending_done(struct ending *ending);

@@ -180,6 +180,7 @@ issue_start(struct agent *agent, struct conn *conn, const json_t *parameters)
     } else if (has_issued(running)) {
         ending_finish(&running->ending, AUDIT_RELEASED);
     } else {
+        ending_blame(&running->ending, running->ending.judgment->decision->verdicts[0].choices);
         rc = begin(running, &why);
         if (rc)
             ending_fail(&running->ending, rc, &why);

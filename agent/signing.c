@@ -224,6 +224,14 @@ leave_out(struct signing *s, const struct signature_job *job)
     return signing > 0;
 }
 
+static const struct decide_choice *
+choice_of(const struct signature_job *job)
+{
+    const struct decision *decision = job->signing->ending.judgment->decision;
+
+    return &decision->verdicts[job->document].choices[job->choice];
+}
+
 static void
 on_signed(void *userdata, enum rc rc, struct span signature, const struct why *why)
 {
@@ -241,10 +249,12 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
         rc = RC_OK;
     }
 
-    if (rc)
+    if (rc) {
+        ending_blame(&s->ending, choice_of(job));
         ending_fail(&s->ending, rc, why);
-    else if (s->n_pending == 0)
+    } else if (s->n_pending == 0) {
         ending_finish(&s->ending, AUDIT_RELEASED);
+    }
 }
 
 static enum rc
@@ -255,8 +265,9 @@ add_job(struct signing *s, size_t document, size_t choice, struct why *why)
     *job = (struct signature_job){s, document, choice, NULL, BYTES_INIT(SIGNATURE_MAX_BYTES)};
 
     struct subject *subject = s->ending.judgment->subjects[document];
-    const struct keyring_key *key = keyring_find(s->ending.agent->keyring,
-        &s->ending.judgment->decision->verdicts[document].choices[choice].key->id);
+    const struct keyring_key *key =
+        keyring_find(s->ending.agent->keyring, &choice_of(job)->key->id);
+    ending_blame(&s->ending, choice_of(job));
     if (!key)
         return fail(why, RC_TOKEN, "a key went away with its token");
 
