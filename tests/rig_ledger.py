@@ -17,6 +17,15 @@ class Ledger:
         finally:
             database.close()
 
+    def execute(self, statement):
+        """Change it, as nobody should."""
+        database = sqlite3.connect(self._file)
+        try:
+            with database:
+                database.execute(statement)
+        finally:
+            database.close()
+
     def records(self):
         """Bodies of all records, the oldest first."""
         return [json.loads(body)
