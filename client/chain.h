@@ -4,9 +4,8 @@
  * chain — what is published in a repository, as a request to the agent brings it along: the files
  * by which the agent verifies for itself what a document is based on.
  */
-#include <jansson.h>
-
 #include "client/trust.h"
+#include "proto/members.h"
 
 /*
  * The "bases" of a request with documents of roles. *ret: json_decref(); NULL: somebody published a
