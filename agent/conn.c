@@ -135,6 +135,7 @@ write_out(struct conn *conn)
 
     bytes_done(&conn->out);
     if (conn->is_finishing) {
+        inbox_discard(conn->fd);
         enter(conn, CONN_CLOSED);
         return;
     }

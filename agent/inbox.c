@@ -8,6 +8,7 @@
 
 #define READ_BYTES       (64 * 1024)
 #define READ_SMALL_BYTES (16 * 1024) /* most calls fit */
+#define DISCARDS_MAX     64          /* 256 KiB: Linux queues 208 KiB for a socket */
 
 void
 inbox_init(struct inbox *inbox, struct account *account)
@@ -127,4 +128,14 @@ inbox_clear(struct inbox *inbox)
     bytes_done(&inbox->in);
     inbox->scanned = 0;
     settle(inbox);
+}
+
+void
+inbox_discard(int fd)
+{
+    char waste[4096];
+
+    for (size_t i = 0; i < DISCARDS_MAX; i++)
+        if (recv(fd, waste, sizeof waste, MSG_DONTWAIT) <= 0)
+            return;
 }
