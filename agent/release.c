@@ -3,6 +3,8 @@
 
 #include "proto/bounds.h"
 
+#define WAIT_US 5000 /* some fsyncs of a disk: then who waits comes before who asks */
+
 struct waiting {
     struct release_item item;
     enum rc rc;
@@ -10,8 +12,8 @@ struct waiting {
 };
 
 struct release {
-    struct ledger *ledger; /* borrowed */
-    sd_event_source *source;
+    struct ledger *ledger;             /* borrowed */
+    sd_event_source *idle, *late;      /* enabled while something waits */
     void (*committed)(void *userdata); /* NULL: nobody cares */
     void *userdata;
     struct waiting *waiting; /* for the next transaction */
@@ -58,6 +60,8 @@ write_all(struct release *release)
 static void
 commit(struct release *release)
 {
+    (void)sd_event_source_set_enabled(release->idle, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(release->late, SD_EVENT_OFF);
     release->telling = steal(release->waiting);
     release->n_telling = release->n_waiting;
     release->n_waiting = 0;
@@ -74,9 +78,18 @@ commit(struct release *release)
 }
 
 static int
-on_ready(sd_event_source *source, void *userdata)
+on_idle(sd_event_source *source, void *userdata)
 {
     (void)source;
+    commit(userdata);
+    return 0;
+}
+
+static int
+on_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
     commit(userdata);
     return 0;
 }
@@ -89,9 +102,13 @@ release_new(struct release **ret, sd_event *event, struct ledger *ledger, struct
         return fail_memory(why);
 
     release->ledger = ledger;
-    if (sd_event_add_defer(event, &release->source, on_ready, release) < 0 ||
-        sd_event_source_set_priority(release->source, SD_EVENT_PRIORITY_IDLE) < 0 ||
-        sd_event_source_set_enabled(release->source, SD_EVENT_OFF) < 0)
+    if (sd_event_add_defer(event, &release->idle, on_idle, release) < 0 ||
+        sd_event_source_set_priority(release->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
+        sd_event_source_set_enabled(release->idle, SD_EVENT_OFF) < 0 ||
+        sd_event_add_time_relative(
+            event, &release->late, CLOCK_MONOTONIC, WAIT_US, 1000, on_late, release) < 0 ||
+        sd_event_source_set_priority(release->late, SD_EVENT_PRIORITY_IMPORTANT) < 0 ||
+        sd_event_source_set_enabled(release->late, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
 
     *ret = steal(release);
@@ -104,9 +121,10 @@ release_free(struct release *release)
     if (!release)
         return;
 
-    if (release->n_waiting > 0)
+    while (release->n_waiting > 0) /* what is told may add the record of its failure */
         commit(release);
-    sd_event_source_disable_unref(release->source);
+    sd_event_source_disable_unref(release->idle);
+    sd_event_source_disable_unref(release->late);
     free(release);
 }
 
@@ -119,7 +137,10 @@ release_add(struct release *release, const struct release_item *item, struct why
         return fail_memory(why);
 
     waiting->item = *item;
-    if (sd_event_source_set_enabled(release->source, SD_EVENT_ONESHOT) < 0)
+    if (release->n_waiting == 0 &&
+        (sd_event_source_set_time_relative(release->late, WAIT_US) < 0 ||
+            sd_event_source_set_enabled(release->late, SD_EVENT_ONESHOT) < 0 ||
+            sd_event_source_set_enabled(release->idle, SD_EVENT_ONESHOT) < 0))
         return fail(why, RC_SYSTEM, "cannot enable an event source");
 
     release->n_waiting++;

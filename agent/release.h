@@ -3,8 +3,9 @@
 /*
  * release — requests that wait for the ledger: recorded first, released then.
  *
- * Many share one transaction: one event source of the lowest priority commits all that are ready
- * when nothing else is to be done, and only then are they told.
+ * Many share one transaction: an event source of the lowest priority commits all that are ready
+ * when nothing else is to be done, or soon in any case, so that callers who never pause do not keep
+ * others waiting. Only then are they told.
  */
 #include <systemd/sd-event.h>
 
