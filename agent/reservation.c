@@ -8,19 +8,20 @@
 
 #define N_BUCKETS 1024
 
-struct held {
+/* One name that a request holds or waits for. */
+struct claim {
     struct digest name; /* of repository and role */
-    SLIST_ENTRY(held) next;
+    TAILQ_ENTRY(claim) next;
 };
-SLIST_HEAD(bucket, held);
+TAILQ_HEAD(bucket, claim); /* first come first */
 
 struct reservation {
     struct reservations *all;
     void (*granted)(void *userdata);
     void *userdata;
     bool is_granted;
-    struct held *held;
-    size_t n_held;
+    struct claim *claims;
+    size_t n_claims;               /* in their buckets */
     TAILQ_ENTRY(reservation) next; /* while it waits */
 };
 
@@ -36,26 +37,25 @@ bucket_of(struct reservations *all, const struct digest *name)
     return &all->buckets[(name->b[0] << 8 | name->b[1]) % N_BUCKETS];
 }
 
+/* Whether nobody was there before. */
+static bool
+is_first(struct reservations *all, const struct claim *claim)
+{
+    const struct claim *earlier = TAILQ_FIRST(bucket_of(all, &claim->name));
+
+    while (earlier != claim && !digest_eq(&earlier->name, &claim->name))
+        earlier = TAILQ_NEXT(earlier, next);
+    return earlier == claim;
+}
+
 static bool
 is_free(const struct reservation *r)
 {
-    const struct held *held;
-
-    for (size_t i = 0; i < r->n_held; i++)
-        SLIST_FOREACH(held, bucket_of(r->all, &r->held[i].name), next)
-            if (digest_eq(&held->name, &r->held[i].name))
-                return false;
+    for (size_t i = 0; i < r->n_claims; i++)
+        if (!is_first(r->all, &r->claims[i]))
+            return false;
 
     return true;
-}
-
-static void
-hold(struct reservation *r)
-{
-    for (size_t i = 0; i < r->n_held; i++)
-        SLIST_INSERT_HEAD(bucket_of(r->all, &r->held[i].name), &r->held[i], next);
-    r->is_granted = true;
-    TAILQ_REMOVE(&r->all->waiting, r, next);
 }
 
 /* One grant per round: what it does may free others that wait. */
@@ -71,7 +71,8 @@ on_freed(sd_event_source *source, void *userdata)
     if (!r)
         return 0;
 
-    hold(r);
+    r->is_granted = true;
+    TAILQ_REMOVE(&all->waiting, r, next);
     sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     r->granted(r->userdata);
     return 0;
@@ -85,6 +86,8 @@ reservations_new(struct reservations **ret, sd_event *event, struct why *why)
         return fail_memory(why);
 
     TAILQ_INIT(&all->waiting);
+    for (size_t i = 0; i < N_BUCKETS; i++)
+        TAILQ_INIT(&all->buckets[i]);
     if (sd_event_add_defer(event, &all->source, on_freed, all) < 0 ||
         sd_event_source_set_enabled(all->source, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
@@ -133,16 +136,19 @@ reservation_new(struct reservation **ret, struct reservations *all,
     TAILQ_INSERT_TAIL(&all->waiting, r, next);
     closing(reservation_freep) struct reservation *guard = r;
 
-    r->held = calloc(request->n_names, sizeof *r->held);
-    if (!r->held)
+    r->claims = calloc(request->n_names, sizeof *r->claims);
+    if (!r->claims)
         return fail_memory(why);
 
     for (size_t i = 0; i < request->n_names; i++) {
-        enum rc rc = name_digest(&r->held[i].name, &request->names[i], why);
+        struct claim *claim = &r->claims[i];
+        enum rc rc = name_digest(&claim->name, &request->names[i], why);
         if (rc)
             return rc;
+
+        TAILQ_INSERT_TAIL(bucket_of(all, &claim->name), claim, next);
+        r->n_claims++;
     }
-    r->n_held = request->n_names;
 
     if (sd_event_source_set_enabled(all->source, SD_EVENT_ONESHOT) < 0)
         return fail(why, RC_SYSTEM, "cannot enable an event source");
@@ -157,14 +163,12 @@ reservation_free(struct reservation *r)
     if (!r)
         return;
 
-    if (!r->is_granted) {
+    for (size_t i = 0; i < r->n_claims; i++)
+        TAILQ_REMOVE(bucket_of(r->all, &r->claims[i].name), &r->claims[i], next);
+    if (!r->is_granted)
         TAILQ_REMOVE(&r->all->waiting, r, next);
-    } else {
-        for (size_t i = 0; i < r->n_held; i++)
-            SLIST_REMOVE(bucket_of(r->all, &r->held[i].name), &r->held[i], held, next);
-        sd_event_source_set_enabled(r->all->source, SD_EVENT_ONESHOT);
-    }
+    (void)sd_event_source_set_enabled(r->all->source, SD_EVENT_ONESHOT);
 
-    free(r->held);
+    free(r->claims);
     free(r);
 }

@@ -5,7 +5,8 @@
  *
  * Between a decision and the ledger's mark lie milliseconds or, with a token that wants a touch,
  * half a minute. Meanwhile nobody else may be given a version of the same role: others wait for
- * their turn, first come first served, and are then judged again.
+ * their turn, first come first served, and are then judged again. Who waits is before all that come
+ * later for any of its names: a batch of many roles is not passed by for ever.
  */
 #include <systemd/sd-event.h>
 
@@ -31,7 +32,7 @@ struct reservation_request {
 };
 
 /*
- * Hold all names as soon as none is held by another request: granted() is called then, later and
+ * Hold all names as soon as no earlier request has one of them: granted() is called then, later and
  * once, never from within this call. Names are not kept. RC_NO_MEMORY, RC_SYSTEM, RC_TOO_LARGE.
  */
 must_check enum rc reservation_new(struct reservation **ret, struct reservations *reservations,
