@@ -310,7 +310,7 @@ is_next_root(const struct matter *m, struct decide_check *check)
 }
 
 /* In this order; the first that does not hold decides. What is asked after has_key is told only to
- * callers who may use a key there. */
+ * callers who may use a key there: it shows the scopes of keys, and what was released. */
 static const struct {
     const char *name;
     enum reason reason; /* unless the rule finds a closer one */
@@ -319,9 +319,9 @@ static const struct {
     {"normal-form", REASON_NOT_NORMAL, is_normal},
     {"format", REASON_TYPE, is_sound},
     {"expiry", REASON_EXPIRED, is_unexpired},
-    {"own-keys", REASON_OWN_KEY_OUTSIDE_SCOPE, lists_own_keys_in_scope},
     {"base", REASON_BASE, has_sound_base},
     {"keys", REASON_NOT_GRANTED, has_key},
+    {"own-keys", REASON_OWN_KEY_OUTSIDE_SCOPE, lists_own_keys_in_scope},
     {"tokens", REASON_TOKEN, has_tokens},
     {"mark", REASON_ROLLBACK, is_no_rollback},
     {"version-step", REASON_VERSION_JUMP, is_no_jump},

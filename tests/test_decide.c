@@ -308,6 +308,21 @@ test_refuses_own_keys_listed_outside_their_scope(void **state)
     }
 }
 
+/* Scopes are for those who may use the key. */
+static void
+test_tells_nothing_of_scopes_to_who_may_not_sign(void **state)
+{
+    struct subject_listing outside = {SPAN("targets/devops"), {ID_QA}};
+    struct subject subject = subject_of(&pleas[0]), *subjects[] = {&subject};
+
+    (void)state;
+    subject.listings = &outside;
+    subject.n_listings = 1;
+    closing(decision_freep) struct decision *decision =
+        decide_all(subjects, &pleas[0].known, 1, UID_EVE, false);
+    assert_int_equal(decision->verdicts[0].failed->reason, REASON_NOT_GRANTED);
+}
+
 static void
 test_one_refused_document_refuses_all(void **state)
 {
@@ -433,6 +448,7 @@ main(void)
         cmocka_unit_test(test_decides_one_document),
         cmocka_unit_test(test_refuses_whatever_the_format_refuses),
         cmocka_unit_test(test_refuses_own_keys_listed_outside_their_scope),
+        cmocka_unit_test(test_tells_nothing_of_scopes_to_who_may_not_sign),
         cmocka_unit_test(test_one_refused_document_refuses_all),
         cmocka_unit_test(test_tells_a_denial_rather_than_a_rollback),
         cmocka_unit_test(test_tells_a_stale_base_as_what_it_is),
