@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -174,30 +175,55 @@ start_keyring(struct agent *agent, struct why *why)
     return rc;
 }
 
-/* Sentences for people: which grants and keys came, went or stayed under their name. */
+like_printf(2, 3) static void add_change(json_t *changes, const char *fmt, ...)
+{
+    char text[160];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    json_array_append_new(changes, json_string(text));
+}
+
+static bool
+has_grant(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; policy && i < policy->n_grants; i++)
+        if (!strcmp(policy->grants[i].name, name))
+            return true;
+
+    return false;
+}
+
+/* What one policy has and the other has not. */
+static void
+add_differences(
+    json_t *changes, const struct policy *one, const struct policy *other, const char *what)
+{
+    for (size_t i = 0; one && i < one->n_keys; i++)
+        if (!other || !policy_find_key(other, one->keys[i].name))
+            add_change(changes, "key '%s' is %s", one->keys[i].name, what);
+
+    for (size_t i = 0; one && i < one->n_grants; i++)
+        if (!has_grant(other, one->grants[i].name))
+            add_change(changes, "grant '%s' is %s", one->grants[i].name, what);
+}
+
+/* Sentences for people: which keys and grants came and went by their names. What changed within
+ * them shows in the digest alone. */
 static void
 compare(json_t *changes, const struct policy *was, const struct policy *is)
 {
-    char text[160];
+    char hex[DIGEST_HEX_LEN + 1];
 
-    for (size_t i = 0; i < is->n_keys; i++)
-        if (!was || !policy_find_key(was, is->keys[i].name)) {
-            snprintf(text, sizeof text, "key '%s' is new", is->keys[i].name);
-            json_array_append_new(changes, json_string(text));
-        }
+    add_differences(changes, is, was, "new");
+    add_differences(changes, was, is, "gone");
+    if (was && digest_eq(&was->digest, &is->digest))
+        return;
 
-    for (size_t i = 0; was && i < was->n_keys; i++)
-        if (!policy_find_key(is, was->keys[i].name)) {
-            snprintf(text, sizeof text, "key '%s' is gone", was->keys[i].name);
-            json_array_append_new(changes, json_string(text));
-        }
-
-    if (!was || !digest_eq(&was->digest, &is->digest)) {
-        char hex[DIGEST_HEX_LEN + 1];
-        digest_hex(hex, &is->digest);
-        snprintf(text, sizeof text, "policy is now %.16s", hex);
-        json_array_append_new(changes, json_string(text));
-    }
+    digest_hex(hex, &is->digest);
+    add_change(changes, "policy is now %.16s", hex);
 }
 
 enum rc
