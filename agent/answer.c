@@ -7,6 +7,24 @@
 #include "proto/tuf_root.h"
 
 void
+answer_add(json_t **ret, json_t *element)
+{
+    if (json_array_append_new(*ret, element)) {
+        json_decref(*ret);
+        *ret = NULL;
+    }
+}
+
+void
+answer_set(json_t **ret, const char *name, json_t *value)
+{
+    if (json_object_set_new(*ret, name, value)) {
+        json_decref(*ret);
+        *ret = NULL;
+    }
+}
+
+void
 answer_error(struct conn *conn, enum rc rc, const struct why *why)
 {
     static const char remedy[] = "see the agent's log";
@@ -80,8 +98,8 @@ answer_bad_document(struct conn *conn, enum rc rc, int document, const struct wh
     if (document >= 0)
         snprintf(where, sizeof where, "documents[%d].message", document);
     json_t *parameters = json_pack("{s:s,s:s}", "where", where, "problem", why->text);
-    if (parameters && document >= 0)
-        json_object_set_new(parameters, "document", json_integer(document));
+    if (document >= 0)
+        answer_set(&parameters, "document", json_integer(document));
     conn_error(conn, rc, parameters);
 }
 
@@ -104,8 +122,8 @@ answer_denied(struct conn *conn, size_t document, const struct decide_verdict *v
         reason_id(failed->reason), "rule", failed->rule, "want", failed->want, "have", failed->have,
         "remedy", reason_remedy(failed->reason));
 
-    if (parameters && verdict->grant)
-        json_object_set_new(parameters, "grant", json_string(verdict->grant->name));
+    if (verdict->grant)
+        answer_set(&parameters, "grant", json_string(verdict->grant->name));
     conn_error(conn, RC_DENIED, parameters);
 }
 
@@ -133,10 +151,10 @@ released_signatures(const struct tuf_file *file, const struct tuf_root *root)
         closing(bytes_done) struct bytes text = BYTES_INIT(2 * SIGNATURE_MAX_BYTES);
 
         bytes_put_base64(&text, s->signature);
-        json_array_append_new(
-            signatures, json_pack("{s:s,s:s,s:s,s:s}", "key",
-                            key ? pubkey_canonical_id(key)->hex : s->keyid.hex, "name", "",
-                            "method", verify_method_name(s->method), "sig", bytes_text(&text)));
+        answer_add(
+            &signatures, json_pack("{s:s,s:s,s:s,s:s}", "key",
+                             key ? pubkey_canonical_id(key)->hex : s->keyid.hex, "name", "",
+                             "method", verify_method_name(s->method), "sig", bytes_text(&text)));
     }
 
     return signatures;
@@ -144,7 +162,7 @@ released_signatures(const struct tuf_file *file, const struct tuf_root *root)
 
 /* Only the root's next version is fixed, so only for it a client must finish with those bytes. */
 static void
-add_released_root(json_t *mark, struct agent *agent, const struct subject *subject)
+add_released_root(json_t **mark, struct agent *agent, const struct subject *subject)
 {
     closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
     closing(bytes_done) struct bytes text = BYTES_INIT(2 * DOCUMENT_MAX_BYTES);
@@ -158,8 +176,11 @@ add_released_root(json_t *mark, struct agent *agent, const struct subject *subje
         return;
 
     bytes_put_base64(&text, bytes_span(&file->message));
-    json_object_set_new(mark, "document", json_string(bytes_text(&text)));
-    json_object_set_new(mark, "signatures", released_signatures(file, root));
+    if (text.len > OUTPUT_MAX_BYTES / 2) /* usually some KiB; then only its mark is told */
+        return;
+
+    answer_set(mark, "document", json_string(bytes_text(&text)));
+    answer_set(mark, "signatures", released_signatures(file, root));
 }
 
 static void
@@ -178,9 +199,9 @@ answer_rollback(struct conn *conn, struct agent *agent, const struct judgment *j
         json_t *mark = json_pack("{s:s,s:s,s:I,s:s,s:[]}", "repository", subject->repository,
             "role", subject->role, "version", (json_int_t)j->known[i].version, "digest", digest,
             "signatures");
-        if (mark && subject->rank == RANK_ROOT)
-            add_released_root(mark, agent, subject);
-        json_array_append_new(marks, mark);
+        if (subject->rank == RANK_ROOT)
+            add_released_root(&mark, agent, subject);
+        answer_add(&marks, mark);
     }
 
     conn_error(conn, RC_ROLLBACK, json_pack("{s:o}", "marks", marks));
@@ -221,15 +242,15 @@ answer_verdict(const struct decide_verdict *verdict)
 
     for (size_t i = 0; i < verdict->n_checks; i++) {
         const struct decide_check *check = &verdict->checks[i];
-        json_array_append_new(checks, json_pack("{s:s,s:b,s:s,s:s}", "rule", check->rule, "holds",
-                                          check->holds, "want", check->want, "have", check->have));
+        answer_add(&checks, json_pack("{s:s,s:b,s:s,s:s}", "rule", check->rule, "holds",
+                                check->holds, "want", check->want, "have", check->have));
     }
 
     json_t *ret = json_pack("{s:b,s:o,s:s}", "allowed", !failed, "checks", checks, "remedy",
         failed ? reason_remedy(failed->reason) : "");
-    if (ret && verdict->grant)
-        json_object_set_new(ret, "grant", json_string(verdict->grant->name));
-    if (ret && failed)
-        json_object_set_new(ret, "reason", json_string(reason_id(failed->reason)));
+    if (verdict->grant)
+        answer_set(&ret, "grant", json_string(verdict->grant->name));
+    if (failed)
+        answer_set(&ret, "reason", json_string(reason_id(failed->reason)));
     return ret;
 }

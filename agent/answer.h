@@ -7,6 +7,11 @@
 #include "agent/conn.h"
 #include "agent/judgment.h"
 
+/* Put what is consumed into an array or object, *ret. NULL afterwards, and for good: no memory. So
+ * a reply is built without checks, and conn_reply() says that it failed. */
+void answer_add(json_t **ret, json_t *element);
+void answer_set(json_t **ret, const char *name, json_t *value);
+
 /* Any error for which why says all there is: each kind puts it into the parameter it has for that.
  */
 void answer_error(struct conn *conn, enum rc rc, const struct why *why);

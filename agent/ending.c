@@ -2,6 +2,7 @@
 #include "agent/ending.h"
 
 #include "agent/answer.h"
+#include "proto/bounds.h"
 
 static enum rc
 on_write(void *userdata, struct ledger *ledger, struct why *why)
@@ -28,11 +29,29 @@ answer_failure(const struct ending *e)
         answer_error(e->conn, e->failed, &e->failed_why);
 }
 
-/* The record is durable, or cannot be written: then nothing is released. */
+/* Nothing was written, so nothing is released. Where a mark was raised meanwhile, by a base that
+ * somebody else brought, the decision is another one now. */
+static void
+end_anew(struct ending *e, enum rc rc, const struct why *why)
+{
+    e->token = NULL; /* it was the judgment's */
+    if (rc == RC_ROLLBACK && !judgment_decide(e->judgment, e->agent, e->peer, NULL) &&
+        e->judgment->decision->rc)
+        ending_finish(e, AUDIT_REFUSED);
+    else
+        ending_fail(e, rc, why);
+}
+
+/* The record is durable, or cannot be written. */
 static void
 on_recorded(void *userdata, enum rc rc, const struct why *why)
 {
     struct ending *e = userdata;
+
+    if (rc && e->outcome == AUDIT_RELEASED) {
+        end_anew(e, rc, why);
+        return;
+    }
 
     if (e->conn) {
         conn_set_work(e->conn, NULL, NULL);
@@ -40,8 +59,6 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
             answer_decision(e->conn, e->agent, e->judgment);
         else if (e->outcome == AUDIT_FAILED)
             answer_failure(e);
-        else if (rc)
-            answer_error(e->conn, rc, why);
         else
             e->reply(e->request);
     }
@@ -58,6 +75,7 @@ ending_finish(struct ending *e, enum audit_outcome outcome)
     e->is_finishing = true;
     e->outcome = outcome;
     e->stop(e->request);
+    (void)sd_event_source_set_enabled(e->deadline, SD_EVENT_OFF);
     enum rc rc = release_add(e->agent->release, &item, &why);
     if (rc)
         on_recorded(e, rc, &why);
@@ -89,15 +107,33 @@ on_cancel(void *work)
         ending_finish(e, AUDIT_CANCELLED);
 }
 
-void
-ending_begin(struct ending *e)
+static int
+on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct why why;
+
+    (void)source;
+    (void)usec;
+    enum rc rc = fail(&why, RC_TIMEOUT, "not signed within %d seconds", SIGN_TIMEOUT_S);
+    ending_fail(userdata, rc, &why);
+    return 0;
+}
+
+enum rc
+ending_begin(struct ending *e, struct why *why)
+{
+    if (sd_event_add_time_relative(e->agent->event, &e->deadline, CLOCK_MONOTONIC,
+            SIGN_TIMEOUT_S * UINT64_C(1000000), 0, on_deadline, e) < 0)
+        return fail(why, RC_SYSTEM, "cannot add an event source");
+
     conn_set_work(e->conn, e, on_cancel);
+    return RC_OK;
 }
 
 void
 ending_done(struct ending *e)
 {
+    sd_event_source_disable_unref(e->deadline);
     judgment_free(e->judgment);
     peer_unref(e->peer);
 }

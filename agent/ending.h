@@ -22,25 +22,27 @@ struct ending {
     void (*reply)(void *request);
     void (*free)(void *request);
 
+    sd_event_source *deadline;
     bool is_finishing; /* outcome is set, and its record under way */
     enum audit_outcome outcome;
     enum rc failed; /* with AUDIT_FAILED */
     struct why failed_why;
-    const char
-        *token; /* to be blamed for a failure, its name; borrowed from the judgment; or NULL */
+    const char *token; /* name of the one to be blamed; borrowed from the judgment; may be NULL */
     int64_t record;
 };
 
-/* The connection's call is this request's from now on. */
-void ending_begin(struct ending *ending);
+/* The connection's call is this request's from now on, for SIGN_TIMEOUT_S at most. Where it fails
+ * the call is the caller's to answer. RC_SYSTEM. */
+must_check enum rc ending_begin(struct ending *ending, struct why *why);
 /*
  * The end: released, refused by the decision, failed, or cancelled. The request is freed later,
- * never from within this call unless there is no memory.
+ * never from within this call unless there is no memory. What cannot be released after all ends as
+ * refused or failed; then stop() is called again.
  */
 void ending_finish(struct ending *ending, enum audit_outcome outcome);
 /* The same for a failure, which the caller is told. */
 void ending_fail(struct ending *ending, enum rc rc, const struct why *why);
 /* Before a failure: should it be one of a token, it is that of this choice's key. */
 void ending_blame(struct ending *ending, const struct decide_choice *choice);
-/* Frees what belongs to the ending: peer and judgment. */
+/* Frees what belongs to the ending: peer, judgment and deadline. */
 void ending_done(struct ending *ending);

@@ -46,10 +46,33 @@ on_stop(void *request)
     keyring_cancel(steal(issue->pending));
 }
 
+/* The certificate that was issued before, if it is still good for this repository. */
+static bool
+has_issued(struct issue *issue)
+{
+    closing(pubkey_unrefp) struct pubkey *key = NULL;
+    closing(bytes_done) struct bytes pem = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+
+    if (ledger_certificate(
+            &pem, issue->ending.agent->ledger, issue->repository, &issue->key, NULL) ||
+        pubkey_from_pem(&key, bytes_span(&pem), NULL) ||
+        certificate_check_root(key, issue->repository, agent_now_us() / 1000000, NULL))
+        return false;
+
+    bytes_done(&issue->pem);
+    issue->pem = pem;
+    pem = BYTES_INIT(0);
+    return true;
+}
+
+/* Of two who asked at once, the second is given what the first one was. */
 static enum rc
 on_write(void *request, struct ledger *ledger, struct why *why)
 {
     struct issue *issue = request;
+
+    if (has_issued(issue))
+        return RC_OK;
 
     return ledger_put_certificate(
         ledger, issue->repository, &issue->key, bytes_span(&issue->pem), why);
@@ -81,19 +104,6 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
         ending_finish(&issue->ending, AUDIT_RELEASED);
 }
 
-/* The certificate that was issued before, if it is still good for this repository. */
-static bool
-has_issued(struct issue *issue)
-{
-    closing(pubkey_unrefp) struct pubkey *key = NULL;
-
-    bytes_clear(&issue->pem);
-    return !ledger_certificate(
-               &issue->pem, issue->ending.agent->ledger, issue->repository, &issue->key, NULL) &&
-           !pubkey_from_pem(&key, bytes_span(&issue->pem), NULL) &&
-           !certificate_check_root(key, issue->repository, agent_now_us() / 1000000, NULL);
-}
-
 static enum rc
 begin(struct issue *issue, struct why *why)
 {
@@ -102,7 +112,6 @@ begin(struct issue *issue, struct why *why)
     if (!key)
         return fail(why, RC_TOKEN, "the key went away with its token");
 
-    bytes_clear(&issue->pem);
     enum rc rc = certificate_new(&issue->certificate, key->pubkey, issue->repository,
         agent_now_us() / 1000000, issue->days, why);
     if (rc)
@@ -168,13 +177,14 @@ issue_start(struct agent *agent, struct conn *conn, const json_t *parameters)
     }
     if (!rc)
         rc = judgment_decide(issue->ending.judgment, agent, issue->ending.peer, &why);
+    if (!rc)
+        rc = ending_begin(&issue->ending, &why);
     if (rc) {
         answer_error(conn, rc, &why);
         return;
     }
 
     struct issue *running = steal(issue); /* from now on its ending owns it */
-    ending_begin(&running->ending);
     if (running->ending.judgment->decision->rc) {
         ending_finish(&running->ending, AUDIT_REFUSED);
     } else if (has_issued(running)) {

@@ -90,6 +90,7 @@ forget(struct judgment *j)
     decision_free(steal(j->decision));
     policy_unref(steal(j->policy));
     free(steal(j->keys));
+    free(steal(j->details));
     free(steal(j->known));
     j->n_keys = 0;
     for (size_t i = 0; i < j->n_bases; i++)
@@ -113,12 +114,13 @@ judgment_free(struct judgment *j)
 }
 
 static void
-view_key(struct decide_key *ret, const struct keyring_key *key)
+view_key(struct decide_key *ret, struct judgment_detail *detail, const struct keyring_key *key)
 {
+    snprintf(detail->text, sizeof detail->text, "%s", key->detail);
     *ret = (struct decide_key){
         .policy = key->policy,
         .token = key->token ? key->token->name : key->policy->at[0].token->name,
-        .detail = key->detail,
+        .detail = detail->text,
     };
     if (key->pubkey)
         ret->id = *pubkey_canonical_id(key->pubkey);
@@ -136,11 +138,12 @@ gather_keys(struct judgment *j, const struct keyring *keyring, struct why *why)
     size_t n = keyring_n_keys(keyring);
 
     j->keys = calloc(n > 0 ? n : 1, sizeof *j->keys);
-    if (!j->keys)
+    j->details = calloc(n > 0 ? n : 1, sizeof *j->details);
+    if (!j->keys || !j->details)
         return fail_memory(why);
 
     for (size_t i = 0; i < n; i++)
-        view_key(&j->keys[i], keyring_key(keyring, i));
+        view_key(&j->keys[i], &j->details[i], keyring_key(keyring, i));
     j->n_keys = n;
     return RC_OK;
 }

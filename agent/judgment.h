@@ -17,12 +17,17 @@ struct judgment_base {
     struct why problem; /* why it does not verify; empty where it does, or was not looked at */
 };
 
+struct judgment_detail {
+    char text[200]; /* as in keyring.h */
+};
+
 struct judgment {
     struct message_sign request; /* owns what subjects borrow */
     struct subject **subjects;   /* one for each document */
     size_t n_subjects;
     struct policy *policy; /* under which it was decided; counted */
     struct decide_key *keys;
+    struct judgment_detail *details; /* of keys: the keyring's do not outlive a reload */
     size_t n_keys;
     struct judgment_base *bases; /* one for each chain of the request */
     size_t n_bases;

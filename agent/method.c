@@ -59,8 +59,7 @@ format_scope(const struct policy_key *key, bool is_roles)
         const struct policy_scope *scope = &key->scope[i];
         size_t n = is_roles ? scope->n_roles : scope->n_repositories;
         for (size_t k = 0; k < n; k++)
-            json_array_append_new(
-                names, json_string(is_roles ? scope->roles[k] : scope->repositories[k]));
+            answer_add(&names, json_string(is_roles ? scope->roles[k] : scope->repositories[k]));
     }
 
     return names;
@@ -100,9 +99,9 @@ format_key(const struct agent *agent, const struct keyring_key *key, const struc
         "repositories", is_shown ? format_scope(key->policy, false) : json_array(), "roles",
         is_shown ? format_scope(key->policy, true) : json_array(), "needs_base", false,
         "needs_approval", false, "max_validity_s", (json_int_t)validity_s);
-    if (ret && key->policy->certificate) {
+    if (key->policy->certificate) {
         struct span pem = pubkey_public(key->policy->certificate);
-        json_object_set_new(ret, "certificate", json_stringn((const char *)pem.p, pem.len));
+        answer_set(&ret, "certificate", json_stringn((const char *)pem.p, pem.len));
     }
     return ret;
 }
@@ -115,8 +114,7 @@ list_keys(struct agent *agent, struct conn *conn, const json_t *parameters)
 
     json_t *keys = json_array();
     for (size_t i = 0; i < keyring_n_keys(agent->keyring); i++)
-        json_array_append_new(
-            keys, format_key(agent, keyring_key(agent->keyring, i), conn_peer(conn)));
+        answer_add(&keys, format_key(agent, keyring_key(agent->keyring, i), conn_peer(conn)));
     conn_reply(conn, json_pack("{s:o}", "keys", keys));
 }
 
@@ -132,10 +130,9 @@ status(struct agent *agent, struct conn *conn, const json_t *parameters)
     json_t *tokens = json_array();
     for (size_t i = 0; i < keyring_n_tokens(agent->keyring); i++) {
         const struct keyring_token *token = keyring_token(agent->keyring, i);
-        json_array_append_new(
-            tokens, json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name, "state",
-                        keyring_state_name(token->state), "detail", token->detail, "queue",
-                        (int)token->n_queued, "workers", (int)token->n_workers));
+        answer_add(&tokens, json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name, "state",
+                                keyring_state_name(token->state), "detail", token->detail, "queue",
+                                (int)token->n_queued, "workers", (int)token->n_workers));
     }
 
     sd_event_now(agent->event, CLOCK_MONOTONIC, &now);

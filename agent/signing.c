@@ -7,14 +7,17 @@
 #include "proto/bounds.h"
 
 /*
- *   WAITING ──its turn──▶ judged ──allowed──▶ SIGNING ──all signed──▶ RECORDING ──durable──▶
- * replied └──denied─────────────────────────────────▶ RECORDING ──▶ refused
+ *   judged ──allowed──▶ WAITING ──its turn──▶ judged again ──allowed──▶ SIGNING ──all signed──▶
+ *      │                                           │                   RECORDING ──durable──▶
+ * replied └──denied───────────────────────────────────┴──▶ RECORDING ──▶ refused
  *
- * A failed or cancelled request leaves a record and no mark.
+ * Only what is allowed waits: its place in the queue is one that nobody else has meanwhile. A
+ * failed or cancelled request leaves a record and no mark.
  */
 struct signature_job {
     struct signing *signing;
     size_t document, choice;
+    enum verify_method method;
     struct keyring_job *pending; /* NULL: not begun, or over */
     struct bytes signature;
 };
@@ -22,7 +25,6 @@ struct signature_job {
 struct signing {
     struct ending ending;
     struct reservation *reservation;
-    sd_event_source *deadline;
     struct signature_job *jobs;
     size_t n_jobs, n_pending;
 };
@@ -38,7 +40,6 @@ signing_free(struct signing *s)
         bytes_done(&s->jobs[i].signature);
     }
     free(s->jobs);
-    sd_event_source_disable_unref(s->deadline);
     reservation_free(s->reservation);
     ending_done(&s->ending);
     free(s);
@@ -57,16 +58,14 @@ find_job(const struct signing *s, size_t document, size_t choice)
 }
 
 static json_t *
-format_signature(const struct signature_job *job, const struct decide_choice *choice,
-    const struct keyring *keyring)
+format_signature(const struct signature_job *job, const struct decide_choice *choice)
 {
-    const struct keyring_key *key = keyring_find(keyring, &choice->key->id);
     closing(bytes_done) struct bytes text = BYTES_INIT(2 * SIGNATURE_MAX_BYTES);
 
     bytes_put_base64(&text, bytes_span(&job->signature));
     return json_pack("{s:s,s:s,s:s,s:s}", "key", choice->key->id.hex, "name",
-        choice->key->policy->name, "method",
-        key ? verify_method_name(verify_method_of(key->pubkey)) : "", "sig", bytes_text(&text));
+        choice->key->policy->name, "method", verify_method_name(job->method), "sig",
+        bytes_text(&text));
 }
 
 static json_t *
@@ -81,11 +80,10 @@ format_document(const struct signing *s, size_t document)
         const struct signature_job *job = find_job(s, document, i);
 
         if (choice->left_out != REASON_NONE)
-            json_object_set_new(left_out, s->ending.judgment->subjects[document]->keys[i].hex,
+            answer_set(&left_out, s->ending.judgment->subjects[document]->keys[i].hex,
                 json_string(reason_id(choice->left_out)));
         else if (job)
-            json_array_append_new(
-                signatures, format_signature(job, choice, s->ending.agent->keyring));
+            answer_add(&signatures, format_signature(job, choice));
     }
 
     digest_hex(digest, &s->ending.judgment->subjects[document]->digest);
@@ -105,11 +103,13 @@ format_grants(const struct judgment *j)
         for (size_t k = 0; k < j->decision->verdicts[i].n_choices; k++) {
             const struct decide_choice *choice = &j->decision->verdicts[i].choices[k];
             if (choice->left_out == REASON_NONE)
-                json_object_set_new(names, choice->grant->name, json_true());
+                answer_set(&names, choice->grant->name, json_true());
         }
 
     json_object_foreach(names, name, value)
-        json_array_append_new(grants, json_string(name));
+        answer_add(&grants, json_string(name));
+    if (!names)
+        json_decref(steal(grants));
     json_decref(names);
     return grants;
 }
@@ -121,7 +121,7 @@ on_reply(void *request)
     json_t *documents = json_array();
 
     for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
-        json_array_append_new(documents, format_document(s, i));
+        answer_add(&documents, format_document(s, i));
     conn_reply(s->ending.conn,
         json_pack("{s:o,s:o,s:I}", "documents", documents, "grants",
             format_grants(s->ending.judgment), "record", (json_int_t)s->ending.record));
@@ -192,20 +192,8 @@ on_stop(void *request)
 
     for (size_t i = 0; i < s->n_jobs; i++)
         keyring_cancel(steal(s->jobs[i].pending));
-    sd_event_source_set_enabled(s->deadline, SD_EVENT_OFF);
-}
-
-static int
-on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct signing *s = userdata;
-    struct why why;
-
-    (void)source;
-    (void)usec;
-    ending_fail(
-        &s->ending, fail(&why, RC_TIMEOUT, "no signature within %d seconds", SIGN_TIMEOUT_S), &why);
-    return 0;
+    if (s->ending.outcome != AUDIT_RELEASED) /* others need not wait for a record */
+        reservation_free(steal(s->reservation));
 }
 
 /* A key that cannot sign after all: others may be enough where the client said partial. */
@@ -262,17 +250,22 @@ add_job(struct signing *s, size_t document, size_t choice, struct why *why)
 {
     struct signature_job *job = &s->jobs[s->n_jobs++];
 
-    *job = (struct signature_job){s, document, choice, NULL, BYTES_INIT(SIGNATURE_MAX_BYTES)};
+    *job = (struct signature_job){
+        .signing = s,
+        .document = document,
+        .choice = choice,
+        .signature = BYTES_INIT(SIGNATURE_MAX_BYTES),
+    };
 
-    struct subject *subject = s->ending.judgment->subjects[document];
     const struct keyring_key *key =
         keyring_find(s->ending.agent->keyring, &choice_of(job)->key->id);
     ending_blame(&s->ending, choice_of(job));
     if (!key)
         return fail(why, RC_TOKEN, "a key went away with its token");
 
-    struct keyring_order order = {
-        key, verify_method_of(key->pubkey), &subject->digest, s->ending.peer->uid, on_signed, job};
+    job->method = verify_method_of(key->pubkey);
+    struct keyring_order order = {key, job->method, &s->ending.judgment->subjects[document]->digest,
+        s->ending.peer->uid, on_signed, job};
     enum rc rc = keyring_sign(&job->pending, &order, why);
     if (rc)
         return rc;
@@ -281,20 +274,35 @@ add_job(struct signing *s, size_t document, size_t choice, struct why *why)
     return RC_OK;
 }
 
-static enum rc
-begin_jobs(struct signing *s, struct why *why)
+/* How many signatures the decision allows. */
+static size_t
+count_signatures(const struct decision *decision)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
-        n += s->ending.judgment->decision->verdicts[i].n_choices;
+    for (size_t i = 0; i < decision->n_verdicts; i++)
+        for (size_t k = 0; k < decision->verdicts[i].n_choices; k++)
+            n += decision->verdicts[i].choices[k].left_out == REASON_NONE;
+
+    return n;
+}
+
+static enum rc
+begin_jobs(struct signing *s, struct why *why)
+{
+    const struct decision *decision = s->ending.judgment->decision;
+    size_t n = count_signatures(decision);
+
+    if (n > SIGNATURES_MAX_PER_SIGN) /* before anything is released that cannot be replied */
+        return fail(why, RC_TOO_LARGE, "SIGNATURES_MAX_PER_SIGN");
+
     s->jobs = calloc(n, sizeof *s->jobs);
     if (!s->jobs)
         return fail_memory(why);
 
-    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
-        for (size_t k = 0; k < s->ending.judgment->decision->verdicts[i].n_choices; k++) {
-            if (s->ending.judgment->decision->verdicts[i].choices[k].left_out != REASON_NONE)
+    for (size_t i = 0; i < decision->n_verdicts; i++)
+        for (size_t k = 0; k < decision->verdicts[i].n_choices; k++) {
+            if (decision->verdicts[i].choices[k].left_out != REASON_NONE)
                 continue;
 
             enum rc rc = add_job(s, i, k, why);
@@ -343,19 +351,29 @@ wait_for_turn(struct signing *s, struct why *why)
     return reservation_new(&s->reservation, s->ending.agent->reservations, &request, why);
 }
 
-/* What would become of it: decided on the marks as they are, nothing held, recorded or signed. */
+/* What would become of it: nothing held, recorded or signed. */
 static void
 answer_dry_run(struct signing *s)
 {
-    struct why why;
-
-    enum rc rc = judgment_decide(s->ending.judgment, s->ending.agent, s->ending.peer, &why);
-    if (rc)
-        answer_error(s->ending.conn, rc, &why);
-    else if (s->ending.judgment->decision->rc)
+    if (s->ending.judgment->decision->rc)
         answer_decision(s->ending.conn, s->ending.agent, s->ending.judgment);
     else
         on_reply(s);
+}
+
+static void
+begin(struct signing *s)
+{
+    struct why why;
+
+    if (s->ending.judgment->decision->rc) {
+        ending_finish(&s->ending, AUDIT_REFUSED);
+        return;
+    }
+
+    enum rc rc = wait_for_turn(s, &why);
+    if (rc)
+        ending_fail(&s->ending, rc, &why);
 }
 
 void
@@ -378,6 +396,8 @@ signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
             .free = on_free};
         rc = judgment_new(&s->ending.judgment, parameters, false, &document, &why);
     }
+    if (!rc)
+        rc = judgment_decide(s->ending.judgment, agent, s->ending.peer, &why);
     if (rc) {
         answer_bad_document(conn, rc, document, &why);
         return;
@@ -388,16 +408,9 @@ signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
         return;
     }
 
-    if (sd_event_add_time_relative(agent->event, &s->deadline, CLOCK_MONOTONIC,
-            SIGN_TIMEOUT_S * UINT64_C(1000000), 0, on_deadline, s) < 0)
-        rc = fail(&why, RC_SYSTEM, "cannot add an event source");
-    else
-        rc = wait_for_turn(s, &why);
-    if (rc) {
+    rc = ending_begin(&s->ending, &why);
+    if (rc)
         answer_error(conn, rc, &why);
-        return;
-    }
-
-    ending_begin(&s->ending);
-    (void)steal(s); /* from now on its ending owns it */
+    else
+        begin(steal(s)); /* from now on its ending owns it */
 }

@@ -44,6 +44,7 @@
 #define CONN_LIFETIME_S          3600          /* groups are those of connect time */
 #define FRAME_SMALL_TIMEOUT_S    10            /* to complete a frame up to 64 KiB */
 #define FRAME_TIMEOUT_S          60            /* to complete a larger one */
+#define SIGNATURES_MAX_PER_SIGN  400           /* the longest that a reply can hold */
 #define OUTPUT_MAX_BYTES         (1024 * 1024) /* queued replies; then the producer stops */
 #define OUTPUT_TIMEOUT_S         30            /* without progress of the reader */
 
