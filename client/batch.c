@@ -3,6 +3,8 @@
 
 #include "proto/tuf_root.h"
 
+#define FRAME_SLACK_BYTES 1024 /* around the parameters of a call */
+
 void
 batch_document_done(struct batch_document *document)
 {
@@ -118,6 +120,19 @@ format_documents(json_t **ret, const struct signer *signer, const struct batch *
 
     *ret = steal(array);
     return RC_OK;
+}
+
+/* The bases, if one frame holds them and the documents, with what stands around both. */
+static const json_t *
+bases_that_fit(const struct batch *batch, const json_t *documents)
+{
+    size_t len = json_dumpb(documents, NULL, 0, JSON_COMPACT) + FRAME_SLACK_BYTES;
+
+    if (!batch->bases)
+        return NULL;
+
+    return len + json_dumpb(batch->bases, NULL, 0, JSON_COMPACT) <= FRAME_MAX_BYTES ? batch->bases
+                                                                                    : NULL;
 }
 
 /* Signatures as they are collected: the decoded bytes of all, one after the other. */
@@ -389,7 +404,7 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
         return rc;
 
     closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:O*,s:b}", "documents", list,
-        "bases", batch->bases, "partial", batch->mode == BATCH_PARTIAL);
+        "bases", bases_that_fit(batch, list), "partial", batch->mode == BATCH_PARTIAL);
     if (!parameters)
         return fail_memory(why);
 
@@ -425,8 +440,8 @@ batch_explain(json_t **ret, struct signer *signer, const struct batch *batch, co
     if (rc)
         return rc;
 
-    closing(json_decrefp) json_t *parameters =
-        json_pack("{s:O,s:O*,s:s*}", "documents", list, "bases", batch->bases, "user", user);
+    closing(json_decrefp) json_t *parameters = json_pack(
+        "{s:O,s:O*,s:s*}", "documents", list, "bases", bases_that_fit(batch, list), "user", user);
     if (!parameters)
         return fail_memory(why);
 

@@ -49,7 +49,7 @@ enum batch_mode {
 struct batch {
     struct batch_document *const *documents;
     size_t n_documents;
-    const json_t *bases; /* as chain_format() makes them; NULL: none */
+    const json_t *bases; /* as chain_format() makes them; NULL: none. Left out if they do not fit */
     enum batch_mode mode;
 };
 

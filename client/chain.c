@@ -6,7 +6,7 @@
 struct chain {
     json_t *files;
     size_t n_bytes;
-    bool is_exact; /* all files so far are in the exact form */
+    bool is_exact; /* all files so far are in the exact form, and few enough for a frame */
 };
 
 static enum rc
@@ -18,13 +18,10 @@ add_file(struct chain *chain, const char *role, int64_t version, struct span raw
     struct digest digest;
 
     enum rc rc = tuf_file_parse(&file, raw, TUF_STRICT, why);
-    chain->is_exact = chain->is_exact && !rc;
-    if (rc)
-        return rc == RC_MALFORMED ? RC_OK : rc;
-
     chain->n_bytes += raw.len;
-    if (chain->n_bytes > FRAME_MAX_BYTES)
-        return fail(why, RC_TOO_LARGE, "the published files together are too large");
+    chain->is_exact = chain->is_exact && !rc && chain->n_bytes <= FRAME_MAX_BYTES;
+    if (!chain->is_exact)
+        return rc == RC_MALFORMED ? RC_OK : rc;
 
     digest_of(&digest, raw);
     digest_hex(hex, &digest);
@@ -80,6 +77,23 @@ is_wanted(const char *role, const char *const *roles, size_t n_roles)
     return false;
 }
 
+/* Whether the agent reads the files of a delegation and of all above it. What is not shown is not
+ * known there, and costs no more than that. */
+static bool
+is_exact(const struct trust *trust, struct span name)
+{
+    while (role_rank(name) == RANK_DELEGATION) {
+        closing(freep) char *text = span_dup(name);
+        const struct trust_role *role = text ? trust_find(trust, text) : NULL;
+        if (!role || !role->file || !role->file->is_exact)
+            return false;
+
+        name = role_parent(name);
+    }
+
+    return true;
+}
+
 static int
 role_cmp(const void *a, const void *b)
 {
@@ -103,7 +117,8 @@ add_targets(struct chain *chain, const struct trust *trust, const char *const *r
 
     for (size_t i = 0; i < trust_n_roles(trust); i++) {
         const struct trust_role *role = trust_role_at(trust, i);
-        if (role->file && (i == 0 || is_wanted(role->name, roles, n_roles)))
+        bool is_needed = i == 0 || is_wanted(role->name, roles, n_roles);
+        if (role->file && is_needed && is_exact(trust, span_of(role->name)))
             wanted[n++] = role;
     }
     qsort(wanted, n, sizeof *wanted, role_cmp);
@@ -141,7 +156,9 @@ chain_format(json_t **ret, const struct trust *trust, const char *const *roles, 
     }
     if (!rc)
         rc = add_targets(&chain, trust, roles, n_roles, why);
-    if (rc)
+    if (rc == RC_NOT_FOUND) /* the server has lost a root */
+        chain.is_exact = false;
+    else if (rc)
         return within(why, rc, "what is published in '%s'", trust_repository(trust));
 
     *ret = NULL;

@@ -8,9 +8,9 @@
 #include "proto/members.h"
 
 /*
- * The "bases" of a request with documents of roles. *ret: json_decref(); NULL: somebody published a
- * file in another form than the exact one, which the agent does not read. RC_NETWORK, RC_TOO_LARGE
- * (the files together), RC_NO_MEMORY.
+ * The "bases" of a request with documents of roles. *ret: json_decref(); NULL: somebody published
+ * targets or what leads to it in another form than the exact one, which the agent does not read;
+ * or the server lacks a file; or they are too large for a request. RC_NETWORK, RC_NO_MEMORY.
  */
 must_check enum rc chain_format(json_t **ret, const struct trust *trust, const char *const *roles,
     size_t n_roles, struct why *why);

@@ -267,9 +267,19 @@ step_draft(struct step *step, const struct step_scene *scene, struct why *why)
 }
 
 static bool
-has_delegations(const struct step *step)
+is_delegating(const struct tuf_targets *document)
 {
-    return step->document && (step->document->n_roles > 0 || step->document->keys.n > 0);
+    return document && (document->n_roles > 0 || document->keys.n > 0);
+}
+
+/* To be signed now, and there are delegations in what is drafted or in what that replaces. */
+static bool
+wants_base(const struct step *step, const struct trust *trust)
+{
+    const struct trust_role *published = trust_find(trust, step->want->role);
+
+    return step->version > 0 && !step->is_signed &&
+           (is_delegating(step->document) || (published && is_delegating(published->document)));
 }
 
 enum rc
@@ -283,7 +293,7 @@ step_bases(json_t **ret, const struct publication *publication, const struct ste
         return fail_memory(why);
 
     for (size_t i = 0; i < n_steps; i++)
-        if (has_delegations(&steps[i]))
+        if (wants_base(&steps[i], publication->trust))
             roles[n++] = steps[i].want->role;
 
     *ret = NULL;

@@ -50,9 +50,9 @@ struct step_scene {
 must_check enum rc step_draft(struct step *step, const struct step_scene *scene, struct why *why);
 
 /*
- * What a request with the drafts brings along, as chain_format() makes it: where a draft has
- * delegations, those who may not change them must show that they are the published ones. NULL: not
- * needed, or not to be had. What chain_format() says.
+ * What a request with the drafts brings along, as chain_format() makes it: where a draft, or what
+ * it replaces, has delegations, those who may not change them must show the published ones. NULL:
+ * not needed, or not to be had. What chain_format() says.
  */
 must_check enum rc step_bases(json_t **ret, const struct publication *publication,
     const struct step *steps, size_t n_steps, struct why *why);

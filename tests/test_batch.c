@@ -45,6 +45,7 @@ struct scene {
     struct signer *signer;
     struct bytes message;
     struct batch_document document;
+    const json_t *bases;
     struct batch_marks marks;
     struct why why;
 };
@@ -78,7 +79,7 @@ static enum rc
 sign(struct scene *s)
 {
     struct batch_document *documents[] = {&s->document};
-    const struct batch batch = {.documents = documents, .n_documents = 1};
+    const struct batch batch = {.documents = documents, .n_documents = 1, .bases = s->bases};
 
     return batch_sign(s->signer, &batch, &s->marks, &s->why);
 }
@@ -243,6 +244,44 @@ test_asks_for_all_keys_where_the_caller_may_use_none(void **state)
     assert_string_equal(s.why.text, "said the agent");
 }
 
+/* Bases that make the call as large as a frame, with what batch.c keeps for what is around them;
+ * and so many bytes more. */
+static json_t *
+large_bases(const struct scene *s, size_t more)
+{
+    size_t around =
+        json_dumpb(json_object_get(s->agent.asked, "documents"), NULL, 0, JSON_COMPACT) +
+        strlen("[\"\"]") + 1024;
+    size_t len = FRAME_MAX_BYTES - around + more;
+
+    closing(freep) char *text = malloc(len);
+    assert_non_null(text);
+    memset(text, 'x', len);
+    return json_pack("[s%]", text, len);
+}
+
+static void
+test_shows_what_is_published_where_it_fits_into_the_call(void **state)
+{
+    struct pubkey *const listed[] = {qa.key};
+    closing(scene_done) struct scene s;
+
+    (void)state;
+    scene_init(&s, "targets/qa", listed, 1);
+    assert_int_equal(sign(&s), RC_OK);
+    assert_null(json_object_get(s.agent.asked, "bases"));
+
+    closing(json_decrefp) json_t *largest = large_bases(&s, 0);
+    s.bases = largest;
+    assert_int_equal(sign(&s), RC_OK);
+    assert_true(json_equal(json_object_get(s.agent.asked, "bases"), largest));
+
+    closing(json_decrefp) json_t *larger = large_bases(&s, 1);
+    s.bases = larger;
+    assert_int_equal(sign(&s), RC_OK);
+    assert_null(json_object_get(s.agent.asked, "bases"));
+}
+
 #define MARK                                                                                       \
     "{\"marks\":[{\"repository\":\"" GUN "\",\"role\":\"targets/qa\",\"version\":7,\"digest\":"    \
     "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\",\"signatures\":[]}]}"
@@ -324,6 +363,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_makes_a_file_that_everybody_verifies),
+        cmocka_unit_test(test_shows_what_is_published_where_it_fits_into_the_call),
         cmocka_unit_test(test_puts_signatures_under_the_id_that_the_role_lists),
         cmocka_unit_test(test_believes_no_agent),
         cmocka_unit_test(test_does_not_publish_below_the_threshold),
