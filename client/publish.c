@@ -292,6 +292,16 @@ on_conflict(struct publisher *p, struct why *why)
     return trust_update(p->publication->trust, why);
 }
 
+/* The agent knows a newer version than the published one: whoever got it may still publish it. */
+static enum rc
+on_stale(struct publisher *p, struct why *why)
+{
+    struct why said = *why;
+
+    enum rc rc = on_conflict(p, why);
+    return rc == RC_CONFLICT ? fail(why, rc, "%s, which nobody publishes", said.text) : rc;
+}
+
 /* The server has refused for another reason than a version. The usual one: the snapshot key is with
  * whoever made the repository with notary, whose default that is. */
 static enum rc
@@ -356,7 +366,7 @@ go_round(struct publisher *p, bool *ret_is_done, struct why *why)
     if (rc == RC_ROLLBACK)
         return on_rollback(p, &marks, why);
     if (rc == RC_STALE)
-        return on_conflict(p, why);
+        return on_stale(p, why);
 
     return rc ? rc : post_and_check(p, ret_is_done, why);
 }

@@ -123,6 +123,18 @@ def test_all_roots_are_shown(client, gun, notary, token, notary_server):
     assert notary_server.document(gun, "targets/qa")["signed"]["delegations"]["roles"]
 
 
+def test_a_tagger_waits_for_delegations_that_were_released(case, new_client, upload):
+    """Somebody with the right to delegate was given a version and does not publish it."""
+    chain = case.chain()
+    less = without_role(chain.signed("targets")["delegations"], "targets/qa")
+    case.sign(case.next(chain, delegations=less), chain, user=rig_users.RELEASER)
+    upload(f"{case.gun}:v1")
+    user = new_client(case.agent, case.user)
+    error = user.refused(7, "sign", f"{case.gun}:v1", "--role", "targets")
+    assert "which nobody publishes" in error
+    assert case.chain().signed("targets") == chain.signed("targets")
+
+
 # What others may try
 
 
