@@ -129,11 +129,17 @@ read_answer(struct answer *ret, const json_t *verdict, struct why *why)
     return rc;
 }
 
+static bool
+is_because(const struct answer *answer, const char *reason)
+{
+    return answer->reason && !strcmp(answer->reason, reason);
+}
+
 /* sign goes past versions that were released and never published. */
 static bool
 is_allowed(const struct answer *answer)
 {
-    return answer->is_allowed || (answer->reason && !strcmp(answer->reason, "rollback"));
+    return answer->is_allowed || is_because(answer, "rollback");
 }
 
 static enum rc
@@ -203,30 +209,41 @@ print_json(const struct question *q, const json_t *verdicts, struct why *why)
     return table_print_json(all, why);
 }
 
+/* The exit status is the one that sign would end with. */
+static enum rc
+conclude(const struct question *q, const struct answer *answers, struct why *why)
+{
+    size_t n_refused = 0, n_away = 0;
+
+    for (size_t i = 0; i < q->n; i++) {
+        n_refused += !is_allowed(&answers[i]);
+        n_away += is_because(&answers[i], "token-unavailable");
+    }
+
+    if (n_refused == 0)
+        return RC_OK;
+
+    return fail(why, n_away == n_refused ? RC_TOKEN : RC_DENIED,
+        "'%s' would be refused in %zu of %zu roles", q->image.name, n_refused, q->n);
+}
+
 static enum rc
 print(const struct question *q, struct session *session, const json_t *verdicts, struct why *why)
 {
+    closing(freep) struct answer *answers = calloc(q->n, sizeof *answers);
     bool is_json = options_has(session_options(session), OPTION_JSON);
-    size_t n_refused = 0;
+
+    if (!answers)
+        return fail_memory(why);
 
     enum rc rc = is_json ? print_json(q, verdicts, why) : RC_OK;
     for (size_t i = 0; !rc && i < q->n; i++) {
-        struct answer answer;
-        rc = read_answer(&answer, json_array_get(verdicts, i), why);
-        if (rc)
-            return rc;
-
-        n_refused += !is_allowed(&answer);
-        if (!is_json) {
-            rc = print_answer(&q->steps[i], &answer, why);
-        }
+        rc = read_answer(&answers[i], json_array_get(verdicts, i), why);
+        if (!rc && !is_json)
+            rc = print_answer(&q->steps[i], &answers[i], why);
     }
-    if (rc)
-        return rc;
 
-    return n_refused == 0 ? RC_OK
-                          : fail(why, RC_DENIED, "'%s' would be refused in %zu of %zu roles",
-                                q->image.name, n_refused, q->n);
+    return rc ? rc : conclude(q, answers, why);
 }
 
 COMMAND(cmd_explain_sign)

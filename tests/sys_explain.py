@@ -2,7 +2,9 @@
 """explain: what the agent would decide about a signature, without making it."""
 import base64
 import json
+import os
 import pwd
+import signal
 
 import pytest
 import rig_users
@@ -97,6 +99,29 @@ def test_counts_what_sign_goes_past_as_allowed(repository, client, agent):
     out = client.run("explain", "sign", f"{repository}:v1", "-r", "targets/qa")
     assert "allowed, past a version that was released to somebody and is not published" in out
     assert "targets/qa: version 2" in client.run("sign", f"{repository}:v1", "-r", "targets/qa")
+
+
+def test_ends_like_sign_where_a_token_is_away(policy, new_token, new_agent, new_client, sanitizer,
+                                              gun, upload):
+    spare = new_token()
+    spare.delete("qa")
+    spare.generate("qa")
+    policy["tokens"]["spare"] = spare.entry(**sanitizer.variables)
+    policy["keys"]["qa"]["token"] = "spare"
+    agent = new_agent(policy).start()
+    client = new_client(agent)
+    upload(f"{gun}:v1")
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/qa", "agent:qa")
+    client.run("explain", "sign", f"{gun}:v1")
+
+    (spare.directory / "tokens").rename(spare.directory / "elsewhere")
+    for pid in agent.workers():
+        os.kill(pid, signal.SIGKILL)
+    client.refused(5, "sign", f"{gun}:v1")
+    done = client.try_run("explain", "sign", f"{gun}:v1")
+    assert done.returncode == 5
+    assert "targets/qa, version 1: refused (token-unavailable)" in done.stdout
 
 
 def test_needs_a_repository_and_an_image(client, gun, upload):
