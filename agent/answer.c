@@ -127,6 +127,17 @@ answer_denied(struct conn *conn, size_t document, const struct decide_verdict *v
     conn_error(conn, RC_DENIED, parameters);
 }
 
+/* What the keyring says of a key whose token is away begins with the token, which has a parameter
+ * of its own here. */
+static const char *
+without_name(const char *detail, const char *token)
+{
+    char name[96];
+    int len = snprintf(name, sizeof name, "token '%s': ", token);
+
+    return len < (int)sizeof name && !strncmp(detail, name, (size_t)len) ? detail + len : detail;
+}
+
 static void
 answer_away(struct conn *conn, const struct decide_verdict *verdict)
 {
@@ -136,7 +147,8 @@ answer_away(struct conn *conn, const struct decide_verdict *verdict)
         if (verdict->choices[i].left_out == REASON_TOKEN)
             away = &verdict->choices[i];
 
-    answer_token(conn, verdict->rc, away->key->token, away->key->detail);
+    answer_token(
+        conn, verdict->rc, away->key->token, without_name(away->key->detail, away->key->token));
 }
 
 /* The signatures of a released root, under the canonical IDs that the interface speaks. */

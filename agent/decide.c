@@ -265,7 +265,7 @@ has_tokens(const struct matter *m, struct decide_check *check)
 
     m->verdict->grant = away->grant;
     say(check->want, "the token of key '%s' to be ready", away->key->policy->name);
-    say(check->have, "token '%s': %s", away->key->token, away->key->detail);
+    say(check->have, "%s", away->key->detail);
     m->verdict->rc = away->key->rc;
     return false;
 }

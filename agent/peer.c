@@ -138,28 +138,43 @@ find_groups(struct peer *peer, const char *user, struct why *why)
     return fail(why, RC_SYSTEM, "groups of user '%s' cannot be listed", user);
 }
 
+/* A number without an account, as containers and build hosts have them: no groups are known. */
+static bool
+is_bare_uid(uid_t *ret, const char *user)
+{
+    int64_t uid;
+
+    if (integer_parse(&uid, span_of(user), 0, UINT32_MAX - 1, NULL))
+        return false;
+
+    *ret = (uid_t)uid;
+    return true;
+}
+
 enum rc
 peer_of_user(struct peer **ret, const char *user, const char *door, struct why *why)
 {
     closing(freep) char *text = NULL;
-    struct passwd entry;
-
-    enum rc rc = find_user(&entry, &text, user, why);
-    if (rc)
-        return rc;
+    struct passwd entry = {0};
 
     closing(peer_unrefp) struct peer *peer = calloc(1, sizeof *peer);
     if (!peer)
         return fail_memory(why);
 
     peer->n_refs = 1;
-    peer->uid = entry.pw_uid;
-    peer->gid = entry.pw_gid;
     peer->door = strdup(door);
     if (!peer->door)
         return fail_memory(why);
 
-    rc = find_groups(peer, entry.pw_name, why);
+    enum rc rc = find_user(&entry, &text, user, why);
+    if (!rc) {
+        peer->uid = entry.pw_uid;
+        peer->gid = entry.pw_gid;
+        rc = find_groups(peer, entry.pw_name, why);
+    } else if (rc == RC_NOT_FOUND && is_bare_uid(&peer->uid, user)) {
+        peer->gid = peer_overflow_gid();
+        rc = RC_OK;
+    }
     if (rc)
         return rc;
 

@@ -24,8 +24,8 @@ struct peer {
 
 /* fd: a connected Unix socket, borrowed. RC_SYSTEM. *ret: peer_unref(). */
 must_check enum rc peer_new(struct peer **ret, int fd, const char *door, struct why *why);
-/* A peer as the user database describes it, for Explain of somebody else. user: name or number.
- * RC_NOT_FOUND. */
+/* A peer as the user database describes it, for Explain of somebody else. user: name or number; a
+ * number without an account has no groups. RC_NOT_FOUND: no such name. */
 must_check enum rc peer_of_user(
     struct peer **ret, const char *user, const char *door, struct why *why);
 struct peer *peer_ref(struct peer *peer);

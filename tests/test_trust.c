@@ -297,7 +297,7 @@ test_does_not_mistake_a_failing_server_for_a_failing_delegation(void **state)
     machine_answer_file(&m, &r.files[ROOT]);
     machine_answer_file(&m, &r.files[SNAPSHOT]);
     machine_answer_file(&m, &r.files[TARGETS]);
-    machine_answer(&m, "503 Service Unavailable", SPAN("{}"));
+    machine_answer(&m, "500 Internal Server Error", SPAN("{}"));
     machine_enter(&m);
     machine_refuse(&m, RC_NETWORK, "targets/qa of '" GUN "'");
     assert_int_equal(trust_n_roles(m.trust), 0);
