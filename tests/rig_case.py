@@ -20,7 +20,9 @@ class Case:
         self.ids = {name: key_id(key_object(pem)) for name, pem in self.pem.items()}
 
     def request(self, document=None, role=QA_ROLE, key="qa", gun=None):
-        return request(gun or self.gun, role, document or targets(), self.ids.get(key, key))
+        if document is None:
+            document = targets()
+        return request(gun or self.gun, role, document, self.ids.get(key, key))
 
     def sign(self, document=None, role=QA_ROLE, key="qa", user=None, gun=None, **more):
         """Sign one document; the one element of the answer."""
