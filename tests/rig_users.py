@@ -47,6 +47,12 @@ def user(uid, gid=None, groups=()):
     return User(uid, gid, groups)
 
 
+def need_root_to_look():
+    """Our programs let nobody but root look into their processes, not even their own user."""
+    if not IS_ROOT:
+        pytest.skip("needs root, to look into a process")
+
+
 def own():
     return User(os.geteuid(), os.getegid(), os.getgroups())
 
