@@ -11,13 +11,18 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class HoldingProxy:
-    """Requests other than POST pass at once."""
+    """Requests other than POST pass at once.
+
+    cuts is for the publications to arrive, one after the other: its connection is cut "before" or
+    "after" the server has taken it; None: never.
+    """
 
     def __init__(self, server, directory_of_tls):
         self._server = server
         self._trust = ssl.create_default_context(cafile=server.tls.certificate)
         self._changed = threading.Condition()
         self._held = []
+        self.cuts = []
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
@@ -47,13 +52,16 @@ class HoldingProxy:
     _is_open = False
 
     def _hold(self):
+        """Returns when to cut the connection."""
         gate = threading.Event()
         with self._changed:
+            cut = self.cuts.pop(0) if self.cuts else None
             if self._is_open:
                 gate.set()
             self._held.append(gate)
             self._changed.notify_all()
         gate.wait(120)
+        return cut
 
     def stop(self):
         self.let_all_go()
@@ -77,11 +85,16 @@ class HoldingProxy:
 
             def do_any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if self.command == "POST":
-                    proxy._hold()
+                cut = proxy._hold() if self.command == "POST" else None
+                if cut == "before":
+                    self.close_connection = True
+                    return
                 headers = {name: value for name, value in self.headers.items()
                            if name.lower() not in HOP_BY_HOP | {"host"}}
                 status, answered, data = proxy._forward(self.command, self.path, headers, body)
+                if cut == "after":
+                    self.close_connection = True
+                    return
                 self.send_response_only(status)
                 for name, value in answered:
                     if name.lower() not in HOP_BY_HOP:

@@ -1,62 +1,165 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many publish at the same time, and nothing is lost."""
+"""Many publish at the same time, through one agent or through several, and nothing is lost."""
+import pytest
+
+import rig_users
+from rig_policy import Policy
 from rig_readers import TEAMS
+from rig_token import Token
 
 N_SIGNERS = 20
+ROLE = "targets/qa"
+
+
+def sizes(images, *roles):
+    """What readers see of signed images: {tag: image}."""
+    return {(tag, role): (image.hex, image.size)
+            for tag, image in images.items() for role in roles}
+
+
+def succeed(running):
+    """All clients of [(client, process)] end well."""
+    ends = [client.finish(process, seconds=300) for client, process in running]
+    assert all(end.returncode == 0 for end in ends), "\n".join(end.stderr for end in ends)
 
 
 def test_twenty_sign_twenty_tags_of_one_repository(
-        client, agent, new_client, repository, upload, readers):
+        agent, new_client, repository, upload, readers):
     images = {f"v{i}": upload(f"{repository}:v{i}") for i in range(N_SIGNERS)}
     clients = [new_client(agent) for _ in images]
-    running = [(one, one.start("sign", f"{repository}:{tag}"))
-               for one, tag in zip(clients, images)]
-    for one, popen in running:
-        done = one.finish(popen, seconds=300)
-        assert done.returncode == 0, done.stderr
-    assert readers.read(repository) == {
-        (tag, role): (image.hex, image.size) for tag, image in images.items() for role in TEAMS}
+    succeed([(client, client.start("sign", f"{repository}:{tag}"))
+             for client, tag in zip(clients, images)])
+    assert readers.read(repository) == sizes(images, *TEAMS)
 
 
-def test_the_second_to_sign_posts_second(agent, new_client, repository, upload, proxy, readers):
-    """A signs, B signs, A posts, B posts: the server takes both, and B must not undo A."""
-    images = {tag: upload(f"{repository}:{tag}") for tag in ("a", "b")}
-    first, second = new_client(agent), new_client(agent)
-    for one in (first, second):
-        one.use_server(proxy.url)
+# The order of signing and posting is the test's choice
 
-    signing_a = first.start("sign", f"{repository}:a")
-    proxy.wait_held(1)
-    signing_b = second.start("sign", f"{repository}:b")
-    proxy.wait_held(2)
-    proxy.let_go(0)
-    done_a = first.finish(signing_a)
+
+@pytest.fixture
+def two(agent, new_client, proxy):
+    """Two clients whose publications the proxy holds."""
+    clients = new_client(agent), new_client(agent)
+    for client in clients:
+        client.use_server(proxy.url)
+    return clients
+
+
+@pytest.fixture
+def images(repository, upload):
+    return {tag: upload(f"{repository}:{tag}") for tag in ("a", "b")}
+
+
+def start_both(clients, repository, proxy):
+    """A signs, then B signs; both stand before the server."""
+    running = []
+    for n, (client, tag) in enumerate(zip(clients, "ab"), 1):
+        running.append((client, client.start("sign", f"{repository}:{tag}")))
+        proxy.wait_held(n)
+    return running
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["A posts first", "B posts first"])
+def test_the_order_of_posting_does_not_matter(first, two, repository, images, proxy, readers):
+    """Where A posts first the server takes both, and B must not undo A; where B does, it refuses A,
+    who must try again."""
+    running = start_both(two, repository, proxy)
+    proxy.let_go(first)
+    succeed([running[first]])
     proxy.let_all_go()
-    done_b = second.finish(signing_b)
-
-    assert done_a.returncode == 0, done_a.stderr
-    assert done_b.returncode == 0, done_b.stderr
-    assert readers.read(repository) == {
-        (tag, role): (image.hex, image.size) for tag, image in images.items() for role in TEAMS}
+    succeed(running[:first] + running[first + 1:])
+    assert readers.read(repository) == sizes(images, *TEAMS)
 
 
-def test_the_second_to_sign_posts_first(agent, new_client, repository, upload, proxy, readers):
-    """A signs, B signs, B posts, A posts: the server refuses A, who must try again."""
-    images = {tag: upload(f"{repository}:{tag}") for tag in ("a", "b")}
-    first, second = new_client(agent), new_client(agent)
-    for one in (first, second):
-        one.use_server(proxy.url)
+# An answer that never comes
 
-    signing_a = first.start("sign", f"{repository}:a")
-    proxy.wait_held(1)
-    signing_b = second.start("sign", f"{repository}:b")
-    proxy.wait_held(2)
-    proxy.let_go(1)
-    done_b = second.finish(signing_b)
+
+@pytest.mark.parametrize("cuts", [["before"], ["after"], ["before", "after"], ["after"] * 3])
+def test_a_publication_without_an_answer_ends_well(cuts, two, repository, images, proxy, readers):
     proxy.let_all_go()
-    done_a = first.finish(signing_a)
+    for client, tag in zip(two, images):
+        proxy.cuts = list(cuts)
+        client.run("sign", f"{repository}:{tag}")
+    assert readers.read(repository) == sizes(images, *TEAMS)
 
-    assert done_a.returncode == 0, done_a.stderr
-    assert done_b.returncode == 0, done_b.stderr
-    assert readers.read(repository) == {
-        (tag, role): (image.hex, image.size) for tag, image in images.items() for role in TEAMS}
+
+def test_two_without_an_answer_do_not_undo_each_other(two, repository, images, proxy, readers):
+    proxy.cuts = ["after", "after"]
+    running = start_both(two, repository, proxy)
+    proxy.let_all_go()
+    succeed(running)
+    assert readers.read(repository) == sizes(images, *TEAMS)
+
+
+# A client dies between the agent's signature and its publication
+
+
+def kill_publishing(client, image, proxy):
+    """Its signatures are released, and its publication stands before the server."""
+    process = client.start("sign", image)
+    proxy.wait_held(1)
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("is_sent", [False, True], ids=["never arrives", "arrives late"])
+def test_the_next_client_goes_on_where_one_died(is_sent, two, repository, images, proxy, readers):
+    dying, other = two
+    proxy.cuts = [None if is_sent else "before"]
+    kill_publishing(dying, f"{repository}:a", proxy)
+    running = [(other, other.start("sign", f"{repository}:b"))]
+    proxy.wait_held(2)
+    proxy.let_all_go()
+    succeed(running)
+    assert readers.read(repository).items() >= sizes({"b": images["b"]}, *TEAMS).items()
+    dying.run("sign", f"{repository}:a")
+    assert readers.read(repository) == sizes(images, *TEAMS)
+
+
+# Two agents, which know nothing of each other
+
+
+@pytest.fixture
+def other_agent(scratch, registry, sanitizer, new_agent):
+    """With a ledger, a token and a key of its own."""
+    token = Token(scratch.directory("token"), rig_users.AGENT, {"other": "EC:secp256r1"})
+    policy = Policy(token, registry.host, sanitizer)
+    policy["keys"] = {"other": {**policy["keys"]["qa"], "uri": "pkcs11:object=other"}}
+    policy["grants"] = {"releaser": {"users": [rig_users.RELEASER.uid], "keys": ["other"]}}
+    agent = new_agent(policy).start()
+    agent.key = token.public_key("other")
+    return agent
+
+
+@pytest.fixture
+def shared(client, gun, other_agent):
+    """A repository with one role for both agents."""
+    client.run("init", gun)
+    client.run("delegation", "add", gun, ROLE, "agent:qa", client.write("o.pem", other_agent.key))
+    return gun
+
+
+def test_two_agents_publish_at_once(shared, agent, other_agent, new_client, upload, readers):
+    """Only the server tells them apart, by refusing the second of two equal versions."""
+    images = {f"v{i}": upload(f"{shared}:v{i}") for i in range(8)}
+    clients = [new_client((agent, other_agent)[i % 2]) for i in range(len(images))]
+    succeed([(client, client.start("sign", f"{shared}:{tag}"))
+             for client, tag in zip(clients, images)])
+    assert readers.read(shared, ROLE) == sizes(images, ROLE)
+
+
+def test_a_version_that_another_agent_slips_in_is_not_lost(
+        shared, agent, other_agent, new_client, proxy, upload, readers):
+    """The other agent has released version 1 to a client that died, so it goes on with version 2;
+    meanwhile our agent releases its own version 1, which is published before."""
+    images = {tag: upload(f"{shared}:{tag}") for tag in ("ours", "theirs")}
+    dying, theirs, ours = new_client(other_agent), new_client(other_agent), new_client(agent)
+    for client in (dying, theirs):
+        client.use_server(proxy.url)
+    proxy.cuts = ["before"]
+    kill_publishing(dying, f"{shared}:theirs", proxy)
+    running = [(theirs, theirs.start("sign", f"{shared}:theirs"))]
+    proxy.wait_held(2)
+    ours.run("sign", f"{shared}:ours")
+    proxy.let_all_go()
+    succeed(running)
+    assert readers.read(shared, ROLE) == sizes(images, ROLE)
