@@ -187,6 +187,12 @@ static const struct {
     {"Reload", reload},
 };
 
+const char *
+method_name(size_t i)
+{
+    return i < N_ELEMENTS(methods) ? methods[i].name : NULL;
+}
+
 /* "org.countersign.Agent.Sign" → "Sign"; NULL: another interface. */
 static const char *
 member_of(const char *method, const char *interface)

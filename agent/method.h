@@ -8,5 +8,9 @@
  */
 #include "agent/agent.h"
 
+/* Name of the ith method of the interface, in its order; NULL: there are not so many. A test holds
+ * them and org.countersign.Agent.varlink together. */
+const char *method_name(size_t i);
+
 /* Answer the call, or start to. */
 void method_call(struct agent *agent, struct conn *conn, const struct message_call *call);

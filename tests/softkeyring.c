@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/softkeyring.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+#include "tests/softkey.h"
+
+#define KEYS_HERE 16
+
+struct keyring_job {
+    struct keyring_order order;
+    struct digest digest;
+    enum rc rc; /* how it ends */
+    bool is_due;
+    TAILQ_ENTRY(keyring_job) next;
+};
+
+struct keyring {
+    struct policy *policy;
+    struct keyring_key *keys; /* freed with a reload, as those of the real one are */
+    struct keyring_token *tokens;
+    sd_event_source *work;
+};
+
+/* One keyring at a time; the order of a job does not say of which. */
+static struct {
+    struct {
+        char name[32], detail[200];
+        struct forge_key key;
+        struct pubkey *pubkey;
+        enum keyring_state state;
+    } keys[KEYS_HERE];
+    size_t n_keys;
+    bool is_holding;
+    sd_event_source *work;
+    TAILQ_HEAD(, keyring_job) jobs;
+} all = {.jobs = TAILQ_HEAD_INITIALIZER(all.jobs)};
+
+static size_t
+find(const char *name)
+{
+    for (size_t i = 0; i < all.n_keys; i++)
+        if (!strcmp(all.keys[i].name, name))
+            return i;
+
+    size_t i = all.n_keys++;
+    assert_true(i < KEYS_HERE);
+    snprintf(all.keys[i].name, sizeof all.keys[i].name, "%s", name);
+    forge_key_init(&all.keys[i].key, strncmp(name, "rsa", 3) ? "P-256" : "RSA-2048");
+    all.keys[i].pubkey = softkey_pubkey(all.keys[i].key.evp);
+    all.keys[i].state = KEYRING_READY;
+    return i;
+}
+
+struct forge_key *
+softkeyring_key(const char *name)
+{
+    return &all.keys[find(name)].key;
+}
+
+const char *
+softkeyring_id(const char *name)
+{
+    return pubkey_canonical_id(all.keys[find(name)].pubkey)->hex;
+}
+
+void
+softkeyring_set_state(const char *name, enum keyring_state state, const char *detail)
+{
+    size_t i = find(name);
+
+    all.keys[i].state = state;
+    snprintf(all.keys[i].detail, sizeof all.keys[i].detail, "%s", detail);
+}
+
+void
+softkeyring_hold(bool is_holding)
+{
+    all.is_holding = is_holding;
+}
+
+size_t
+softkeyring_n_waiting(void)
+{
+    const struct keyring_job *job;
+    size_t n = 0;
+
+    TAILQ_FOREACH(job, &all.jobs, next)
+        n += !job->is_due;
+    return n;
+}
+
+static void
+finish(struct keyring_job *job, enum rc rc)
+{
+    job->rc = rc;
+    job->is_due = true;
+    assert_true(sd_event_source_set_enabled(all.work, SD_EVENT_ONESHOT) >= 0);
+}
+
+void
+softkeyring_finish(enum rc rc)
+{
+    struct keyring_job *job;
+
+    TAILQ_FOREACH(job, &all.jobs, next)
+        if (!job->is_due) {
+            finish(job, rc);
+            return;
+        }
+    fail_msg("no signature is wanted");
+}
+
+void
+softkeyring_reset(void)
+{
+    assert_true(TAILQ_EMPTY(&all.jobs));
+    while (all.n_keys > 0) {
+        all.n_keys--;
+        forge_key_done(&all.keys[all.n_keys].key);
+        pubkey_unref(all.keys[all.n_keys].pubkey);
+    }
+    all.is_holding = false;
+}
+
+/* One job per turn of the loop. */
+static int
+on_work(sd_event_source *source, void *userdata)
+{
+    closing(bytes_done) struct bytes signature = BYTES_INIT(SIGNATURE_MAX_BYTES);
+    struct why why = {"the token said no"};
+    struct keyring_job *job;
+
+    (void)userdata;
+    TAILQ_FOREACH(job, &all.jobs, next)
+        if (job->is_due)
+            break;
+    if (!job)
+        return 0;
+
+    TAILQ_REMOVE(&all.jobs, job, next);
+    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    if (!job->rc)
+        softkey_sign_digest(&signature, softkeyring_key(job->order.key->policy->name)->evp,
+            job->order.method, &job->digest);
+    job->order.callback(job->order.userdata, job->rc, bytes_span(&signature), &why);
+    free(job);
+    return 0;
+}
+
+const char *
+keyring_state_name(enum keyring_state state)
+{
+    static const char *const names[KEYRING_STATE_MAX_] = {
+        "starting", "ready", "absent", "locked", "failing", "no-key", "key-changed", "unsuitable"};
+
+    return names[state];
+}
+
+static void
+fill(struct keyring *keyring, struct policy *policy)
+{
+    keyring->policy = policy_ref(policy);
+    keyring->keys = calloc(policy->n_keys + 1, sizeof *keyring->keys);
+    keyring->tokens = calloc(policy->n_tokens + 1, sizeof *keyring->tokens);
+    assert_true(keyring->keys && keyring->tokens);
+
+    for (size_t i = 0; i < policy->n_keys; i++) {
+        struct keyring_key *key = &keyring->keys[i];
+        size_t at = find(policy->keys[i].name);
+        key->policy = &policy->keys[i];
+        key->pubkey = all.keys[at].pubkey;
+        key->token = policy->keys[i].at[0].token;
+        key->state = all.keys[at].state;
+        snprintf(key->detail, sizeof key->detail, "%s", all.keys[at].detail);
+    }
+    for (size_t i = 0; i < policy->n_tokens; i++)
+        keyring->tokens[i] = (struct keyring_token){
+            .policy = &policy->tokens[i], .state = KEYRING_READY, .n_workers = 1};
+}
+
+static void
+empty(struct keyring *keyring)
+{
+    free(keyring->keys);
+    free(keyring->tokens);
+    policy_unref(keyring->policy);
+}
+
+enum rc
+keyring_new(struct keyring **ret, sd_event *event, struct ledger *ledger, struct policy *policy,
+    const char *worker_path, struct why *why)
+{
+    struct keyring *keyring = calloc(1, sizeof *keyring);
+
+    (void)ledger;
+    (void)worker_path;
+    (void)why;
+    assert_non_null(keyring);
+    assert_true(sd_event_add_defer(event, &keyring->work, on_work, NULL) >= 0);
+    sd_event_source_set_enabled(keyring->work, SD_EVENT_OFF);
+    all.work = keyring->work;
+    fill(keyring, policy);
+    *ret = keyring;
+    return RC_OK;
+}
+
+void
+keyring_free(struct keyring *keyring)
+{
+    if (!keyring)
+        return;
+
+    assert_true(TAILQ_EMPTY(&all.jobs)); /* whoever wanted them is gone, and has said so */
+    sd_event_source_disable_unref(keyring->work);
+    empty(keyring);
+    free(keyring);
+}
+
+enum rc
+keyring_reload(struct keyring *keyring, struct policy *policy, struct why *why)
+{
+    (void)why;
+    empty(keyring);
+    fill(keyring, policy);
+    return RC_OK;
+}
+
+bool
+keyring_is_settled(const struct keyring *keyring)
+{
+    (void)keyring;
+    return true;
+}
+
+void
+keyring_on_settled(struct keyring *keyring, void (*callback)(void *userdata), void *userdata)
+{
+    (void)keyring;
+    (void)callback;
+    (void)userdata;
+}
+
+size_t
+keyring_n_keys(const struct keyring *keyring)
+{
+    return keyring->policy->n_keys;
+}
+
+const struct keyring_key *
+keyring_key(const struct keyring *keyring, size_t i)
+{
+    return &keyring->keys[i];
+}
+
+const struct keyring_key *
+keyring_find(const struct keyring *keyring, const struct keyid *canonical)
+{
+    for (size_t i = 0; i < keyring->policy->n_keys; i++)
+        if (keyid_eq(pubkey_canonical_id(keyring->keys[i].pubkey), canonical))
+            return &keyring->keys[i];
+
+    return NULL;
+}
+
+size_t
+keyring_n_tokens(const struct keyring *keyring)
+{
+    return keyring->policy->n_tokens;
+}
+
+const struct keyring_token *
+keyring_token(const struct keyring *keyring, size_t i)
+{
+    return &keyring->tokens[i];
+}
+
+enum rc
+keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct why *why)
+{
+    struct keyring_job *job = calloc(1, sizeof *job);
+
+    (void)why;
+    assert_non_null(job);
+    assert_int_equal(order->key->state, KEYRING_READY);
+    job->order = *order;
+    job->digest = *order->digest;
+    TAILQ_INSERT_TAIL(&all.jobs, job, next);
+    if (!all.is_holding)
+        finish(job, RC_OK);
+    *ret = job;
+    return RC_OK;
+}
+
+void
+keyring_cancel(struct keyring_job *job)
+{
+    if (!job)
+        return;
+
+    TAILQ_REMOVE(&all.jobs, job, next);
+    free(job);
+}
