@@ -58,6 +58,7 @@ test_describes_users_of_the_database(void **state)
 {
     closing(peer_unrefp) struct peer *by_name = NULL;
     closing(peer_unrefp) struct peer *by_number = NULL;
+    closing(peer_unrefp) struct peer *bare = NULL;
     struct peer *nobody = NULL;
     struct why why;
 
@@ -66,6 +67,10 @@ test_describes_users_of_the_database(void **state)
     assert_int_equal(by_name->uid, 0);
     assert_int_equal(peer_of_user(&by_number, "1", "agent", &why), RC_OK);
     assert_int_equal(by_number->uid, 1);
+    assert_int_equal(peer_of_user(&bare, "3999999999", "agent", &why), RC_OK);
+    assert_int_equal(bare->uid, 3999999999);
+    assert_int_equal(bare->gid, peer_overflow_gid());
+    assert_int_equal(bare->n_gids, 0);
     assert_int_equal(peer_of_user(&nobody, "no-such-user", "agent", &why), RC_NOT_FOUND);
     assert_int_equal(peer_of_user(&nobody, "4294967295", "agent", &why), RC_NOT_FOUND);
     assert_int_equal(peer_of_user(&nobody, "", "agent", &why), RC_NOT_FOUND);
