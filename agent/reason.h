@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * reason — why a request, a document or a key is refused: one table of stable ids for scripts, the
- * rule of countersign-policy(5) behind each, and what to do about it.
+ * reason — why a request, a document or a key is refused: one table of stable ids for scripts, and
+ * what to do about each. countersign-policy(5) lists them.
  */
 enum reason {
     REASON_NONE, /* not refused */
     REASON_NOT_GRANTED,
-    REASON_NO_KEY_GRANTED, /* none of the keys wanted is granted */
     REASON_NO_SUCH_KEY,
     REASON_KEY_OUTSIDE_SCOPE,
     REASON_KEY_CHANGED,
@@ -37,6 +36,5 @@ enum reason {
     REASON_MAX_
 };
 
-const char *reason_id(enum reason reason);   /* "not-granted"; "" for REASON_NONE */
-const char *reason_rule(enum reason reason); /* "5", its number in the manual; "" for REASON_NONE */
+const char *reason_id(enum reason reason);     /* "not-granted"; "" for REASON_NONE */
 const char *reason_remedy(enum reason reason); /* what to do, for people; "" for REASON_NONE */
