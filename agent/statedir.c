@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static enum rc
-check_owner(int fd, const char *dir, struct why *why)
+check_access(int fd, const char *dir, struct why *why)
 {
     struct stat st;
 
@@ -20,10 +20,16 @@ check_owner(int fd, const char *dir, struct why *why)
             "state directory '%s' belongs to uid %u, want uid %u, under which the agent runs", dir,
             st.st_uid, geteuid());
 
-    if (st.st_mode & 077)
+    if (st.st_mode & 022)
         return fail(why, RC_STORAGE,
-            "state directory '%s' has mode %04o, others can reach it: chmod 700 '%s'", dir,
-            st.st_mode & 07777, dir);
+            "state directory '%s' has mode %04o, so others may have changed what is in it: see to "
+            "that, then chmod 700 '%s'",
+            dir, st.st_mode & 07777, dir);
+
+    /* mkdir(1) and systemd's StateDirectory= leave it open to readers; it is ours to close. */
+    if (st.st_mode & 077 && fchmod(fd, 0700) < 0)
+        return fail(why, RC_STORAGE, "cannot close state directory '%s' to others: %s", dir,
+            strerror(errno));
 
     return RC_OK;
 }
@@ -62,7 +68,7 @@ statedir_open(int *ret_fd, const char *dir, struct why *why)
     if (rc)
         return rc;
 
-    rc = check_owner(fd, name, why);
+    rc = check_access(fd, name, why);
     if (rc)
         return rc;
 
