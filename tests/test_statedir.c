@@ -84,9 +84,9 @@ test_is_held_by_one_until_it_is_closed(void **state)
 }
 
 static void
-test_refuses_a_directory_that_others_can_reach(void **state)
+test_refuses_a_directory_that_others_can_write(void **state)
 {
-    static const mode_t modes[] = {0755, 0710, 0701, 0770, 01777};
+    static const mode_t modes[] = {0770, 0720, 0702, 01777};
     struct why why;
     int fd = -1;
 
@@ -95,6 +95,23 @@ test_refuses_a_directory_that_others_can_reach(void **state)
         assert_int_equal(chmod(base, modes[i]), 0);
         assert_int_equal(statedir_open(&fd, base, &why), RC_STORAGE);
         assert_non_null(strstr(why.text, "chmod 700"));
+    }
+}
+
+static void
+test_closes_a_directory_that_others_can_read(void **state)
+{
+    static const mode_t modes[] = {0755, 0710, 0701};
+    struct why why;
+    struct stat st;
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(modes); i++) {
+        closing(fd_close) int fd = -1;
+        assert_int_equal(chmod(base, modes[i]), 0);
+        assert_int_equal(statedir_open(&fd, base, &why), RC_OK);
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0700);
     }
 }
 
@@ -149,7 +166,8 @@ main(void)
         cmocka_unit_test_setup_teardown(
             test_is_held_by_one_until_it_is_closed, make_base, remove_base),
         cmocka_unit_test_setup_teardown(
-            test_refuses_a_directory_that_others_can_reach, make_base, remove_base),
+            test_refuses_a_directory_that_others_can_write, make_base, remove_base),
+            test_closes_a_directory_that_others_can_read, make_base, remove_base),
         cmocka_unit_test_setup_teardown(
             test_refuses_a_directory_of_another_user, make_base, remove_base),
         cmocka_unit_test_setup_teardown(
