@@ -167,6 +167,7 @@ main(void)
             test_is_held_by_one_until_it_is_closed, make_base, remove_base),
         cmocka_unit_test_setup_teardown(
             test_refuses_a_directory_that_others_can_write, make_base, remove_base),
+        cmocka_unit_test_setup_teardown(
             test_closes_a_directory_that_others_can_read, make_base, remove_base),
         cmocka_unit_test_setup_teardown(
             test_refuses_a_directory_of_another_user, make_base, remove_base),
