@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Write a text file as a C string: embed.py INPUT OUTPUT HEADER SYMBOL."""
 import sys
