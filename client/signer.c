@@ -220,6 +220,15 @@ signer_can_sign(const struct signer *signer, const char *repository, const char 
     return false;
 }
 
+/* The agent never saw its public key: no token, no such key on it, or a kind that nobody verifies.
+ */
+static enum rc
+fail_unseen(const struct signer_key *key, struct why *why)
+{
+    return fail(why, RC_TOKEN, "key '%s' cannot be used: its state on token '%s' is '%s'",
+        key->name, key->token, key->state);
+}
+
 static enum rc
 choose_named(const struct signer_key **ret, const struct signer *signer, const char *name,
     const char *repository, const char *role, struct why *why)
@@ -234,8 +243,7 @@ choose_named(const struct signer_key **ret, const struct signer *signer, const c
             name + strlen("agent:"));
 
     if (!key->plain)
-        return fail(why, RC_TOKEN, "key '%s' was never seen: token '%s' is %s", key->name,
-            key->token, key->state);
+        return fail_unseen(key, why);
 
     if (!signer_may(key, repository, role))
         return fail(why, RC_DENIED, "key '%s' is not yours to use for %s of '%s'", key->name, role,
@@ -249,15 +257,20 @@ enum rc
 signer_choose(const struct signer_key **ret, const struct signer *signer, const char *name,
     const char *repository, const char *role, struct why *why)
 {
-    const struct signer_key *chosen = NULL;
+    const struct signer_key *chosen = NULL, *unseen = NULL;
 
     if (name)
         return choose_named(ret, signer, name, repository, role, why);
 
     for (size_t i = 0; i < signer->n_keys; i++) {
         const struct signer_key *key = &signer->keys[i];
-        if (!key->plain || !signer_may(key, repository, role))
+        if (!signer_may(key, repository, role))
             continue;
+
+        if (!key->plain) {
+            unseen = key;
+            continue;
+        }
 
         if (chosen)
             return fail(why, RC_NOT_FOUND,
@@ -265,6 +278,9 @@ signer_choose(const struct signer_key **ret, const struct signer *signer, const 
                 repository, chosen->name, key->name);
         chosen = key;
     }
+
+    if (!chosen && unseen)
+        return fail_unseen(unseen, why);
 
     if (!chosen)
         return fail(why, RC_DENIED, "the agent gives you no key for %s of '%s'", role, repository);
