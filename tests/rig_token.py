@@ -42,6 +42,12 @@ class Token:
         self._tool("--login", "--pin", PIN, "--keypairgen", "--key-type", kind, "--label", name,
                    "--id", name.encode().hex())
 
+    def take_key(self, name, pem):
+        """Import a private key that others have as well."""
+        file = write(self.directory / f"{name}.key", pem, self.owner.uid, 0o400)
+        self._run("softhsm2-util", "--import", file, "--token", LABEL, "--pin", PIN, "--label",
+                  name, "--id", name.encode().hex())
+
     def delete(self, name):
         for kind in ("privkey", "pubkey"):
             self._tool("--login", "--pin", PIN, "--delete-object", "--type", kind, "--label", name)
