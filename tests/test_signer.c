@@ -122,11 +122,11 @@ test_chooses_the_one_key_or_asks_which(void **state)
         {NULL, "root", RC_OK, "root"},
         {NULL, "targets/releases", RC_NOT_FOUND, "say which"},
         {NULL, "snapshot", RC_DENIED, "no key"},
-        {NULL, "targets/away", RC_DENIED, "no key"},
+        {NULL, "targets/away", RC_TOKEN, "'absent'"},
         {"agent:dev", "targets/releases", RC_OK, "dev"},
         {"agent:qa", "targets/dev", RC_DENIED, "not yours"},
         {"agent:none", "targets/qa", RC_NOT_FOUND, "key list"},
-        {"agent:away", "targets/away", RC_TOKEN, "never seen"},
+        {"agent:away", "targets/away", RC_TOKEN, "'absent'"},
         {"qa.pem", "targets/qa", RC_NOT_FOUND, "agent:NAME"},
     };
     closing(softagent_done) struct agent_call agent;
