@@ -115,8 +115,10 @@ answer_reason(struct conn *conn, enum reason reason, int64_t record)
 }
 
 static void
-answer_denied(struct conn *conn, size_t document, const struct decide_verdict *verdict)
+answer_denied(
+    struct conn *conn, size_t document, const struct decide_verdict *verdict, int64_t record)
 {
+    char id[32];
     const struct decide_check *failed = verdict->failed;
     json_t *parameters = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "document", (int)document, "reason",
         reason_id(failed->reason), "rule", failed->rule, "want", failed->want, "have", failed->have,
@@ -124,6 +126,9 @@ answer_denied(struct conn *conn, size_t document, const struct decide_verdict *v
 
     if (verdict->grant)
         answer_set(&parameters, "grant", json_string(verdict->grant->name));
+    snprintf(id, sizeof id, "%" PRId64, record);
+    if (record > 0)
+        answer_set(&parameters, "id", json_string(id));
     conn_error(conn, RC_DENIED, parameters);
 }
 
@@ -231,7 +236,7 @@ answer_stale(struct conn *conn, const struct judgment *j)
 }
 
 void
-answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j)
+answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j, int64_t record)
 {
     size_t refused = j->decision->refused;
     const struct decide_verdict *verdict = &j->decision->verdicts[refused];
@@ -243,7 +248,7 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
     else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)
         answer_away(conn, verdict);
     else
-        answer_denied(conn, refused, verdict);
+        answer_denied(conn, refused, verdict, record);
 }
 
 json_t *

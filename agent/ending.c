@@ -56,7 +56,7 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
     if (e->conn) {
         conn_set_work(e->conn, NULL, NULL);
         if (e->outcome == AUDIT_REFUSED)
-            answer_decision(e->conn, e->agent, e->judgment);
+            answer_decision(e->conn, e->agent, e->judgment, e->record);
         else if (e->outcome == AUDIT_FAILED)
             answer_failure(e);
         else

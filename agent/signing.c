@@ -356,7 +356,7 @@ static void
 answer_dry_run(struct signing *s)
 {
     if (s->ending.judgment->decision->rc)
-        answer_decision(s->ending.conn, s->ending.agent, s->ending.judgment);
+        answer_decision(s->ending.conn, s->ending.agent, s->ending.judgment, 0);
     else
         on_reply(s);
 }
