@@ -95,12 +95,12 @@ def test_knows_every_method_of_its_description(connection):
         assert connection.receive().get("error") != f"{SERVICE}.MethodNotFound"
 
 
-@pytest.mark.parametrize("method", ["TrustedRoot", "GenerateKey", "ImportKey", "Lock", "Unlock",
-                                    "Pending", "Approve", "Deny", "Retire", "Supersede", "Audit"])
-def test_tells_of_methods_of_later_versions(method, connection):
-    told = error(connection, method)
-    assert told.name == f"{SERVICE}.MethodNotImplemented"
-    assert told.parameters == {"method": f"{INTERFACE}.{method}"}
+def test_tells_of_methods_of_later_versions(connection):
+    for method in ("TrustedRoot", "GenerateKey", "ImportKey", "Lock", "Unlock", "Pending",
+                   "Approve", "Deny", "Retire", "Supersede", "Audit"):
+        told = error(connection, method)
+        assert told.name == f"{SERVICE}.MethodNotImplemented"
+        assert told.parameters == {"method": f"{INTERFACE}.{method}"}
 
 
 def test_refuses_unknown_parameters(connection):
@@ -163,18 +163,21 @@ def test_has_no_answer_to_half_a_call(connection):
     assert connection.receive() is None
 
 
-@pytest.mark.parametrize("frame", [
+NO_CALLS = [
     b"", b"hello", b"[]", b'"text"', b"null", b"{}", b'{"method":1}',
     b'{"method":"x","method":"y"}', b'{"method":"x","parameters":[]}',
     b'{"method":"org.varlink.service.GetInfo","surprise":true}',
     b'{"method":"org.varlink.service.GetInfo","more":1}',
     b'{"method":"org.varlink.service.GetInfo"} {}', b'{"method":"\xff"}',
     b'{"method":"x","parameters":' + b'{"a":' * 3000 + b"1" + b"}" * 3000 + b"}",
-], ids=lambda frame: repr(frame[:40]))
-def test_refuses_what_is_no_call(frame, connection, agent):
-    name, parameters = frame_error(connection, frame + b"\0")
-    assert name == "Malformed"
-    assert parameters["where"] == "frame"
+]
+
+
+def test_refuses_what_is_no_call(agent):
+    for frame in NO_CALLS:
+        with agent.connect() as connection:
+            name, parameters = frame_error(connection, frame + b"\0")
+        assert (name, parameters["where"]) == ("Malformed", "frame"), frame
     assert agent.call("Status")
 
 
