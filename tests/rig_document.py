@@ -56,6 +56,17 @@ def new_certificate(*names):
             key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
+def certificate_of(pem):
+    """PEM of a certificate for a public key of somebody else, by an authority that nobody knows."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("ca", "key")]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return x509.CertificateBuilder(
+        names[0], names[1], serialization.load_pem_public_key(pem.encode()), 1, now,
+        now + datetime.timedelta(days=30)).sign(
+            ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(
+                serialization.Encoding.PEM).decode()
+
+
 def target(digest="ab" * 32, length=1):
     return {"hashes": {"sha256": base64.b64encode(bytes.fromhex(digest)).decode()},
             "length": length}

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repositories of notary's and of ours: each can be read, extended and verified by the other."""
-import datetime
 import json
 import subprocess
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
-from cryptography.x509.oid import NameOID
 
 import rig_users
 from rig_client import Client
 from rig_delegate import Delegate
+from rig_document import certificate_of
 from rig_policy import ROLES, Policy
 from rig_scratch import write
 from rig_token import Token
@@ -185,17 +180,6 @@ def test_both_delegate_where_both_have_the_key_of_targets(
     assert readers.read(gun, "targets/releases") == {
         ("one", "targets/releases"): (HASHES["one"], 100),
         ("v1", "targets/releases"): (image.hex, image.size)}
-
-
-def certificate_of(pem):
-    """For a public key of the agent, by an authority of somebody's."""
-    authority = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.utcnow()
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("ca", "qa")]
-    return x509.CertificateBuilder(
-        names[0], names[1], load_pem_public_key(pem.encode()), 1, now,
-        now + datetime.timedelta(days=30)).sign(authority, hashes.SHA256()).public_bytes(
-            Encoding.PEM).decode()
 
 
 def test_a_key_of_the_agent_is_delegated_to_as_its_certificate(

@@ -12,8 +12,8 @@ import pytest
 
 import rig_users
 from rig_case import QA_ROLE, signs
-from rig_document import (delegation, key_id, key_object, new_certificate, new_key, request,
-                          root, target, targets)
+from rig_document import (certificate_of, delegation, key_id, key_object, new_certificate,
+                          new_key, request, root, target, targets)
 from rig_varlink import VarlinkError
 
 # Rule 1: who
@@ -287,14 +287,12 @@ def test_the_client_leaves_out_a_token_if_it_is_told_to(
 
 
 def test_an_own_key_may_be_listed_only_in_its_scope(case):
-    qa = key_object(case.pem["qa"])
-    for role, allowed in ((QA_ROLE, True), ("targets/developer", False)):
-        document = targets(version=1 if allowed else 2, keys=[qa],
-                           delegations=[delegation(role, qa)])
-        if allowed:
-            signs(case.sign(document, role="targets", key="targets"), "targets")
-        else:
-            case.denied("own-key-outside-scope", document, role="targets", key="targets")
+    forms = key_object(case.pem["qa"]), key_object(certificate_of(case.pem["qa"]))
+    for version, qa in enumerate(forms, 1):
+        inside, outside = (targets(version=version, keys=[qa], delegations=[delegation(role, qa)])
+                           for role in (QA_ROLE, "targets/developer"))
+        case.denied("own-key-outside-scope", outside, role="targets", key="targets")
+        signs(case.sign(inside, role="targets", key="targets"), "targets")
 
 
 def test_a_foreign_key_may_be_listed_anywhere(case):
