@@ -9,6 +9,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
+#include "tests/fault.h"
 #include "tests/softkey.h"
 
 #define KEYS_HERE 16
@@ -146,9 +147,11 @@ on_work(sd_event_source *source, void *userdata)
 
     TAILQ_REMOVE(&all.jobs, job, next);
     sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    fault_suspend();
     if (!job->rc)
         softkey_sign_digest(&signature, softkeyring_key(job->order.key->policy->name)->evp,
             job->order.method, &job->digest);
+    fault_resume();
     job->order.callback(job->order.userdata, job->rc, bytes_span(&signature), &why);
     free(job);
     return 0;
@@ -166,6 +169,7 @@ keyring_state_name(enum keyring_state state)
 static void
 fill(struct keyring *keyring, struct policy *policy)
 {
+    fault_suspend();
     keyring->policy = policy_ref(policy);
     keyring->keys = calloc(policy->n_keys + 1, sizeof *keyring->keys);
     keyring->tokens = calloc(policy->n_tokens + 1, sizeof *keyring->tokens);
@@ -183,6 +187,7 @@ fill(struct keyring *keyring, struct policy *policy)
     for (size_t i = 0; i < policy->n_tokens; i++)
         keyring->tokens[i] = (struct keyring_token){
             .policy = &policy->tokens[i], .state = KEYRING_READY, .n_workers = 1};
+    fault_resume();
 }
 
 static void
@@ -285,9 +290,9 @@ enum rc
 keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct why *why)
 {
     struct keyring_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return fail_memory(why);
 
-    (void)why;
-    assert_non_null(job);
     assert_int_equal(order->key->state, KEYRING_READY);
     job->order = *order;
     job->digest = *order->digest;

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/members.h"
+
+static size_t left; /* until the one that fails; 0: none does */
+static bool has_struck;
+static int n_suspended;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
+int __real_vasprintf(char **ret, const char *fmt, va_list ap);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t len);
+int __wrap_vasprintf(char **ret, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+int __wrap_asprintf(char **ret, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+json_t *__real_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
+json_t *__wrap_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
+
+void
+fault_arm(size_t n)
+{
+    json_set_alloc_funcs(__wrap_malloc, free);
+    left = n;
+    has_struck = false;
+}
+
+bool
+fault_has_struck(void)
+{
+    return has_struck;
+}
+
+void
+fault_suspend(void)
+{
+    n_suspended++;
+}
+
+void
+fault_resume(void)
+{
+    n_suspended--;
+}
+
+static bool
+strikes(void)
+{
+    if (left == 0 || n_suspended > 0 || --left > 0)
+        return false;
+
+    has_struck = true;
+    return true;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+    return strikes() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+    return strikes() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_realloc(void *p, size_t size)
+{
+    return strikes() ? NULL : __real_realloc(p, size);
+}
+
+void *
+__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+    return strikes() ? NULL : __real_reallocarray(p, n, size);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+    return strikes() ? NULL : __real_strdup(text);
+}
+
+char *
+__wrap_strndup(const char *text, size_t len)
+{
+    return strikes() ? NULL : __real_strndup(text, len);
+}
+
+int
+__wrap_vasprintf(char **ret, const char *fmt, va_list ap)
+{
+    return strikes() ? -1 : __real_vasprintf(ret, fmt, ap);
+}
+
+int
+__wrap_asprintf(char **ret, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    int len = __wrap_vasprintf(ret, fmt, ap);
+    va_end(ap);
+    return len;
+}
+
+/* jansson 2.14 crashes where an allocation fails while it parses. */
+json_t *
+__wrap_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error)
+{
+    fault_suspend();
+    json_t *root = __real_json_loadb(text, len, flags, error);
+    fault_resume();
+    return root;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * fault — one allocation of our own code, or of jansson for it, that fails.
+ *
+ * A program that links it wraps malloc() and its kin, see fault_wraps in tests/meson.build; what
+ * other libraries allocate for themselves is not counted.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+/* From now on the nth allocation fails, and those around it do not; 0: none. */
+void fault_arm(size_t n);
+/* Whether it has come to that since fault_arm(). */
+bool fault_has_struck(void);
+/* In between nothing is counted: what a test allocates for itself. May be nested. */
+void fault_suspend(void);
+void fault_resume(void);
