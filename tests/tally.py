@@ -53,13 +53,14 @@ class Tally:
         self.passed += len(passed)
         for test in sorted(set(bad)):
             self.failed.append(f"test_{name}::{test}")
-        for test in sorted(set(re.findall(r"^\[  SKIPPED \] (\w+)$", output, re.MULTILINE))):
+        skipped = sorted(set(re.findall(r"^\[  SKIPPED \] (\w+)$", output, re.MULTILINE)))
+        for test in skipped:
             self.skip(f"test_{name}::{test}", None)
         if program["result"] in BAD and not bad:
             self.failed.append(f"test_{name} ended badly: {program['result']}")
         elif program["result"] == "SKIP":
             self.skip(f"test_{name}::*", None)
-        elif not passed and not bad:
+        elif not passed and not bad and not skipped:
             self.failed.append(f"test_{name} ran no test")
 
     def add_junit(self, path):
