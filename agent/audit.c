@@ -24,6 +24,7 @@ struct audit {
     struct counter rest;
     struct counter counters[REFUSED_UIDS_MAX];
     size_t n_counters;
+    int64_t minute, n_strangers; /* refusals of strangers recorded in that minute */
 };
 
 enum rc
@@ -256,14 +257,29 @@ start_count(struct counter *counter, int64_t at_us)
         counter->since_us = at_us;
 }
 
-/* Whether this refusal gets a record of its own; else it is counted. */
+static int64_t
+count_strangers(struct audit *audit, int64_t at_us)
+{
+    if (audit->minute != at_us / MINUTE_US)
+        audit->n_strangers = 0;
+
+    audit->minute = at_us / MINUTE_US;
+    return audit->n_strangers;
+}
+
+/* Whether this refusal gets a record of its own; else it is counted. A stranger is refused without
+ * a look at the documents. */
 static bool
 is_recorded(struct audit *audit, const struct audit_request *request)
 {
     struct counter *counter = find_counter(audit, request->peer->uid, request->at_us);
+    bool is_stranger = request->reason == REASON_NOT_GRANTED && request->n_documents == 0;
 
-    if (counter->n_recorded < REFUSALS_MAX_PER_MIN && ledger_has_room(audit->ledger)) {
+    if (counter->n_recorded < REFUSALS_MAX_PER_MIN &&
+        (!is_stranger || count_strangers(audit, request->at_us) < STRANGERS_MAX_PER_MIN) &&
+        ledger_has_room(audit->ledger)) {
         counter->n_recorded++;
+        audit->n_strangers += is_stranger;
         return true;
     }
 

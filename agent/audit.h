@@ -6,7 +6,8 @@
  *
  * A body is canonical JSON. Lists hold RECORD_NAMES_MAX entries; "NAME_more" then has the count of
  * the rest and the SHA-256 of the rest as a JSON array. Of one uid REFUSALS_MAX_PER_MIN refusals in
- * a minute are recorded, none while ledger_has_room() is false; one record counts the others, and
+ * a minute are recorded, of all strangers (one user can have many subordinate uids)
+ * STRANGERS_MAX_PER_MIN, none while ledger_has_room() is false; one record counts the others, and
  * the frames that were not readable, when their minute is over. Everything else is always recorded.
  *
  * Writing needs an open transaction of the ledger. Counts that were written into a transaction that

@@ -60,10 +60,11 @@
 #define SIGN_TIMEOUT_S       120         /* one Sign request, queueing included */
 
 /* The ledger */
-#define RECORD_NAMES_MAX     64            /* names in a list of a record; then count, digest */
-#define RECORD_MAX_BYTES     (1024 * 1024) /* lists of names at their bounds, escaped */
-#define REFUSALS_MAX_PER_MIN 60            /* records of refusals per uid; then one counts */
-#define REFUSED_UIDS_MAX     1024          /* uids whose refusals are counted apart; 56 KiB */
+#define RECORD_NAMES_MAX      64            /* names in a list of a record; then count, digest */
+#define RECORD_MAX_BYTES      (1024 * 1024) /* lists of names at their bounds, escaped */
+#define REFUSALS_MAX_PER_MIN  60            /* records of refusals per uid; then one counts */
+#define STRANGERS_MAX_PER_MIN 600  /* records of refusals of all whom the policy does not name */
+#define REFUSED_UIDS_MAX      1024 /* uids whose refusals are counted apart; 56 KiB */
 #define LEDGER_RESERVE_BYTES                                                                       \
     (64 * 1024 * 1024)                         /* of the file system, kept for allowed requests    \
                                                 */

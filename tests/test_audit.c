@@ -266,6 +266,29 @@ test_counts_refusals_beyond_the_bound_of_a_minute(void **state)
 }
 
 static void
+test_counts_refusals_of_strangers_beyond_a_bound_of_them_all(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peer = peer_of(1007);
+    const struct audit_document document = {"notary", "r", "targets", 1, {{0}}};
+    struct audit_request of_known = {.at_us = NOW_US,
+        .method = "Sign",
+        .peer = &peer,
+        .documents = &document,
+        .n_documents = 1,
+        .reason = REASON_NOT_GRANTED,
+        .outcome = AUDIT_REFUSED};
+    int64_t seq = 0;
+
+    for (uid_t uid = 100000; uid < 100000 + STRANGERS_MAX_PER_MIN; uid++)
+        assert_true(refuse(f, uid, NOW_US) > 0);
+    assert_int_equal(refuse(f, 200000, NOW_US), 0);
+    assert_int_equal(audit_put(f->audit, &of_known, &seq, &why), RC_OK);
+    assert_int_equal(seq, STRANGERS_MAX_PER_MIN + 1);
+    assert_true(refuse(f, 200000, NOW_US + MINUTE_US) > 0);
+}
+
+static void
 test_always_writes_what_was_allowed(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +348,7 @@ main(void)
         TEST(test_scrubs_what_is_no_text),
         TEST(test_cuts_long_lists_to_a_count_and_a_digest),
         TEST(test_counts_refusals_beyond_the_bound_of_a_minute),
+        TEST(test_counts_refusals_of_strangers_beyond_a_bound_of_them_all),
         TEST(test_always_writes_what_was_allowed),
         TEST(test_counts_unreadable_frames_only),
         TEST(test_keeps_counters_for_so_many_uids_and_joins_the_oldest),
