@@ -25,6 +25,9 @@ struct daemon {
 int daemon_open(void **state);
 int daemon_close(void **state);
 
+/* For a test that uses the agent before it calls it. */
+void daemon_skip_without_root(void);
+
 /* The text of policy.yaml as it is at first, and from now on. */
 const char *daemon_policy(void);
 void daemon_set_policy(struct daemon *daemon, const char *text);
