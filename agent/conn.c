@@ -196,12 +196,6 @@ conn_service_error(struct conn *conn, const char *name, json_t *parameters)
     answer(conn, full, parameters);
 }
 
-void
-conn_finish(struct conn *conn)
-{
-    conn->is_finishing = true;
-}
-
 /* The last answer: what comes after such a frame cannot be told from it. */
 static void
 refuse_frame(struct conn *conn, enum rc rc, json_t *parameters)

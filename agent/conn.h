@@ -54,5 +54,3 @@ void conn_reply(struct conn *conn, json_t *parameters);
 void conn_error(struct conn *conn, enum rc rc, json_t *parameters);
 /* An error of org.varlink.service. parameters are consumed. */
 void conn_service_error(struct conn *conn, const char *name, json_t *parameters);
-/* Close after what is queued is written. */
-void conn_finish(struct conn *conn);

@@ -434,6 +434,8 @@ policy_files_new(struct policy_files **ret, const char *path, struct why *why)
     enum rc rc = open_parent(&files->dir_fd, AT_FDCWD, path, why);
     if (!rc)
         rc = add_file(files, files->dir_fd, base_name(path), why);
+    if (rc == RC_NOT_FOUND) /* the operator wants to know where it was looked for */
+        return fail(why, rc, "%s does not exist", path);
     if (!rc)
         rc = read_directory(files, why);
     if (rc)

@@ -263,12 +263,6 @@ pool_place(const struct pool *pool, uint32_t place)
     return &pool->crew.places[place];
 }
 
-const struct policy_token *
-pool_token(const struct pool *pool)
-{
-    return pool->crew.token;
-}
-
 const char *
 pool_serial(const struct pool *pool)
 {

@@ -36,7 +36,6 @@ must_check enum rc pool_add_place(
 size_t pool_n_places(const struct pool *pool);
 const struct place *pool_place(const struct pool *pool, uint32_t place);
 
-const struct policy_token *pool_token(const struct pool *pool);
 const char *pool_serial(const struct pool *pool); /* as the policy or the ledger pins it */
 enum keyring_state pool_state(const struct pool *pool, const char **ret_detail);
 bool pool_is_settled(const struct pool *pool); /* ready with all keys known, or not ready */

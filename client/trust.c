@@ -83,12 +83,6 @@ trust_repo(const struct trust *trust)
     return trust->repo;
 }
 
-const char *
-trust_dir(const struct trust *trust)
-{
-    return cache_dir(trust->cache);
-}
-
 bool
 trust_is_cached(const struct trust *trust)
 {

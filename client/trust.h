@@ -43,8 +43,6 @@ must_check enum rc trust_adopt(struct trust *trust, struct span root_file, struc
 
 const char *trust_repository(const struct trust *trust);
 struct repo *trust_repo(const struct trust *trust); /* borrowed */
-/* The repository's directory in the cache, "…/metadata"; for remedies. */
-const char *trust_dir(const struct trust *trust);
 /* A root of the repository is in the cache, readable or not. */
 bool trust_is_cached(const struct trust *trust);
 
