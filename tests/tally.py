@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Add up the results of meson and pytest: tally.py [--failed STAGE]... RESULT...
+"""Add up the results of meson and pytest: tally.py [--passed PART]... [--failed PART]... RESULT...
 
 RESULT is meson's testlog.json or a JUnit file of pytest. Every cmocka test counts, not every program.
 A skip that tests/skips does not list is a failure, and so is a RESULT that is missing. The last line
@@ -77,10 +77,12 @@ class Tally:
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--passed", action="append", default=[])
     parser.add_argument("--failed", action="append", default=[])
     parser.add_argument("result", type=Path, nargs="*")
     options = parser.parse_args()
     tally = Tally()
+    tally.passed += len(options.passed)
     tally.failed += options.failed
     for path in options.result:
         try:
