@@ -95,7 +95,7 @@
 #define HTTP_ATTEMPTS_MAX        3                  /* of a GET, where the server is overloaded */
 #define HTTP_RETRY_MS            250                /* before the second try, twice that later */
 #define HTTP_RETRY_MAX_S         10                 /* beyond it, somebody else may wait */
-#define HTTP_CONNECT_TIMEOUT_S   10                 /* TCP and TLS */
+#define HTTP_CONNECT_TIMEOUT_S   30                 /* TCP and TLS; a busy CI host takes 10 s */
 #define HTTP_IDLE_TIMEOUT_S      30                 /* without a byte */
 #define HTTP_TIMEOUT_S           600                /* one answer, however slowly it drips */
 #define CERTIFICATES_MAX_BYTES   (4 * 1024 * 1024)  /* Debian's bundle is 220 KiB */
