@@ -13,6 +13,10 @@ class Programs:
         self.token = self._copy(build / "agent" / "token" / "countersign-token", "token")
         self.client = self._copy(build / "client" / "countersign")
 
+    def take(self, source):
+        """A copy of one more program."""
+        return self._copy(source)
+
     def _copy(self, source, below="."):
         target = self.directory / below / source.name
         shutil.copyfile(source, target)

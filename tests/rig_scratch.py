@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 class Scratch:
-    """A directory below /tmp that every user may pass through; each owns what is made for it."""
+    """A directory that every user may pass through; each owns what is made for it."""
 
-    def __init__(self):
-        self.path = Path(tempfile.mkdtemp(prefix="countersign-test."))
+    def __init__(self, parent="/tmp"):
+        self.path = Path(tempfile.mkdtemp(prefix="countersign-test.", dir=parent))
         self.path.chmod(0o755)
         self._n = 0
 
