@@ -56,7 +56,6 @@ session_new(struct session **ret, const struct options *options, struct why *why
         .dir = options->values[OPTION_TRUST_DIR],
         .now = session->now,
         .is_first_use_refused = options_has(options, OPTION_NO_TOFU),
-        .is_expired_allowed = true,
         .progress = &session->progress,
     };
     *ret = session;
@@ -248,8 +247,8 @@ session_repository(
     return RC_OK;
 }
 
-enum rc
-session_update(struct session *session, struct repository *repository, struct why *why)
+static enum rc
+update(struct session *session, struct repository *repository, struct why *why)
 {
     enum rc rc = trust_update(repository->trust, why);
     if (rc)
@@ -261,6 +260,13 @@ session_update(struct session *session, struct repository *repository, struct wh
             "'%s' is seen for the first time: trusting its root certificate %.16s from now on",
             repository->name, root->roles[RANK_ROOT].keyids[0].hex);
     return RC_OK;
+}
+
+enum rc
+session_update(struct session *session, struct repository *repository, struct why *why)
+{
+    trust_allow_expired(repository->trust);
+    return update(session, repository, why);
 }
 
 enum rc
@@ -285,8 +291,7 @@ session_note_problems(struct session *session, const struct repository *reposito
 enum rc
 session_read(struct session *session, struct repository *repository, struct why *why)
 {
-    session->trust_options.is_expired_allowed = false;
-    enum rc rc = session_update(session, repository, why);
+    enum rc rc = update(session, repository, why);
     if (rc == RC_NOT_FOUND)
         return fail(why, RC_UNTRUSTED, "not signed: the trust server has no such repository");
     if (rc)

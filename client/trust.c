@@ -8,6 +8,7 @@ struct trust {
     char *repository;
     struct cache *cache;
     struct trust_options options;
+    bool allows_expired;
     struct bytes adopted;
     struct bytes *offers;
     size_t n_offers;
@@ -71,6 +72,12 @@ trust_adopt(struct trust *trust, struct span root_file, struct why *why)
     return bytes_check(&trust->adopted, why);
 }
 
+void
+trust_allow_expired(struct trust *trust)
+{
+    trust->allows_expired = true;
+}
+
 const char *
 trust_repository(const struct trust *trust)
 {
@@ -99,6 +106,7 @@ sources_of(const struct trust *trust)
         .cache = trust->cache,
         .repository = trust->repository,
         .options = &trust->options,
+        .allows_expired = trust->allows_expired,
         .before = trust->view,
         .adopted = bytes_span(&trust->adopted),
         .offers = trust->offers,

@@ -22,10 +22,9 @@
 struct trust;
 
 struct trust_options {
-    const char *dir;           /* --trust-dir; NULL: ~/.docker/trust */
-    int64_t now;               /* seconds UTC */
-    bool is_first_use_refused; /* --no-tofu */
-    bool is_expired_allowed;   /* expired targets and delegations are read: publishing renews */
+    const char *dir;                 /* --trust-dir; NULL: ~/.docker/trust */
+    int64_t now;                     /* seconds UTC */
+    bool is_first_use_refused;       /* --no-tofu */
     const struct progress *progress; /* NULL: nobody listens */
 };
 
@@ -40,6 +39,9 @@ DEFINE_CLEANUP(struct trust, trust_free);
 
 /* Start from this root, which we made ourselves, and not from the cache: for a new repository. */
 must_check enum rc trust_adopt(struct trust *trust, struct span root_file, struct why *why);
+
+/* From the next update on, read expired targets and delegations: for who renews them. */
+void trust_allow_expired(struct trust *trust);
 
 const char *trust_repository(const struct trust *trust);
 struct repo *trust_repo(const struct trust *trust); /* borrowed */

@@ -130,7 +130,7 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
     if (rc)
         return rc;
 
-    if (from->options->is_expired_allowed)
+    if (from->allows_expired)
         walk_allow_expired(view->walk);
 
     rc = walk_anchor(view->walk, bytes_span(&anchor), why);

@@ -25,6 +25,7 @@ struct view_sources {
     const struct cache *cache;
     const char *repository;
     const struct trust_options *options;
+    bool allows_expired;       /* targets and delegations */
     const struct view *before; /* the view to go on from; NULL: the first one */
     struct span adopted;       /* the root to start from where before is NULL; empty: the cache's */
     const struct bytes *offers; /* files that may be wanted, before the server is asked */

@@ -256,7 +256,8 @@ test_reads_expired_documents_for_those_who_renew_them(void **state)
     machine_answer_file(&m, &r.files[SNAPSHOT]);
     machine_answer_file(&m, &r.files[TARGETS]);
     machine_answer_file(&m, &r.files[QA]);
-    machine_enter_with(&m, (struct trust_options){.is_expired_allowed = true});
+    machine_enter(&m);
+    trust_allow_expired(m.trust);
     machine_update(&m);
     assert_non_null(trust_find(m.trust, "targets/qa")->document);
 }
