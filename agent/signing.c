@@ -220,6 +220,18 @@ choice_of(const struct signature_job *job)
     return &decision->verdicts[job->document].choices[job->choice];
 }
 
+/* The one that waits longest: should the time be up, it is its token that did not answer. There is
+ * one. */
+static const struct signature_job *
+find_pending(const struct signing *s)
+{
+    size_t i = 0;
+
+    while (!s->jobs[i].pending)
+        i++;
+    return &s->jobs[i];
+}
+
 static void
 on_signed(void *userdata, enum rc rc, struct span signature, const struct why *why)
 {
@@ -242,6 +254,8 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
         ending_fail(&s->ending, rc, why);
     } else if (s->n_pending == 0) {
         ending_finish(&s->ending, AUDIT_RELEASED);
+    } else {
+        ending_blame(&s->ending, choice_of(find_pending(s)));
     }
 }
 

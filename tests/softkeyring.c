@@ -105,17 +105,30 @@ finish(struct keyring_job *job, enum rc rc)
     assert_true(sd_event_source_set_enabled(all.work, SD_EVENT_ONESHOT) >= 0);
 }
 
-void
-softkeyring_finish(enum rc rc)
+/* name: NULL is any. */
+static void
+finish_oldest(const char *name, enum rc rc)
 {
     struct keyring_job *job;
 
     TAILQ_FOREACH(job, &all.jobs, next)
-        if (!job->is_due) {
+        if (!job->is_due && (!name || !strcmp(job->order.key->policy->name, name))) {
             finish(job, rc);
             return;
         }
-    fail_msg("no signature is wanted");
+    fail_msg("no such signature is wanted");
+}
+
+void
+softkeyring_finish(enum rc rc)
+{
+    finish_oldest(NULL, rc);
+}
+
+void
+softkeyring_finish_of(const char *name, enum rc rc)
+{
+    finish_oldest(name, rc);
 }
 
 void

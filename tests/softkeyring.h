@@ -19,5 +19,6 @@ void softkeyring_hold(bool is_holding);
 size_t softkeyring_n_waiting(void);
 /* The oldest job ends so, from the event loop; RC_OK: signed. */
 void softkeyring_finish(enum rc rc);
+void softkeyring_finish_of(const char *name, enum rc rc); /* the oldest of that key */
 /* Forget keys and states. */
 void softkeyring_reset(void);

@@ -348,6 +348,34 @@ test_gives_up_after_its_time(void **state)
     assert_int_equal(softkeyring_n_waiting(), 0);
 }
 
+/* However they were asked. */
+static void
+test_names_the_token_that_did_not_answer_in_time(void **state)
+{
+    struct daemon *d = *state;
+    closing(freep) char *policy = NULL;
+    const char *keys = strstr(daemon_policy(), "keys:\n"),
+               *card = strstr(keys, "rsa-qa: {token: hsm");
+    closing(fd_close) int fd = daemon_dial(d, UID_ALICE);
+
+    assert_true(asprintf(&policy,
+                    "tokens: {hsm: {module: /m.so, uri: \"pkcs11:token=a\"}, card: {module: /m.so, "
+                    "uri: \"pkcs11:token=b\"}}\n%.*srsa-qa: {token: card%s",
+                    (int)(card - keys), keys, card + strlen("rsa-qa: {token: hsm")) > 0);
+    daemon_set_policy(d, policy);
+    json_auto_t *reloaded = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    daemon_assert_reply(reloaded);
+
+    softkeyring_hold(true);
+    daemon_ask(d, fd, "Sign", order("targets/qa", 1, both));
+    assert_int_equal(softkeyring_n_waiting(), 2);
+    softkeyring_finish_of("rsa-qa", RC_OK);
+    clock_advance_ms(SIGN_TIMEOUT_S * 1000 + 1000);
+
+    json_auto_t *answer = daemon_answer(d, fd, "Sign");
+    daemon_assert_error(answer, "Timeout", "token", "hsm");
+}
+
 /* Which the token made, but which cannot be said. */
 static void
 test_releases_nothing_that_is_below_a_mark_that_was_raised_meanwhile(void **state)
@@ -415,6 +443,7 @@ main(void)
         DAEMON(test_who_may_not_sign_waits_for_nobody_and_is_in_nobodys_way),
         DAEMON(test_cancels_for_who_hangs_up),
         DAEMON(test_gives_up_after_its_time),
+        DAEMON(test_names_the_token_that_did_not_answer_in_time),
         DAEMON(test_releases_nothing_that_is_below_a_mark_that_was_raised_meanwhile),
         DAEMON(test_ends_in_order_with_requests_in_every_state),
     };
