@@ -68,10 +68,9 @@ daemon_set_policy(struct daemon *d, const char *text)
     fixture_write(d->directory, "policy.yaml", text);
 }
 
-static void
-start(struct daemon *d)
+void
+daemon_start(struct agent *a)
 {
-    struct agent *a = &d->agent;
     struct listener_owner owner = {a, on_called, on_garbled, knows};
     struct why why;
 
@@ -85,6 +84,21 @@ start(struct daemon *d)
         listener_new(&a->listener, a->event, a->options.socket_path, &owner, &why) ||
         listener_start(a->listener, &why))
         fail_msg("%s", why.text);
+}
+
+/* In the order in which the agent ends. */
+void
+daemon_stop(struct agent *a)
+{
+    listener_free(a->listener);
+    release_free(a->release);
+    keyring_free(a->keyring);
+    reservations_free(a->reservations);
+    audit_free(a->audit);
+    policy_unref(a->policy);
+    ledger_close(a->ledger);
+    sd_event_unref(a->event);
+    softkeyring_reset();
 }
 
 int
@@ -107,26 +121,17 @@ daemon_open(void **state)
         .state_dir = strdup(fixture_path(directory, "state")),
     };
     daemon_set_policy(d, daemon_policy());
-    start(d);
+    daemon_start(&d->agent);
     return 0;
 }
 
-/* In the order in which the agent ends. */
 int
 daemon_close(void **state)
 {
     struct daemon *d = *state;
     struct agent *a = &d->agent;
 
-    listener_free(a->listener);
-    release_free(a->release);
-    keyring_free(a->keyring);
-    reservations_free(a->reservations);
-    audit_free(a->audit);
-    policy_unref(a->policy);
-    ledger_close(a->ledger);
-    sd_event_unref(a->event);
-    softkeyring_reset();
+    daemon_stop(a);
     free((char *)a->options.policy_path);
     free((char *)a->options.socket_path);
     free((char *)a->options.state_dir);

@@ -25,6 +25,10 @@ struct daemon {
 int daemon_open(void **state);
 int daemon_close(void **state);
 
+/* Without a test: an agent as its options say, from its ledger to its socket. */
+void daemon_start(struct agent *agent);
+void daemon_stop(struct agent *agent);
+
 /* For a test that uses the agent before it calls it. */
 void daemon_skip_without_root(void);
 

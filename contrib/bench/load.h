@@ -9,11 +9,11 @@
 #include "proto/bytes.h"
 
 #define LANE_SAMPLES_MAX (1 << 20)
-#define DOCUMENT_BYTES   2048 /* of what is signed */
 
 struct lane {
     size_t n;              /* answers */
     uint64_t n_signatures; /* in them */
+    uint64_t last_ns;      /* when the last one came */
     uint32_t ns[LANE_SAMPLES_MAX];
 };
 
@@ -34,7 +34,7 @@ like_printf(2, 3) void load_must(bool is_so, const char *fmt, ...);
 uint64_t load_now(void); /* nanoseconds, of CLOCK_MONOTONIC */
 /* All lanes are ready: from now on answers count. */
 void load_begin(struct load *load);
-/* One answer came. False: the time is up. */
+/* One answer came. False: the time is up. The first answer counts whenever it comes. */
 bool load_note(
     struct load *load, struct lane *lane, uint64_t asked_at, uint64_t now, unsigned n_signatures);
 

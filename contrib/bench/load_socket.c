@@ -62,7 +62,7 @@ load_socket_run(struct load *load, const struct load_language *language)
 {
     struct connection connections[64] = {0};
     struct pollfd polled[64];
-    bool is_over = false;
+    unsigned n_left = load->n_lanes;
 
     for (unsigned i = 0; i < load->n_lanes; i++) {
         struct connection *c = &connections[i];
@@ -76,15 +76,17 @@ load_socket_run(struct load *load, const struct load_language *language)
     load_begin(load);
     for (unsigned i = 0; i < load->n_lanes; i++)
         ask(&connections[i], language);
-    while (!is_over) {
+    while (n_left > 0) {
         load_must(poll(polled, load->n_lanes, -1) > 0, "cannot wait");
         for (unsigned i = 0; i < load->n_lanes; i++) {
             struct connection *c = &connections[i];
             if (!polled[i].revents || !receive(c, language))
                 continue;
 
-            is_over |= !load_note(load, &load->lanes[i], c->asked_at, load_now(), load->batch);
-            ask(c, language);
+            if (load_note(load, &load->lanes[i], c->asked_at, load_now(), load->batch))
+                ask(c, language);
+            else
+                n_left--;
         }
     }
 

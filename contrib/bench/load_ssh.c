@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "contrib/bench/load_socket.h"
+#include "contrib/bench/request.h"
 
 #include <arpa/inet.h>
 #include <string.h>

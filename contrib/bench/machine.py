@@ -36,9 +36,10 @@ def _versions():
     return ", ".join(line for line in out.splitlines() if " " in line.strip())
 
 
-def _build_type(build):
+def option(build, name):
+    """How a build directory is configured."""
     options = json.loads((build / "meson-info" / "intro-buildoptions.json").read_text())
-    return next(option["value"] for option in options if option["name"] == "buildtype")
+    return next(option["value"] for option in options if option["name"] == name)
 
 
 def facts(directory, build):
@@ -49,6 +50,6 @@ def facts(directory, build):
         "kernel": f"{platform.system()} {platform.release()}",
         "file system": f"{kind} on {source}",
         "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "build": f"{_build_type(build)} in {build.name}",
+        "build": f"{option(build, 'buildtype')} in {build.name}",
         "versions": _versions(),
     }

@@ -6,10 +6,12 @@ Ours reads documents of 2 KiB and records each signature durably; the peers sign
 import itertools
 import json
 import os
+import re
 import subprocess
 
 import rig_users
-from bench import RatioAtLeast
+import machine
+from bench import MoreAtMost, RatioAtLeast
 from rig_agent import Agent
 from rig_document import key_id, key_object
 from rig_process import Process, environment
@@ -118,10 +120,42 @@ class Signers:
         return socket
 
 
+class Parts:
+    """What a request is made of, each part alone: see parts.c."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.program = bench.programs.take(bench.build / "contrib" / "bench" / "parts")
+
+    def run(self, n, *before):
+        directory = self.bench.scratch.directory("parts")
+        (directory / "state").mkdir(mode=0o700)
+        done = subprocess.run([*before, self.program, directory, str(n)], cwd=directory,
+                              env=self.bench.sanitizer.environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return directory, json.loads(done.stdout)
+
+    def times(self):
+        """{part: microseconds}"""
+        return self.run(self.bench.choose(300, 5))[1]
+
+    def instructions(self):
+        """{part: instructions}, of our process and not of the kernel."""
+        n = self.bench.choose(100, 5)
+        directory, _ = self.run(n, "/usr/bin/valgrind", "--tool=callgrind",
+                                "--callgrind-out-file=profile")
+        out = subprocess.run(["/usr/bin/callgrind_annotate", "--inclusive=yes", "--threshold=100",
+                              "profile"], cwd=directory, check=True, capture_output=True,
+                             text=True).stdout
+        return {name: int(count.replace(",", "")) / n
+                for count, name in re.findall(r"^ *([0-9,]+) .*:part_(\w+)", out, re.MULTILINE)}
+
+
 def run(bench):
     signers = Signers(bench)
     try:
         compare(bench, signers)
+        split(bench, signers)
     finally:
         signers.stop()
 
@@ -155,3 +189,33 @@ def compare(bench, signers):
     add("1 connection, batches of 8", "1 in batches", "raw 1", "C_Sign, 1 process")
     add("8 connections, batches of 8", "8 in batches", "raw all", f"C_Sign, {N_CORES} processes",
         RatioAtLeast(0.35))
+
+
+def split(bench, signers):
+    """How the time of one request splits."""
+    parts = Parts(bench)
+    results = bench.rounds({
+        "whole": lambda: signers.sign()["p50_us"],
+        "sign": lambda: signers.raw.run()["p50_us"],
+        "parts": parts.times,
+    })
+    times = {name: [part[name] for part in results["parts"]] for name in results["parts"][0]}
+    times["sign"] = results["sign"]
+    least = [sum(row) for row in zip(times["sign"], times["verify"], times["commit"])]
+    bench.add("1 connection, p50", "us", results["whole"], peer=least,
+              peer_name="sign + verify + commit, each alone", aim=MoreAtMost(60))
+    for name in ("frame", "scan", "decide", "sign", "verify", "commit"):
+        bench.add(f"  of it {name}", "us", times[name])
+    known = [sum(row) for row in zip(least, times["frame"], times["scan"], times["decide"])]
+    bench.add("  of it the rest: loop, sockets, waking processes", "us",
+              [max(0, whole - part) for whole, part in zip(results["whole"], known)],
+              may_be_zero=True)
+    bench.add("4 KiB written and fdatasync", "us", times["fdatasync"])
+
+    if machine.option(bench.build, "b_sanitize") == "none":
+        count = parts.instructions()
+        bench.add("instructions of the agent for a request", "1000",
+                  [(count["agent"] - count["sign"]) / 1000])
+        for name in ("frame", "scan", "decide", "commit"):
+            bench.add(f"  of them {name}", "1000", [count[name] / 1000])
+        bench.add("instructions of a worker to verify", "1000", [count["verify"] / 1000])
