@@ -17,12 +17,24 @@ static const char *const system_roots[] = {
     "/etc/ssl/cert.pem",
 };
 
-static enum rc
-load_system_roots(struct bytes *roots, struct why *why)
+/* Where some of them keep each root under the hash of its name besides, as openssl-rehash(1) does.
+ */
+static const char *const system_dirs[] = {"/etc/ssl/certs", "/etc/pki/tls/certs"};
+
+/* As OpenSSL, curl(1) and Go have it; NULL: the user did not choose. */
+static const char *
+chosen_roots(void)
 {
-    const char *chosen = getenv("SSL_CERT_FILE"); /* as OpenSSL, curl(1) and Go have it */
-    if (chosen && *chosen)
-        return file_load(roots, chosen, why);
+    const char *chosen = getenv("SSL_CERT_FILE");
+
+    return chosen && *chosen ? chosen : NULL;
+}
+
+static enum rc
+add_system_roots(struct bytes *roots, struct why *why)
+{
+    if (chosen_roots())
+        return file_load(roots, chosen_roots(), why);
 
     for (size_t i = 0; i < N_ELEMENTS(system_roots); i++) {
         enum rc rc = file_load(roots, system_roots[i], why);
@@ -31,6 +43,33 @@ load_system_roots(struct bytes *roots, struct why *why)
     }
 
     return RC_OK;
+}
+
+/* Whether a file is called as OpenSSL looks for it: eight hexadecimal digits, ".0". */
+static bool
+has_hashed_files(const char *path)
+{
+    bool is_found = false;
+
+    DIR *dir = opendir(path);
+    if (!dir)
+        return false;
+
+    for (const struct dirent *entry; !is_found && (entry = readdir(dir));)
+        is_found =
+            strspn(entry->d_name, "0123456789abcdef") == 8 && !strcmp(entry->d_name + 8, ".0");
+    closedir(dir);
+    return is_found;
+}
+
+static const char *
+find_hashed_dir(void)
+{
+    for (size_t i = 0; !chosen_roots() && i < N_ELEMENTS(system_dirs); i++)
+        if (has_hashed_files(system_dirs[i]))
+            return system_dirs[i];
+
+    return NULL;
 }
 
 static enum rc
@@ -131,15 +170,9 @@ add_dir(struct certs *certs, const char *dir, struct why *why)
 static enum rc
 load(struct certs *certs, const struct certs_options *options, struct why *why)
 {
-    enum rc rc = load_system_roots(&certs->roots, why);
+    enum rc rc = options->ca_file ? add_roots(&certs->roots, options->ca_file, why) : RC_OK;
     if (rc)
         return rc;
-
-    if (options->ca_file) {
-        rc = add_roots(&certs->roots, options->ca_file, why);
-        if (rc)
-            return rc;
-    }
 
     if (!options->cert_file != !options->key_file)
         return fail(why, RC_MALFORMED,
@@ -152,7 +185,14 @@ load(struct certs *certs, const struct certs_options *options, struct why *why)
             return rc;
     }
 
-    return options->dir ? add_dir(certs, options->dir, why) : RC_OK;
+    if (options->dir) {
+        rc = add_dir(certs, options->dir, why);
+        if (rc)
+            return rc;
+    }
+
+    certs->hashed_dir = find_hashed_dir();
+    return certs->hashed_dir || certs->roots.len > 0 ? RC_OK : certs_complete(certs, why);
 }
 
 enum rc
@@ -167,6 +207,13 @@ certs_load(struct certs *ret, const struct certs_options *options, struct why *w
     *ret = certs;
     certs = CERTS_INIT;
     return RC_OK;
+}
+
+enum rc
+certs_complete(struct certs *certs, struct why *why)
+{
+    certs->is_complete = true;
+    return add_system_roots(&certs->roots, why);
 }
 
 void

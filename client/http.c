@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
-#include "client/certs.h"
 #include "client/pause.h"
 #include "client/url.h"
 #include "proto/bounds.h"
@@ -54,20 +53,13 @@ set_up(struct http *http, const char *base, const struct http_options *options, 
         return fail(
             why, RC_MALFORMED, "'%.200s': a server has no query and no '/' at its end", base);
 
-    if (options->ca_dir) {
-        http->ca_dir = strdup(options->ca_dir);
+    if (options->certs.dir) {
+        http->ca_dir = strdup(options->certs.dir);
         if (!http->ca_dir)
             return fail_memory(why);
     }
 
-    return certs_load(&http->certs,
-        &(struct certs_options){
-            .ca_file = options->ca_file,
-            .dir = options->ca_dir,
-            .cert_file = options->cert_file,
-            .key_file = options->key_file,
-        },
-        why);
+    return certs_load(&http->certs, &options->certs, why);
 }
 
 enum rc
@@ -207,10 +199,10 @@ set_tls(struct exchange *x)
     refused |= curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     refused |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, is_verified ? 1L : 0L);
     refused |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, is_verified ? 2L : 0L);
-    if (roots.len > 0) {
+    refused |= curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
+    refused |= curl_easy_setopt(curl, CURLOPT_CAPATH, certs->hashed_dir);
+    if (roots.len > 0)
         refused |= curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &roots);
-        refused |= curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-    }
 
     if (certs->cert_file && x->is_trusted) {
         refused |= curl_easy_setopt(curl, CURLOPT_SSLCERT, certs->cert_file);
@@ -370,6 +362,14 @@ perform(struct exchange *x, struct why *why)
         return fail(why, RC_SYSTEM, "libcurl refuses an option: %s", curl_version());
 
     CURLcode code = curl_easy_perform(x->http->curl);
+    if (code == CURLE_PEER_FAILED_VERIFICATION && !x->http->certs.is_complete) {
+        rc = certs_complete(&x->http->certs, why);
+        if (rc)
+            return rc;
+
+        code = set_tls(x) ? curl_easy_perform(x->http->curl) : CURLE_OUT_OF_MEMORY;
+    }
+
     curl_easy_getinfo(x->http->curl, CURLINFO_RESPONSE_CODE, &x->response.status);
     if (x->http->is_verbose)
         tell(x, code);

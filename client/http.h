@@ -8,15 +8,13 @@
  * Plain http:// is spoken with loopback addresses only, and only where allowed. Proxies are those
  * of the environment, never for loopback.
  */
+#include "client/certs.h"
 #include "client/http_response.h"
 
 struct http;
 
 struct http_options {
-    const char *ca_file;   /* PEM, added to the system's; NULL: none */
-    const char *ca_dir;    /* directory with *.crt, *.cert, *.key as docker has it; NULL: none */
-    const char *cert_file; /* client certificate and key; NULL: none */
-    const char *key_file;
+    struct certs_options certs;
     bool is_verify_off;    /* any certificate will do, on loopback only */
     bool is_plain_allowed; /* http:// is allowed, on loopback only */
     bool is_verbose;       /* one line per request on stderr; never credentials */

@@ -85,7 +85,7 @@ open_with(struct registry *registry, const char *scheme, struct why *why)
         return fail_memory(why);
 
     const struct http_options options = {
-        .ca_dir = registry->certificates,
+        .certs.dir = registry->certificates,
         .is_verify_off = registry->is_loopback,
         .is_plain_allowed = registry->is_loopback,
         .is_verbose = registry->is_verbose,

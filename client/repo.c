@@ -81,10 +81,10 @@ connect_to(struct repo_server *server, const struct repo_server_options *options
         return rc;
 
     const struct http_options http_options = {
-        .ca_file = options->ca_file,
-        .ca_dir = ca_dir,
-        .cert_file = options->cert_file,
-        .key_file = options->key_file,
+        .certs.ca_file = options->ca_file,
+        .certs.dir = ca_dir,
+        .certs.cert_file = options->cert_file,
+        .certs.key_file = options->key_file,
         .is_plain_allowed = options->is_plain_allowed,
         .is_verbose = options->is_verbose,
     };

@@ -29,6 +29,15 @@ def test_an_unknown_authority_is_refused_on_loopback_too_and_the_place_for_it_is
     user.refused(4, "list", gun)
 
 
+def test_the_authorities_of_the_system_count_besides_those_of_the_server(
+        user, notary_server, scratch, gun):
+    authority = user.write("system.pem", notary_server.tls.certificate.read_text())
+    other = tokenserver.Authority(scratch.directory("authority"))
+    shutil.copyfile(other.certificate_file, directory_of(user, notary_server) / "ca.crt")
+    assert "not known here" in user.refused(6, "list", gun)
+    assert "no such repository" in user.refused(4, "list", gun, SSL_CERT_FILE=str(authority))
+
+
 @pytest.mark.parametrize("world,says", [
     ({"names": ["elsewhere"]}, "127.0.0.1"),
     ({"days": -1}, "expired"),

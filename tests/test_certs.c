@@ -54,7 +54,7 @@ tear_down(void **state)
 }
 
 static void
-test_adds_every_crt_to_the_roots_of_the_system(void **state)
+test_adds_the_roots_of_the_system_to_every_crt_when_told_to(void **state)
 {
     closing(certs_done) struct certs certs = CERTS_INIT;
     closing(freep) char *ca_file = NULL;
@@ -68,9 +68,14 @@ test_adds_every_crt_to_the_roots_of_the_system(void **state)
     ca_file = strdup(path_of("chosen.pem"));
     const struct certs_options options = {.ca_file = ca_file, .dir = dir};
     assert_int_equal(certs_load(&certs, &options, &why), RC_OK);
-    assert_string_equal(
-        bytes_text(&certs.roots), PEM "system\n" PEM "chosen\n\n" PEM "a\n\n" PEM "b\n");
+    assert_string_equal(bytes_text(&certs.roots), PEM "chosen\n\n" PEM "a\n\n" PEM "b\n");
+    assert_false(certs.is_complete);
     assert_null(certs.cert_file);
+
+    assert_int_equal(certs_complete(&certs, &why), RC_OK);
+    assert_string_equal(
+        bytes_text(&certs.roots), PEM "chosen\n\n" PEM "a\n\n" PEM "b\n" PEM "system\n");
+    assert_true(certs.is_complete);
 }
 
 static void
@@ -83,6 +88,35 @@ test_needs_no_directory(void **state)
     const struct certs_options options = {.dir = "/nonexistent"};
     assert_int_equal(certs_load(&certs, &options, &why), RC_OK);
     assert_string_equal(bytes_text(&certs.roots), PEM "system\n");
+    assert_true(certs.is_complete);
+    assert_null(certs.hashed_dir); /* the user chose a file */
+}
+
+static void
+test_leaves_it_to_openssl_to_find_the_roots_of_the_system(void **state)
+{
+    closing(certs_done) struct certs certs = CERTS_INIT;
+    struct why why = {0};
+
+    (void)state;
+    unsetenv("SSL_CERT_FILE");
+    const struct certs_options options = {.dir = "/nonexistent"};
+    assert_int_equal(certs_load(&certs, &options, &why), RC_OK);
+    assert_string_equal(certs.hashed_dir, "/etc/ssl/certs"); /* of Debian's ca-certificates */
+    assert_int_equal(certs.roots.len, 0);
+    assert_false(certs.is_complete);
+}
+
+static void
+test_says_that_the_chosen_roots_are_missing(void **state)
+{
+    closing(certs_done) struct certs certs = CERTS_INIT;
+    struct why why = {0};
+
+    (void)state;
+    setenv("SSL_CERT_FILE", "/nonexistent", 1);
+    assert_int_equal(certs_load(&certs, &(struct certs_options){0}, &why), RC_NOT_FOUND);
+    assert_non_null(strstr(why.text, "'/nonexistent': no such file"));
 }
 
 static void
@@ -160,8 +194,10 @@ main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_adds_every_crt_to_the_roots_of_the_system),
+        CASE(test_adds_the_roots_of_the_system_to_every_crt_when_told_to),
         CASE(test_needs_no_directory),
+        CASE(test_leaves_it_to_openssl_to_find_the_roots_of_the_system),
+        CASE(test_says_that_the_chosen_roots_are_missing),
         CASE(test_takes_the_first_pair_of_certificate_and_key),
         CASE(test_prefers_the_pair_of_the_options),
         CASE(test_refuses_what_is_missing_or_no_certificate),
