@@ -8,6 +8,7 @@
 #include "proto/algorithm.h"
 #include "proto/bounds.h"
 #include "proto/canon.h"
+#include "proto/derkey.h"
 #include "proto/pem.h"
 
 struct pubkey {
@@ -63,31 +64,6 @@ read_certificate(struct span der)
 }
 
 static void
-put_spki(struct bytes *b, const EVP_PKEY *evp)
-{
-    uint8_t *der = NULL;
-
-    int len = i2d_PUBKEY(evp, &der);
-    if (len > 0)
-        bytes_put(b, (struct span){der, (size_t)len});
-    OPENSSL_free(der);
-}
-
-/* Only the one DER form of a key, with nothing behind it. */
-static EVP_PKEY *
-read_spki(struct span der)
-{
-    closing(bytes_done) struct bytes again = BYTES_INIT(der.len);
-    const uint8_t *at = der.p;
-
-    closing(EVP_PKEY_freep) EVP_PKEY *evp = d2i_PUBKEY(NULL, &at, (long)der.len);
-    if (evp)
-        put_spki(&again, evp);
-
-    return span_eq(bytes_span(&again), der) ? steal(evp) : NULL;
-}
-
-static void
 drop_certificates(struct pubkey *key)
 {
     sk_X509_pop_free(key->certificates, X509_free);
@@ -138,7 +114,7 @@ read_public(struct pubkey *key)
     switch (key->type) {
     case PUBKEY_ECDSA:
     case PUBKEY_RSA:
-        return read_spki(bytes);
+        return derkey_read(bytes);
     case PUBKEY_ECDSA_X509:
     case PUBKEY_RSA_X509:
         read_certificates(key);
@@ -161,7 +137,7 @@ find_key(struct pubkey *key)
 
     closing(EVP_PKEY_freep) EVP_PKEY *evp = read_public(key);
     if (evp && !algorithm_of(&algorithm, evp, NULL) && algorithm.family == types[key->type].family)
-        put_spki(&key->spki, evp);
+        derkey_put(&key->spki, evp);
     ERR_clear_error();
 
     if (key->spki.len > 0) {
@@ -261,7 +237,7 @@ pubkey_new(struct pubkey **ret, struct span keytype, struct span public_bytes, s
 enum rc
 pubkey_from_spki(struct pubkey **ret, struct span der, struct why *why)
 {
-    closing(EVP_PKEY_freep) EVP_PKEY *evp = read_spki(der);
+    closing(EVP_PKEY_freep) EVP_PKEY *evp = derkey_read(der);
     uint8_t raw[32];
     size_t raw_len = sizeof raw;
     struct algorithm algorithm;
