@@ -21,18 +21,18 @@ version_of(enum rank rank, struct span message)
 }
 
 int64_t
-seen_version(const struct cache *cache, const char *role, const struct tuf_role *listed,
-    const struct tuf_keys *keys)
+seen_version(const struct cache *cache, const char *role, struct span file,
+    const struct tuf_role *listed, const struct tuf_keys *keys)
 {
     closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    closing(tuf_file_freep) struct tuf_file *copy = NULL;
 
-    if (cache_load(&raw, cache, role, NULL) ||
-        tuf_file_parse(&file, bytes_span(&raw), TUF_TOLERANT, NULL) ||
-        tuf_role_verify(listed, keys, file, NULL))
+    if (cache_load(&raw, cache, role, NULL) || span_eq(bytes_span(&raw), file) ||
+        tuf_file_parse(&copy, bytes_span(&raw), TUF_TOLERANT, NULL) ||
+        tuf_role_verify(listed, keys, copy, NULL))
         return 0;
 
-    return version_of(role_rank(span_of(role)), bytes_span(&file->message));
+    return version_of(role_rank(span_of(role)), bytes_span(&copy->message));
 }
 
 int64_t

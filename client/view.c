@@ -23,53 +23,32 @@ view_free(struct view *view)
 }
 
 static int64_t
-version_before(const struct view_sources *from, enum rank rank)
+version_before(const struct view_sources *from, const char *role)
 {
     const struct walk *walk = from->before->walk;
-    const struct tuf_targets *targets = walk_targets_document(walk, SPAN("targets"));
+    const struct tuf_targets *targets = walk_targets_document(walk, span_of(role));
 
-    switch (rank) {
-    case RANK_TIMESTAMP:
+    if (!strcmp(role, "timestamp"))
         return walk_timestamp_document(walk)->version;
-    case RANK_SNAPSHOT:
+    if (!strcmp(role, "snapshot"))
         return walk_snapshot_document(walk)->version;
-    case RANK_TARGETS:
-        return targets ? targets->version : 0;
-    case RANK_ROOT:
-    case RANK_DELEGATION:
-    case RANK_MAX_:
-        break;
-    }
 
-    return 0;
+    return targets ? targets->version : 0;
 }
 
-/* What this machine saw before must not be newer than what comes now. */
+/* What this machine saw before must not be newer than file, which comes now. */
 static enum rc
-set_floors(struct walk *walk, const struct view_sources *from, struct why *why)
+set_floor(struct view *view, const char *role, struct span file, const struct view_sources *from,
+    struct why *why)
 {
-    static const struct {
-        const char *role;
-        enum rank rank;
-    } bases[] = {
-        {"timestamp", RANK_TIMESTAMP},
-        {"snapshot", RANK_SNAPSHOT},
-        {"targets", RANK_TARGETS},
-    };
-    const struct tuf_root *root = walk_root_document(walk);
+    const struct tuf_keys *keys = NULL;
+    const struct tuf_role *listed = walk_role(view->walk, span_of(role), &keys);
 
-    for (size_t i = 0; i < N_ELEMENTS(bases); i++) {
-        int64_t version = from->before ? version_before(from, bases[i].rank) : 0;
-        if (version == 0)
-            version =
-                seen_version(from->cache, bases[i].role, &root->roles[bases[i].rank], &root->keys);
+    int64_t version = from->before ? version_before(from, role) : 0;
+    if (version == 0)
+        version = seen_version(from->cache, role, file, listed, keys);
 
-        enum rc rc = version > 0 ? walk_floor(walk, span_of(bases[i].role), version, why) : RC_OK;
-        if (rc)
-            return rc;
-    }
-
-    return RC_OK;
+    return version > 0 ? walk_floor(view->walk, span_of(role), version, why) : RC_OK;
 }
 
 static enum rc
@@ -140,7 +119,7 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
         return within(why, rc, "root of '%s'", from->repository);
 
     view->is_first_use = view->is_first_use || (from->before && from->before->is_first_use);
-    return set_floors(view->walk, from, why);
+    return RC_OK;
 }
 
 /* Follow N+1.root.json until there is none. */
@@ -174,13 +153,17 @@ walk_roots(struct view *view, const struct view_sources *from, struct why *why)
 static enum rc
 walk_head(struct view *view, const struct view_sources *from, struct why *why)
 {
-    enum rc rc = walk_timestamp(view->walk, bytes_span(&view->timestamp), why);
+    enum rc rc = set_floor(view, "timestamp", bytes_span(&view->timestamp), from, why);
+    if (!rc)
+        rc = walk_timestamp(view->walk, bytes_span(&view->timestamp), why);
     if (rc)
         return rc;
 
     bytes_clear(&view->snapshot);
     rc = listed_load(
         &view->snapshot, walk_listed(view->walk, SPAN("snapshot")), "snapshot", from, why);
+    if (!rc)
+        rc = set_floor(view, "snapshot", bytes_span(&view->snapshot), from, why);
     return rc ? rc : walk_snapshot(view->walk, bytes_span(&view->snapshot), why);
 }
 
@@ -307,21 +290,6 @@ view_new(struct view **ret, const struct view_sources *from, struct why *why)
     return RC_OK;
 }
 
-/* The floor of a delegation; those of the base roles are set with the root. */
-static enum rc
-set_floor(struct view *view, const struct trust_role *role, const struct view_sources *from,
-    struct why *why)
-{
-    struct span name = span_of(role->name);
-    const struct tuf_targets *before =
-        from->before ? walk_targets_document(from->before->walk, name) : NULL;
-    int64_t version = before
-                          ? before->version
-                          : seen_version(from->cache, role->name, role->listed, role->listed_keys);
-
-    return version > 0 ? walk_floor(view->walk, name, version, why) : RC_OK;
-}
-
 /* Fetch and verify one role. Where the fault is the file's, it is noted in the role. */
 static enum rc
 load_role(
@@ -336,7 +304,7 @@ load_role(
 
     enum rc rc = listed_load(&raw, listed, role->name, from, &role->why);
     if (!rc)
-        rc = set_floor(view, role, from, &role->why);
+        rc = set_floor(view, role->name, bytes_span(&raw), from, &role->why);
     if (!rc)
         rc = walk_targets(view->walk, name, bytes_span(&raw), &role->why);
     if (rc == RC_UNTRUSTED) {
@@ -443,8 +411,9 @@ view_store(const struct view *view, const struct view_sources *from, struct why 
         return rc;
 
     /* Another process may have seen more meanwhile: floors never sink. */
-    if (seen_version(from->cache, "timestamp", &root->roles[RANK_TIMESTAMP], &root->keys) >
-        walk_timestamp_document(view->walk)->version)
+    if (seen_version(from->cache, "timestamp", bytes_span(&view->timestamp),
+            &root->roles[RANK_TIMESTAMP],
+            &root->keys) > walk_timestamp_document(view->walk)->version)
         return RC_OK;
 
     rc = store_file(from->cache, "root", bytes_span(&walk_root_file(view->walk)->raw), why);
