@@ -268,19 +268,26 @@ bytes_check(const struct bytes *b, struct why *why)
     return b->failed ? fail_memory(why) : RC_OK;
 }
 
+static void
+write_hex(void *ret, struct span s)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *at = ret;
+
+    for (size_t i = 0; i < s.len; i++) {
+        *at++ = digits[s.p[i] >> 4];
+        *at++ = digits[s.p[i] & 15];
+    }
+}
+
 void
 bytes_put_hex(struct bytes *b, struct span s)
 {
-    static const char digits[] = "0123456789abcdef";
-
-    uint8_t *at = bytes_room(b, s.len * 2);
-    if (!at)
+    uint8_t *room = bytes_room(b, s.len * 2);
+    if (!room)
         return;
 
-    for (size_t i = 0; i < s.len; i++) {
-        *at++ = (uint8_t)digits[s.p[i] >> 4];
-        *at++ = (uint8_t)digits[s.p[i] & 15];
-    }
+    write_hex(room, s);
     bytes_advance(b, s.len * 2);
 }
 
@@ -426,8 +433,8 @@ digest_span(const struct digest *d)
 void
 digest_hex(char ret[DIGEST_HEX_LEN + 1], const struct digest *d)
 {
-    for (size_t i = 0; i < sizeof d->b; i++)
-        snprintf(ret + 2 * i, 3, "%02x", d->b[i]);
+    write_hex(ret, digest_span(d));
+    ret[DIGEST_HEX_LEN] = 0;
 }
 
 bool
