@@ -31,20 +31,54 @@ on_called(void *userdata, struct conn *conn, const struct message_call *call)
     method_call(userdata, conn, call);
 }
 
+/* The audit's counts are written when their minute is over; an agent that counts nothing sleeps. */
+static void
+await_minute(struct agent *agent)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (audit_has_counts(agent->audit) &&
+        sd_event_source_get_enabled(agent->minute, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
+        sd_event_source_set_time_relative(agent->minute, MINUTE_US);
+        sd_event_source_set_enabled(agent->minute, SD_EVENT_ONESHOT);
+    }
+}
+
 static void
 on_garbled(void *userdata, struct conn *conn)
 {
     struct agent *agent = userdata;
 
     audit_count_unreadable(agent->audit, conn_peer(conn)->uid, agent_now_us());
+    await_minute(agent);
+}
+
+/* Users and groups that did not exist when the policy was read: once a minute, when somebody is
+ * there for whom that matters. */
+static void
+resolve_names(struct agent *agent)
+{
+    uint64_t now = 0;
+
+    if (sd_event_now(agent->event, CLOCK_MONOTONIC, &now) < 0 ||
+        now < agent->resolved_at + MINUTE_US)
+        return;
+
+    agent->resolved_at = now;
+    if (policy_resolve(agent->policy))
+        log_line(LOG_LEVEL_INFO, "names of the policy that were unknown are known now");
 }
 
 static bool
 knows(void *userdata, const struct peer *peer)
 {
-    const struct agent *agent = userdata;
+    struct agent *agent = userdata;
 
-    return agent->policy && policy_knows(agent->policy, peer);
+    if (!agent->policy)
+        return false;
+
+    resolve_names(agent);
+    return policy_knows(agent->policy, peer);
 }
 
 static void
@@ -116,18 +150,15 @@ flush_audit(
     }
 }
 
-/* Once a minute: users and groups that did not exist when the policy was read, and the audit's
- * counts. */
 static int
 on_minute(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct agent *agent = userdata;
 
-    if (agent->policy && policy_resolve(agent->policy))
-        log_line(LOG_LEVEL_INFO, "names of the policy that were unknown are known now");
+    (void)source;
+    (void)usec;
     flush_audit(agent, audit_flush);
-    sd_event_source_set_time(source, usec + MINUTE_US);
-    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    await_minute(agent);
     return 0;
 }
 
@@ -150,6 +181,7 @@ on_committed(void *userdata)
     struct agent *agent = userdata;
     int enabled = SD_EVENT_OFF;
 
+    await_minute(agent);
     if (sd_event_source_get_enabled(agent->head, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
         sd_event_source_set_time_relative(agent->head, HEAD_INTERVAL_US);
         sd_event_source_set_enabled(agent->head, SD_EVENT_ONESHOT);
@@ -272,15 +304,16 @@ add_sources(struct agent *agent, struct why *why)
     if (sd_event_now(agent->event, CLOCK_MONOTONIC, &now) < 0 ||
         sd_event_set_signal_exit(agent->event, true) < 0 ||
         sd_event_add_signal(agent->event, &agent->hup, SIGHUP, on_hup, agent) < 0 ||
-        sd_event_add_time(agent->event, &agent->minute, CLOCK_MONOTONIC, now + MINUTE_US, 1000000,
-            on_minute, agent) < 0 ||
+        sd_event_add_time(
+            agent->event, &agent->minute, CLOCK_MONOTONIC, 0, 1000000, on_minute, agent) < 0 ||
+        sd_event_source_set_enabled(agent->minute, SD_EVENT_OFF) < 0 ||
         sd_event_add_time(agent->event, &agent->settled, CLOCK_MONOTONIC, now + SETTLE_TIMEOUT_US,
             0, on_settle_timeout, agent) < 0 ||
         sd_event_add_time(agent->event, &agent->head, CLOCK_MONOTONIC, 0, 0, on_head, agent) < 0 ||
         sd_event_source_set_enabled(agent->head, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
 
-    agent->started_at = now;
+    agent->started_at = agent->resolved_at = now;
     return RC_OK;
 }
 

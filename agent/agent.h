@@ -24,7 +24,7 @@ struct agent {
     struct reservations *reservations;
     struct listener *listener;
     sd_event_source *hup, *minute, *settled, *head;
-    uint64_t started_at; /* monotonic, microseconds */
+    uint64_t started_at, resolved_at; /* monotonic, microseconds */
     bool is_listening;
 };
 

@@ -322,16 +322,27 @@ is_due(const struct counter *counter, int64_t before_minute)
     return counter->n_refused + counter->n_unreadable > 0 && counter->minute < before_minute;
 }
 
+static bool
+is_any_due(const struct audit *audit, int64_t before_minute)
+{
+    bool is = is_due(&audit->rest, before_minute);
+
+    for (size_t i = 0; i < audit->n_counters; i++)
+        is = is || is_due(&audit->counters[i], before_minute);
+
+    return is;
+}
+
+bool
+audit_has_counts(const struct audit *audit)
+{
+    return is_any_due(audit, INT64_MAX);
+}
+
 bool
 audit_is_due(const struct audit *audit, int64_t now_us)
 {
-    int64_t minute = now_us / MINUTE_US;
-    bool is = is_due(&audit->rest, minute);
-
-    for (size_t i = 0; i < audit->n_counters; i++)
-        is = is || is_due(&audit->counters[i], minute);
-
-    return is && ledger_has_room(audit->ledger);
+    return is_any_due(audit, now_us / MINUTE_US) && ledger_has_room(audit->ledger);
 }
 
 static enum rc

@@ -60,6 +60,8 @@ must_check enum rc audit_put(
 /* A frame of uid that could not be read; is counted only. Needs no transaction. */
 void audit_count_unreadable(struct audit *audit, uid_t uid, int64_t at_us);
 
+/* Whether something was counted that is not written yet. */
+bool audit_has_counts(const struct audit *audit);
 /* Whether audit_flush() would write something; to be asked about once a minute. */
 bool audit_is_due(const struct audit *audit, int64_t now_us);
 /* Write the counts of the minutes that are over, if the ledger has room. RC_STORAGE. */

@@ -100,7 +100,7 @@ struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy);
 DEFINE_CLEANUP(struct policy, policy_unref);
 
-/* Look up names that were unknown; true if one became known. To be called every 60 s. */
+/* Look up names that were unknown; true if one became known. */
 bool policy_resolve(struct policy *policy);
 
 bool policy_who_has(const struct policy_who *who, const struct peer *peer);

@@ -250,7 +250,9 @@ test_counts_refusals_beyond_the_bound_of_a_minute(void **state)
     struct fixture *f = *state;
 
     use_up(f, 1007, NOW_US);
+    assert_false(audit_has_counts(f->audit));
     assert_int_equal(refuse(f, 1007, NOW_US + 1), 0);
+    assert_true(audit_has_counts(f->audit));
     assert_int_equal(refuse(f, 1007, NOW_US + MINUTE_US - 1), 0);
     assert_int_equal(refuse(f, 1008, NOW_US + 1), REFUSALS_MAX_PER_MIN + 1);
 
@@ -262,6 +264,7 @@ test_counts_refusals_beyond_the_bound_of_a_minute(void **state)
     assert_int_equal(audit_flush(f->audit, NOW_US + MINUTE_US, &why), RC_OK);
     assert_int_equal(ledger_head_seq(f->ledger), REFUSALS_MAX_PER_MIN + 2);
     assert_false(audit_is_due(f->audit, NOW_US + MINUTE_US));
+    assert_false(audit_has_counts(f->audit));
     assert_true(refuse(f, 1007, NOW_US + MINUTE_US) > 0);
 }
 
