@@ -3,6 +3,8 @@
 
 #include "client/view.h"
 
+#define UPDATES_MAX 8 /* where other processes are faster each time */
+
 struct trust {
     struct repo *repo;
     char *repository;
@@ -121,8 +123,8 @@ replace_view(struct view **place, struct view **view)
     *place = steal(*view);
 }
 
-enum rc
-trust_update(struct trust *trust, struct why *why)
+static enum rc
+update_once(struct trust *trust, struct why *why)
 {
     closing(view_freep) struct view *view = NULL;
     struct view_sources from = sources_of(trust);
@@ -141,6 +143,56 @@ trust_update(struct trust *trust, struct why *why)
     view_free(steal(trust->head));
     forget_offers(trust);
     return RC_OK;
+}
+
+/* Append the timestamp of the cache, which is stored last; nothing where there is none. */
+static void
+load_cached_timestamp(struct bytes *ret, const struct trust *trust)
+{
+    if (cache_load(ret, trust->cache, "timestamp", NULL))
+        bytes_clear(ret);
+}
+
+/* Whether another process of this user has stored what is neither before nor ours, or is about to.
+ */
+static bool
+is_outrun(const struct trust *trust, struct span before)
+{
+    closing(bytes_done) struct bytes now = BYTES_INIT(HTTP_TIMESTAMP_MAX_BYTES);
+    closing(fd_close) int lock = -1;
+
+    if (cache_lock(&lock, trust->cache, NULL))
+        return false;
+
+    load_cached_timestamp(&now, trust);
+    bool is_ours = trust->view && span_eq(bytes_span(&now), bytes_span(&trust->view->timestamp));
+    return !is_ours && !span_eq(bytes_span(&now), before);
+}
+
+static bool
+has_problem(const struct trust *trust)
+{
+    for (size_t i = 0; i < trust_n_roles(trust); i++)
+        if (trust->view->roles[i].problem)
+            return true;
+
+    return false;
+}
+
+enum rc
+trust_update(struct trust *trust, struct why *why)
+{
+    for (int n = 1;; n++) {
+        closing(bytes_done) struct bytes cached = BYTES_INIT(HTTP_TIMESTAMP_MAX_BYTES);
+
+        /* What the server had when it was asked may be older than what another process has got and
+         * stored since then. That is no fault of the server's. */
+        load_cached_timestamp(&cached, trust);
+        enum rc rc = update_once(trust, why);
+        bool is_suspect = rc == RC_UNTRUSTED || (!rc && has_problem(trust));
+        if (!is_suspect || n == UPDATES_MAX || !is_outrun(trust, bytes_span(&cached)))
+            return rc;
+    }
 }
 
 enum rc

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""proxy: stands before the trust server and holds each publication until it is let go."""
+"""proxy: stands before the trust server and holds requests until they are let go."""
 import http.client
 import http.server
 import ssl
@@ -11,9 +11,9 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class HoldingProxy:
-    """Requests other than POST pass at once.
+    """holds says which requests are held, by method and path: publications, unless told otherwise.
 
-    cuts is for the publications to arrive, one after the other: its connection is cut "before" or
+    cuts is for those to arrive, one after the other: its connection is cut "before" or
     "after" the server has taken it; None: never.
     """
 
@@ -23,6 +23,7 @@ class HoldingProxy:
         self._changed = threading.Condition()
         self._held = []
         self.cuts = []
+        self.holds = lambda method, path: method == "POST"
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
@@ -33,13 +34,13 @@ class HoldingProxy:
         self._thread.start()
 
     def wait_held(self, n, seconds=60):
-        """Wait until n publications in all have arrived."""
+        """Wait until n requests that are held have arrived, in all."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._held) >= n, seconds), \
-                f"{len(self._held)} publications arrived, not {n}"
+                f"{len(self._held)} requests arrived, not {n}"
 
     def let_go(self, i):
-        """Let the i-th publication that arrived go on to the server."""
+        """Let the i-th of them go on to the server."""
         self._held[i].set()
 
     def let_all_go(self):
@@ -85,7 +86,7 @@ class HoldingProxy:
 
             def do_any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                cut = proxy._hold() if self.command == "POST" else None
+                cut = proxy._hold() if proxy.holds(self.command, self.path) else None
                 if cut == "before":
                     self.close_connection = True
                     return

@@ -146,6 +146,27 @@ def test_notary_and_we_publish_at_the_same_time(client, token, notary, gun):
     assert names(client, gun, "targets") >= {name for name in done.result() if name}
 
 
+def test_a_reader_that_another_process_of_its_user_outruns_reads_again(
+        new_client, agent, repository, proxy):
+    publisher, reader = new_client(agent), new_client(agent)
+    reader.run("list", repository)
+    add(publisher, repository, "v1")
+
+    # The reader knows of v1 and waits for the file; another one of its user gets v2 meanwhile.
+    direct = dict(reader.environment)
+    reader.use_server(proxy.url)
+    proxy.holds = lambda method, path: "/targets/qa." in path
+    slow = reader.start("list", repository, "-r", "targets/qa")
+    proxy.wait_held(1)
+    add(publisher, repository, "v2")
+    reader.run("list", repository, **direct)
+    proxy.let_all_go()
+
+    done = reader.finish(slow)
+    assert done.returncode == 0, done.stderr
+    assert "v2" in done.stdout
+
+
 def test_says_who_can_publish_where_the_owner_keeps_the_snapshot_key(client, token, notary, gun):
     notary.run("init", gun, "-p")
     key = client.write("qa.pem", token.public_key("qa"))
