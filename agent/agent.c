@@ -6,12 +6,14 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "agent/footprint.h"
 #include "agent/log.h"
 #include "agent/method.h"
 #include "proto/bounds.h"
 
 #define MINUTE_US        UINT64_C(60000000)
 #define HEAD_INTERVAL_US UINT64_C(1000000)
+#define START_US         UINT64_C(1000000) /* then the first who waited are served */
 #define SETTLE_TIMEOUT_US                                                                          \
     UINT64_C(5000000) /* tokens that answer later are simply not ready yet                         \
                        */
@@ -97,6 +99,8 @@ start_listening(struct agent *agent)
         return;
     }
 
+    sd_event_source_set_time_relative(agent->started, START_US);
+    sd_event_source_set_enabled(agent->started, SD_EVENT_ONESHOT);
     log_line(LOG_LEVEL_INFO, "listening on %s", listener_path(agent->listener));
     sd_notify(0, "READY=1");
 }
@@ -113,6 +117,16 @@ on_settle_timeout(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     start_listening(userdata);
+    return 0;
+}
+
+static int
+on_started(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    (void)userdata;
+    footprint_shrink();
     return 0;
 }
 
@@ -309,6 +323,9 @@ add_sources(struct agent *agent, struct why *why)
         sd_event_source_set_enabled(agent->minute, SD_EVENT_OFF) < 0 ||
         sd_event_add_time(agent->event, &agent->settled, CLOCK_MONOTONIC, now + SETTLE_TIMEOUT_US,
             0, on_settle_timeout, agent) < 0 ||
+        sd_event_add_time(agent->event, &agent->started, CLOCK_MONOTONIC, 0, 0, on_started, agent) <
+            0 ||
+        sd_event_source_set_enabled(agent->started, SD_EVENT_OFF) < 0 ||
         sd_event_add_time(agent->event, &agent->head, CLOCK_MONOTONIC, 0, 0, on_head, agent) < 0 ||
         sd_event_source_set_enabled(agent->head, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
@@ -373,6 +390,7 @@ stop(struct agent *agent)
     sd_event_source_disable_unref(agent->hup);
     sd_event_source_disable_unref(agent->minute);
     sd_event_source_disable_unref(agent->settled);
+    sd_event_source_disable_unref(agent->started);
     sd_event_source_disable_unref(agent->head);
     sd_event_unref(agent->event);
 }

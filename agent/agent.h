@@ -23,7 +23,7 @@ struct agent {
     struct release *release;
     struct reservations *reservations;
     struct listener *listener;
-    sd_event_source *hup, *minute, *settled, *head;
+    sd_event_source *hup, *minute, *settled, *started, *head;
     uint64_t started_at, resolved_at; /* monotonic, microseconds */
     bool is_listening;
 };

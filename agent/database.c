@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define SCHEMA_MAX_BYTES (64 * 1024)
-#define SYNCHRONOUS_FULL 2 /* as "PRAGMA synchronous" answers */
+#define SYNCHRONOUS_FULL 2      /* as "PRAGMA synchronous" answers */
+#define CACHE_SIZE       "-256" /* KiB: the top of each tree; the system keeps the rest at hand */
 
 struct database {
     sqlite3 *db;
@@ -165,7 +166,7 @@ configure(struct database *d, struct why *why)
      * holds its lock from the first read on. */
     enum rc rc = run(d,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-        "PRAGMA cell_size_check = ON",
+        "PRAGMA cell_size_check = ON; PRAGMA cache_size = " CACHE_SIZE,
         why);
     if (!rc)
         rc = pragma_int(&mode, d, "PRAGMA synchronous", why);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/footprint.h"
 #include "agent/log.h"
 #include "proto/bounds.h"
 
@@ -162,6 +163,7 @@ main(int argc, char **argv)
 
     log_init(LOG_LEVEL_INFO);
     limit_process();
+    footprint_bound();
     enum rc rc = find_worker(&worker, &why);
     if (!rc) {
         run.worker_path = worker;
