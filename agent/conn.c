@@ -213,7 +213,7 @@ refuse_bound(struct conn *conn, enum rc rc, const char *bound)
                       : json_pack("{s:s}", "bound", bound));
 }
 
-/* jansson 2.14 takes up to 78 times the bytes of a text of empty objects, and 10 s for 64 MiB. */
+/* jansson's values take up to 78 times the bytes of a text of empty objects. */
 static bool
 has_too_many_values(struct span frame)
 {

@@ -10,6 +10,7 @@
 #define DOCUMENTS_MAX        64                 /* one push into every role of a repository */
 #define JSON_MAX_DEPTH       16                 /* TUF needs 7 */
 #define GOJSON_MAX_DEPTH     64                 /* what others publish; each level is a call */
+#define MEMBERS_MAX_DEPTH    64                 /* frames, answers, files: each level is a call */
 #define INTEGER_MAX          9007199254740991LL /* 2^53-1: beyond it Go's verifier rounds */
 #define REPOSITORY_MAX_BYTES 255                /* the column of notary-server's database */
 #define ROLE_MAX_BYTES       255                /* likewise, and Notary's rule for delegations */

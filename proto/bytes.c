@@ -71,16 +71,39 @@ span_utf8(uint32_t *ret, struct span s)
     return n;
 }
 
+size_t
+span_plain_len(struct span s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t eight;
+    size_t n = 0;
+
+    /* Eight bytes at a time; a bit of high where one of them may be something else. */
+    for (; s.len - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, s.p + n, sizeof eight);
+        uint64_t control = eight - ones * 0x20, quote = (eight ^ ones * '"') - ones;
+        uint64_t backslash = (eight ^ ones * '\\') - ones;
+        if ((eight | (eight + ones) | control | quote | backslash) & high)
+            break;
+    }
+
+    while (n < s.len && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+        n++;
+    return n;
+}
+
 bool
 span_is_text(struct span s)
 {
-    for (size_t at = 0, n = 1; at < s.len; at += n) {
-        uint32_t code = s.p[at];
-        if (code >= 0x80)
-            n = span_utf8(&code, (struct span){s.p + at, s.len - at});
-        else
-            n = 1;
+    for (size_t at = 0, n; at < s.len; at += n) {
+        struct span rest = {s.p + at, s.len - at};
+        uint32_t code = rest.p[0];
 
+        n = span_plain_len(rest);
+        if (n > 0)
+            continue;
+
+        n = span_utf8(&code, rest);
         if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
             return false;
     }
@@ -337,45 +360,71 @@ bytes_put_base64(struct bytes *b, struct span s)
     bytes_advance(b, len);
 }
 
+#define NO_DIGIT 0x80 /* a bit that no value of a digit has */
+
+/* Three bytes of four digits; false: there is another character. */
 static bool
-is_base64_digit(uint8_t c)
+decode_group(uint8_t ret[3], const uint8_t values[256], const uint8_t text[4])
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/';
+    uint8_t a = values[text[0]], b = values[text[1]], c = values[text[2]], d = values[text[3]];
+
+    ret[0] = (uint8_t)(a << 2 | b >> 4);
+    ret[1] = (uint8_t)(b << 4 | c >> 2);
+    ret[2] = (uint8_t)(c << 6 | d);
+    return !((a | b | c | d) & NO_DIGIT);
+}
+
+/* How many groups of four digits are as they should be. Only one spelling of a value is: padding
+ * stands for digits whose bits, all of them, would be zero. */
+static size_t
+decode_base64(uint8_t *ret, struct span text, size_t padding)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t values[256], last[4], group[3];
+    size_t n = 0, n_whole = text.len / 4 - 1;
+
+    memset(values, NO_DIGIT, sizeof values);
+    for (uint8_t i = 0; i < 64; i++)
+        values[(uint8_t)digits[i]] = i;
+
+    while (n < n_whole && decode_group(ret + 3 * n, values, text.p + 4 * n))
+        n++;
+    if (n < n_whole)
+        return n;
+
+    memcpy(last, text.p + 4 * n, sizeof last);
+    memset(last + sizeof last - padding, digits[0], padding);
+    bool is_good = decode_group(group, values, last);
+    for (size_t i = 3 - padding; i < 3; i++)
+        is_good = is_good && group[i] == 0;
+
+    memcpy(ret + 3 * n, group, 3 - padding);
+    return n + is_good;
 }
 
 enum rc
 base64_parse(struct bytes *ret, struct span text, struct why *why)
 {
-    if (text.len % 4 || text.len > INT32_MAX)
+    if (text.len % 4)
         return fail(why, RC_MALFORMED, "base64 with a length of %zu", text.len);
 
     if (text.len == 0)
         return RC_OK;
 
-    /* EVP_DecodeBlock() would skip white space and take a '=' anywhere. */
     size_t padding = text.p[text.len - 1] != '=' ? 0 : text.p[text.len - 2] != '=' ? 1 : 2;
-    for (size_t i = 0; i < text.len - padding; i++)
-        if (!is_base64_digit(text.p[i]))
-            return fail(why, RC_MALFORMED, "base64 with a foreign character at byte %zu", i);
-
-    /* Only one spelling of a value: the unused bits of the last group are zero. */
-    const uint8_t *last_text = text.p + text.len - 4;
-    uint8_t last[3], again[5];
-    EVP_DecodeBlock(last, last_text, 4);
-    EVP_EncodeBlock(again, last, (int)(3 - padding));
-    if (memcmp(again, last_text, 4) != 0)
-        return fail(why, RC_MALFORMED, "base64 that is not in its one normal form");
-
-    size_t whole = text.len / 4 * 3 - 3;
-    uint8_t *at = bytes_room(ret, whole + 3 - padding);
+    size_t len = text.len / 4 * 3 - padding;
+    uint8_t *at = bytes_room(ret, len);
     if (!at)
         return bytes_check(ret, why);
 
-    if (whole > 0)
-        EVP_DecodeBlock(at, text.p, (int)text.len - 4);
-    memcpy(at + whole, last, 3 - padding);
-    bytes_advance(ret, whole + 3 - padding);
+    size_t n = decode_base64(at, text, padding);
+    if (n < text.len / 4) {
+        bytes_cut(ret, ret->len);
+        return fail(
+            why, RC_MALFORMED, "base64 that is not in its one normal form, at byte %zu", 4 * n);
+    }
+
+    bytes_advance(ret, len);
     return RC_OK;
 }
 

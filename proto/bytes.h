@@ -30,7 +30,10 @@ bool span_eq(struct span a, struct span b);          /* same length, same bytes 
 bool span_is(struct span s, const char *text);       /* same bytes as the C string */
 int span_cmp(struct span a, struct span b);          /* order of unsigned bytes, shorter first */
 bool span_starts(struct span s, struct span prefix); /* an empty prefix starts everything */
-bool span_is_text(struct span s);                    /* UTF-8 without NUL, C0, DEL, C1 */
+/* How many bytes it starts with that a JSON string holds as they are: ASCII without controls, '"',
+ * '\\'. */
+size_t span_plain_len(struct span s);
+bool span_is_text(struct span s); /* UTF-8 without NUL, C0, DEL, C1 */
 /* NUL-terminated copy, free(). NULL: no memory, or a NUL inside. */
 must_check char *span_dup(struct span s);
 /* Length of the UTF-8 sequence (RFC 3629) that s starts with, its code point in *ret; 0: none. */

@@ -244,7 +244,11 @@ canon_string(struct canon *c, struct span *ret_raw, struct why *why)
         return canon_refuse(c, "a string", why);
 
     size_t start = c->at + 1, at = start;
-    while (at < c->in.len && c->in.p[at] != '"') {
+    for (;;) {
+        at += span_plain_len((struct span){c->in.p + at, c->in.len - at});
+        if (at >= c->in.len || c->in.p[at] == '"')
+            break;
+
         if (c->in.p[at] == '\\') {
             uint8_t escaped = at + 1 < c->in.len ? c->in.p[at + 1] : 0;
             if (escaped != '"' && escaped != '\\')

@@ -2,10 +2,9 @@
 #include "proto/gojson.h"
 
 #include <inttypes.h>
-#include <locale.h>
-#include <math.h>
 
 #include "proto/canon.h"
+#include "proto/jsontext.h"
 
 #define REPLACEMENT 0xfffd /* what Go reads for bytes that are not UTF-8, and lone surrogates */
 #define TWO_TO_63   9223372036854775808.0
@@ -200,23 +199,6 @@ go_number_syntax(struct gojson *g)
     return true;
 }
 
-/* As strtod(), whatever the locale's decimal point. */
-static enum rc
-float_parse(double *ret, struct span text, struct why *why)
-{
-    closing(freep) char *copy = span_dup(text);
-    if (!copy)
-        return fail_memory(why);
-
-    locale_t posix = newlocale(LC_ALL_MASK, "C", NULL);
-    if (!posix)
-        return fail_memory(why);
-
-    *ret = strtod_l(copy, NULL, posix);
-    freelocale(posix);
-    return RC_OK;
-}
-
 static enum rc
 go_number(struct gojson *g, struct why *why)
 {
@@ -226,12 +208,9 @@ go_number(struct gojson *g, struct why *why)
     if (!go_number_syntax(g))
         return go_refuse(g, "a digit", why);
 
-    enum rc rc = float_parse(&value, (struct span){g->in.p + from, g->at - from}, why);
+    enum rc rc = jsontext_fraction(&value, (struct span){g->in.p + from, g->at - from}, why);
     if (rc)
-        return rc;
-
-    if (isinf(value))
-        return fail(why, RC_MALFORMED, "byte %zu: a number beyond what Go can read", from);
+        return within(why, rc, "byte %zu", from);
 
     /* Go converts to int64; on amd64 what does not fit becomes the lowest one. */
     bool fits = value >= -TWO_TO_63 && value < TWO_TO_63;

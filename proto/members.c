@@ -4,21 +4,12 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "proto/jsontext.h"
+
 enum rc
 members_parse(json_t **ret, struct span text, struct why *why)
 {
-    json_error_t error;
-
-    json_t *value =
-        json_loadb(text.p ? (const char *)text.p : "", text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!value && json_error_code(&error) == json_error_out_of_memory)
-        return fail_memory(why);
-    if (!value)
-        return fail(
-            why, RC_MALFORMED, "line %d, column %d: %s", error.line, error.column, error.text);
-
-    *ret = value;
-    return RC_OK;
+    return jsontext_parse(ret, text, why);
 }
 
 char *

@@ -28,12 +28,7 @@ struct members {
     struct why why;
 };
 
-/*
- * One JSON text, an object or an array; duplicate members, invalid UTF-8, NUL and anything after
- * it are errors. jansson itself bounds the depth (2,048 levels), and no reader here recurses, so
- * there is no bound of ours. *ret: json_decref(), or closing(json_decrefp).
- * RC_MALFORMED, RC_NO_MEMORY.
- */
+/* As jsontext_parse(), see jsontext.h. */
 must_check enum rc members_parse(json_t **ret, struct span text, struct why *why);
 
 /* Text of a value, compact, in the order of insertion; free(). NULL: no memory. */

@@ -28,8 +28,6 @@ char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
 int __wrap_vasprintf(char **ret, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 int __wrap_asprintf(char **ret, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-json_t *__real_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
-json_t *__wrap_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
 
 void
 fault_arm(size_t n)
@@ -118,14 +116,4 @@ __wrap_asprintf(char **ret, const char *fmt, ...)
     int len = __wrap_vasprintf(ret, fmt, ap);
     va_end(ap);
     return len;
-}
-
-/* jansson 2.14 crashes where an allocation fails while it parses. */
-json_t *
-__wrap_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error)
-{
-    fault_suspend();
-    json_t *root = __real_json_loadb(text, len, flags, error);
-    fault_resume();
-    return root;
 }

@@ -44,84 +44,6 @@ parsed(const char *text)
 }
 
 static void
-test_parses_one_object_or_array(void **state)
-{
-    static const char *const rows[] = {
-        "{}", "[]", " {\"a\":[1,2.5,null,true,\"x\"]}\n", "{\"a\":{\"a\":1}}"};
-
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        closing(json_decrefp) json_t *value = parsed(rows[i]);
-        assert_non_null(value);
-    }
-}
-
-static void
-test_refuses_what_is_no_single_json_text(void **state)
-{
-    static const char *const rows[] = {
-        "",
-        "1",
-        "\"a\"",
-        "null",
-        "{",
-        "{}{}",
-        "{}x",
-        "[]]",
-        "{\"a\":1,\"a\":1}",
-        "{\"a\":{\"b\":1,\"b\":2}}",
-        "{\"a\":1,}",
-        "[01]",
-        "[1e400]",
-        "[9223372036854775808]",
-        "[\"\\u0000\"]",
-        "{\"\\u0000\":1}",
-        "[\"\\ud800\"]",
-        "[\"\xff\"]",
-        "[\"a\nb\"]",
-        "\xef\xbb\xbf{}",
-        "['a']",
-    };
-    json_t *value = NULL;
-    struct why why;
-
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++)
-        if (members_parse(&value, span_of(rows[i]), &why) != RC_MALFORMED)
-            fail_msg("'%s' was taken", rows[i]);
-
-    assert_int_equal(members_parse(&value, SPAN("{}\0"), &why), RC_MALFORMED);
-    assert_int_equal(members_parse(&value, SPAN("[\"a\0b\"]"), &why), RC_MALFORMED);
-    assert_int_equal(members_parse(&value, (struct span){0}, &why), RC_MALFORMED);
-    assert_null(value);
-
-    assert_int_equal(members_parse(&value, SPAN("{\"a\":1,\n\"a\":2}"), &why), RC_MALFORMED);
-    assert_string_equal(why.text, "line 2, column 3: duplicate object key near '\"a\"'");
-}
-
-static void
-test_jansson_bounds_the_depth(void **state)
-{
-    closing(bytes_done) struct bytes text = BYTES_INIT(100000);
-    json_t *value = NULL;
-
-    (void)state;
-    for (size_t i = 0; i < 20000; i++)
-        bytes_putc(&text, '[');
-    for (size_t i = 0; i < 20000; i++)
-        bytes_putc(&text, ']');
-    assert_int_equal(members_parse(&value, bytes_span(&text), NULL), RC_MALFORMED);
-
-    bytes_clear(&text);
-    for (size_t i = 0; i < 2048; i++)
-        bytes_putc(&text, '[');
-    for (size_t i = 0; i < 2048; i++)
-        bytes_putc(&text, ']');
-    assert_int_equal(members_parse(&value, bytes_span(&text), NULL), RC_OK);
-    json_decref(value);
-}
-
-static void
 test_reads_every_kind(void **state)
 {
     closing(json_decrefp) json_t *value =
@@ -304,9 +226,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parses_one_object_or_array),
-        cmocka_unit_test(test_refuses_what_is_no_single_json_text),
-        cmocka_unit_test(test_jansson_bounds_the_depth),
         cmocka_unit_test(test_reads_every_kind),
         cmocka_unit_test(test_absent_and_null_leave_the_default),
         cmocka_unit_test(test_names_the_first_problem_and_its_place),

@@ -19,7 +19,7 @@ ROOMS = {
     r"<curl/": r"client/http\.c",
     r"<sqlite3\.h": r"agent/database\.c",
     r"<libfyaml\.h": r"agent/policy_yaml\.c",
-    r"<jansson\.h": r"proto/members\.h",
+    r"<jansson\.h": r"proto/(jsontext|members)\.h",
     r"<openssl/": r"proto/",
     r"<systemd/": r"agent/(?!token/)",
     r"<archive": r"client/archive\.c",
