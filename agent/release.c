@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/release.h"
 
+#include <time.h>
+
 #include "proto/bounds.h"
 
-#define WAIT_US 5000 /* some fsyncs of a disk: then who waits comes before who asks */
+/* How long who waits comes after who asks: as long as a transaction takes, so that no more than
+ * half of the time goes into them, and no longer than some fsyncs of a disk. */
+#define WAIT_MIN_US 1000
+#define WAIT_MAX_US 5000
 
 struct waiting {
     struct release_item item;
@@ -12,8 +17,9 @@ struct waiting {
 };
 
 struct release {
-    struct ledger *ledger;             /* borrowed */
-    sd_event_source *idle, *late;      /* enabled while something waits */
+    struct ledger *ledger;        /* borrowed */
+    sd_event_source *idle, *late; /* enabled while something waits */
+    uint64_t wait_us;
     void (*committed)(void *userdata); /* NULL: nobody cares */
     void *userdata;
     struct waiting *waiting; /* for the next transaction */
@@ -57,6 +63,16 @@ write_all(struct release *release)
         }
 }
 
+/* The time of the clock itself: that of the loop stands still meanwhile. */
+static uint64_t
+now_us(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void
 commit(struct release *release)
 {
@@ -66,7 +82,10 @@ commit(struct release *release)
     release->n_telling = release->n_waiting;
     release->n_waiting = 0;
 
+    uint64_t before = now_us();
     write_all(release);
+    uint64_t took = now_us() - before;
+    release->wait_us = took < WAIT_MIN_US ? WAIT_MIN_US : took > WAIT_MAX_US ? WAIT_MAX_US : took;
     for (size_t i = 0; i < release->n_telling; i++) {
         struct waiting *waiting = &release->telling[i];
         waiting->item.done(waiting->item.userdata, waiting->rc, &waiting->why);
@@ -102,11 +121,12 @@ release_new(struct release **ret, sd_event *event, struct ledger *ledger, struct
         return fail_memory(why);
 
     release->ledger = ledger;
+    release->wait_us = WAIT_MIN_US;
     if (sd_event_add_defer(event, &release->idle, on_idle, release) < 0 ||
         sd_event_source_set_priority(release->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
         sd_event_source_set_enabled(release->idle, SD_EVENT_OFF) < 0 ||
         sd_event_add_time_relative(
-            event, &release->late, CLOCK_MONOTONIC, WAIT_US, 1000, on_late, release) < 0 ||
+            event, &release->late, CLOCK_MONOTONIC, WAIT_MIN_US, 1, on_late, release) < 0 ||
         sd_event_source_set_priority(release->late, SD_EVENT_PRIORITY_IMPORTANT) < 0 ||
         sd_event_source_set_enabled(release->late, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
@@ -138,7 +158,7 @@ release_add(struct release *release, const struct release_item *item, struct why
 
     waiting->item = *item;
     if (release->n_waiting == 0 &&
-        (sd_event_source_set_time_relative(release->late, WAIT_US) < 0 ||
+        (sd_event_source_set_time_relative(release->late, release->wait_us) < 0 ||
             sd_event_source_set_enabled(release->late, SD_EVENT_ONESHOT) < 0 ||
             sd_event_source_set_enabled(release->idle, SD_EVENT_ONESHOT) < 0))
         return fail(why, RC_SYSTEM, "cannot enable an event source");
