@@ -2,6 +2,7 @@
 #include "agent/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,18 +10,21 @@
 #include "proto/bounds.h"
 
 /*
- *   READING ──frame complete──▶ WORKING ──reply──▶ WRITING ──all written──▶ READING
- *      │  ▲                        │                  │
- *      │  └── bytes are free ──┐   │ hang-up          │ no progress, last reply
- *      ├── no bytes free ──▶ PAUSED│                  │
- *      ▼ garbage, time-out     │   ▼                  ▼
- *    WRITING (last reply) ◀────┘ CLOSED             CLOSED
+ *   READING ──something came──▶ WAITING ──its turn, a whole frame──▶ WORKING ──reply──▶ WRITING
+ *    │ ▲  ▲                      │ │ ▲                                │             │ │ │
+ *    │ │  └──── its turn, part ──┘ │ └────── all written, more is here ─────────────┘ │ │
+ *    │ └─────────────────────────────────────────────────── all written ──────────────┘ │
+ *    │ ▲                           │ its turn,                        │ hang-up         │
+ *    │ └─ bytes are free ─ PAUSED ◀┤ no bytes free                    │                 │ no
+ * progress, ▼ time-out              │     ▼ garbage                          ▼                 ▼
+ * last reply WRITING (last reply) ◀───┴─────┘                                CLOSED CLOSED
  *
  * What follows a frame is not read before that is answered, so end of file is seen only where no
  * complete call is left: a client may close its sending side and still have all of its answers.
  */
 enum conn_state {
     CONN_READING,
+    CONN_WAITING,
     CONN_PAUSED,
     CONN_WORKING,
     CONN_WRITING,
@@ -36,6 +40,7 @@ struct conn {
     struct account *account;
     enum conn_state state;
     struct inbox inbox;
+    struct turn turn;
     uint64_t frame_deadline; /* when the frame that began has to be complete; 0: none began */
     const char *bound;       /* for which a PAUSED one waits */
     struct bytes out;
@@ -44,8 +49,6 @@ struct conn {
     void *work;
     void (*cancel)(void *work);
 };
-
-static void read_frame(struct conn *conn);
 
 static uint64_t
 in_seconds(const struct conn *conn, uint64_t seconds)
@@ -79,6 +82,7 @@ enter(struct conn *conn, enum conn_state state)
     if (conn->state == CONN_CLOSED)
         return;
 
+    turns_leave(conn->owner.turns, &conn->turn);
     conn->state = state;
     conn->active_at = in_seconds(conn, 0);
     switch (state) {
@@ -86,6 +90,12 @@ enter(struct conn *conn, enum conn_state state)
         events = EPOLLIN;
         at = conn->frame_deadline;
         break;
+    case CONN_WAITING: /* not told of hang-ups either: what was sent before is read */
+        sd_event_source_set_enabled(conn->io, SD_EVENT_OFF);
+        set_timer(conn, 0); /* it lies with us now */
+        if (turns_wait(conn->owner.turns, &conn->turn, NULL))
+            enter(conn, CONN_CLOSED);
+        return;
     case CONN_PAUSED: /* the deadline stays: else those who wait could wait for each other */
         at = conn->frame_deadline;
         break;
@@ -106,6 +116,7 @@ enter(struct conn *conn, enum conn_state state)
     }
 
     sd_event_source_set_io_events(conn->io, events);
+    sd_event_source_set_enabled(conn->io, SD_EVENT_ON);
     set_timer(conn, at);
 }
 
@@ -141,8 +152,7 @@ write_out(struct conn *conn)
     }
 
     begin_frame(conn);
-    enter(conn, CONN_READING);
-    read_frame(conn);
+    enter(conn, inbox_len(&conn->inbox) > 0 ? CONN_WAITING : CONN_READING);
 }
 
 /* parameters are consumed. */
@@ -256,7 +266,7 @@ take_frame(struct conn *conn, struct span frame)
     message_call_done(&call);
 }
 
-/* Take the frame that the input begins with, if it is complete. */
+/* Take the frame that the input begins with, if it is complete; else go on reading. */
 static void
 read_frame(struct conn *conn)
 {
@@ -269,6 +279,8 @@ read_frame(struct conn *conn)
             max == FRAME_MAX_BYTES ? "FRAME_MAX_BYTES" : "FRAME_SMALL_MAX_BYTES");
     else if (is_whole)
         take_frame(conn, frame);
+    else
+        enter(conn, CONN_READING);
 }
 
 static void
@@ -291,8 +303,33 @@ read_in(struct conn *conn)
         begin_frame(conn);
     else if (!was_large && inbox_is_large(&conn->inbox))
         conn->frame_deadline = in_seconds(conn, FRAME_TIMEOUT_S);
-    enter(conn, CONN_READING);
     read_frame(conn);
+}
+
+/* Called when it is this connection's turn. */
+static void
+on_turn(void *userdata)
+{
+    struct conn *conn = userdata;
+
+    if (inbox_is_scanned(&conn->inbox))
+        read_in(conn);
+    else
+        read_frame(conn);
+}
+
+/* Its uid has to pay for a long turn; what hung up does not keep its place until then. */
+static bool
+on_drop(void *userdata)
+{
+    struct conn *conn = userdata;
+    struct pollfd end = {.fd = conn->fd};
+
+    if (poll(&end, 1, 0) <= 0)
+        return false;
+
+    enter(conn, CONN_CLOSED);
+    return true;
 }
 
 static int
@@ -305,7 +342,7 @@ on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
     if (events & EPOLLOUT && conn->state == CONN_WRITING)
         write_out(conn);
     else if (events & EPOLLIN && conn->state == CONN_READING)
-        read_in(conn);
+        enter(conn, CONN_WAITING);
     else if (events & (EPOLLHUP | EPOLLERR))
         enter(conn, CONN_CLOSED);
     return 0;
@@ -360,6 +397,7 @@ conn_new_take(struct conn **ret, sd_event *event, int *fd, struct peer **peer,
     *fd = -1;
     conn->peer = steal(*peer);
     conn->account = account;
+    conn->turn = (struct turn){owner->lane, on_turn, on_drop, conn};
     inbox_init(&conn->inbox, account);
     conn->out = BYTES_INIT(OUTPUT_MAX_BYTES);
 
@@ -384,6 +422,7 @@ conn_free(struct conn *conn)
 
     if (conn->work)
         conn->cancel(conn->work);
+    turns_leave(conn->owner.turns, &conn->turn);
     sd_event_source_disable_unref(conn->io);
     sd_event_source_disable_unref(conn->timer);
     sd_event_source_disable_unref(conn->lifetime);

@@ -10,6 +10,7 @@
 
 #include "agent/account.h"
 #include "agent/peer.h"
+#include "agent/turn.h"
 #include "proto/message.h"
 
 struct conn;
@@ -27,6 +28,8 @@ struct conn_owner {
     void (*closed)(void *userdata, struct conn *conn);
     /* Bytes that a frame of this peer may have. */
     size_t (*frame_max)(void *userdata, const struct peer *peer);
+    struct turns *turns; /* in which it reads; borrowed for life */
+    uid_t lane;          /* whose turns those are */
 };
 
 /* Takes fd and peer (NULLs them) and a connection of account, also where it fails. owner is copied.

@@ -47,6 +47,12 @@ inbox_is_large(const struct inbox *inbox)
     return inbox->in.len > FRAME_SMALL_MAX_BYTES + 1;
 }
 
+bool
+inbox_is_scanned(const struct inbox *inbox)
+{
+    return inbox->scanned == inbox->in.len;
+}
+
 /* A small frame is never asked for as a large one. */
 static size_t
 read_size(const struct inbox *inbox)

@@ -22,6 +22,7 @@ void inbox_done(struct inbox *inbox); /* gives everything back */
 
 size_t inbox_len(const struct inbox *inbox); /* bytes that are in no frame in work */
 bool inbox_is_large(const struct inbox *inbox);
+bool inbox_is_scanned(const struct inbox *inbox); /* by inbox_frame(), and holds no whole frame */
 
 enum inbox_progress {
     INBOX_READ, /* something, or nothing yet */

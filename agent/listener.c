@@ -12,7 +12,7 @@
 
 #include "proto/bounds.h"
 
-#define ACCEPTS_PER_ROUND 16     /* then others have their turn */
+#define ACCEPTS_PER_ROUND 4      /* then others have their turn */
 #define RETRY_US          100000 /* after descriptors or memory ran out */
 
 /* Who holds a connection. */
@@ -29,6 +29,7 @@ struct listener {
     char *path;
     bool is_ours; /* the file is to be removed */
     struct accounts *accounts;
+    struct turns *turns;
     struct guest guests[CONN_MAX];
     size_t n_guests, n_strangers;
 };
@@ -160,7 +161,8 @@ welcome(struct listener *listener, int *fd)
         return;
     }
 
-    struct conn_owner owner = {listener, on_called, on_garbled, on_freed, on_closed, frame_max};
+    struct conn_owner owner = {listener, on_called, on_garbled, on_freed, on_closed, frame_max,
+        listener->turns, is_stranger ? TURN_STRANGERS : peer->uid};
     if (conn_new_take(&conn, listener->event, fd, &peer, account, &owner, &why))
         return;
 
@@ -202,12 +204,13 @@ on_connect(sd_event_source *source, int listen_fd, uint32_t events, void *userda
             bool is_out = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
             if (is_out && !evict(listener, false))
                 pause_accepting(listener);
-            return 0;
+            break;
         }
 
         welcome(listener, &fd);
     }
 
+    turns_next(listener->turns);
     return 0;
 }
 
@@ -315,6 +318,10 @@ listener_new(struct listener **ret, sd_event *event, const char *path,
     if (rc)
         return rc;
 
+    rc = turns_new(&listener->turns, event, why);
+    if (rc)
+        return rc;
+
     rc = sd_listen_fds(0) > 0 ? take_activated(listener, why) : bind_path(listener, path, why);
     if (rc)
         return rc;
@@ -346,6 +353,7 @@ listener_free(struct listener *listener)
     sd_event_source_disable_unref(listener->retry);
     while (listener->n_guests > 0)
         conn_free(listener->guests[--listener->n_guests].conn);
+    turns_free(listener->turns);
     accounts_free(listener->accounts);
     fd_close(&listener->fd);
     if (listener->is_ours)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * clock — the monotonic clock of a test, which it sets forward instead of waiting.
+ * clock — the monotonic clock of a test, which it sets forward instead of waiting, and the processor
+ * time of its thread, which goes on only as it says.
  *
  * clock_gettime() of the whole program is this one, sd-event's timers included.
  */
 #include <stdint.h>
 
 void clock_advance_ms(int64_t ms);
+void clock_spend_us(int64_t us);

@@ -93,6 +93,7 @@ scene_open(void **state)
     assert_non_null(s);
     s->frame_max = FRAME_MAX_BYTES;
     assert_true(sd_event_new(&s->event) >= 0);
+    assert_int_equal(turns_new(&s->turns, s->event, NULL), RC_OK);
     assert_int_equal(accounts_new(&s->accounts, NULL), RC_OK);
     assert_int_equal(account_enter(&s->account, s->accounts, 1, 9, NULL), RC_OK);
     assert_int_equal(account_enter(&account, s->accounts, 1, 9, NULL), RC_OK);
@@ -100,7 +101,8 @@ scene_open(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(peer_new(&peer, ends[1], "agent", NULL), RC_OK);
     s->fd = ends[0];
-    struct conn_owner owner = {s, on_called, on_garbled, on_freed, on_closed, frame_max};
+    struct conn_owner owner = {
+        s, on_called, on_garbled, on_freed, on_closed, frame_max, s->turns, 1};
     assert_int_equal(
         conn_new_take(&s->conn, s->event, &ends[1], &peer, account, &owner, NULL), RC_OK);
     assert_int_equal(ends[1], -1);
@@ -120,6 +122,7 @@ scene_close(void **state)
         assert_null(account_take(s->account, s, 0, FRAME_SMALL_MAX_BYTES));
     assert_non_null(account_take(s->account, s, 0, 1));
     account_leave(s->account);
+    turns_free(s->turns);
     accounts_free(s->accounts);
     fd_close(&s->fd);
     sd_event_unref(s->event);

@@ -8,6 +8,7 @@
 
 struct scene {
     sd_event *event;
+    struct turns *turns;
     struct accounts *accounts;
     struct account *account; /* one connection of it is nobody's, so that it stays */
     struct conn *conn;
