@@ -22,6 +22,12 @@ def text(path):
     return (ROOT / path).read_text(encoding="utf-8")
 
 
+def bounds():
+    """{name: number} of proto/bounds.h."""
+    return {name: eval(value) for name, value in re.findall(  # pylint: disable=eval-used
+        r"^#define (\w+) +(\([\d *]+\)|\d+) ", text("proto/bounds.h"), re.MULTILINE)}
+
+
 def includes(path):
     """What a C file includes, in its order: '<sys/x.h>' or '"proto/x.h"'."""
     return INCLUDE.findall(text(path))

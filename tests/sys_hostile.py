@@ -3,18 +3,16 @@
 import array
 import json
 import os
-import re
 import socket
 
 import pytest
 
 import rig_users
 from rig_document import key_id, key_object, request, targets
-from rig_tree import ROOT
+from rig_tree import bounds
 from rig_varlink import INTERFACE, VarlinkError
 
-BOUNDS = {name: eval(value) for name, value in re.findall(  # pylint: disable=eval-used
-    r"^#define (\w+) +(\([\d *]+\)|\d+) ", (ROOT / "proto/bounds.h").read_text(), re.MULTILINE)}
+BOUNDS = bounds()
 
 
 def works(agent):

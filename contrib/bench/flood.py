@@ -58,7 +58,7 @@ class World:
         """name: (user, kind of connection, their number, what is sent)"""
         megabyte = 1024 * 1024
         garbage = signs("bench.example.com/eve", "targets/developer", self.case.ids["developer"],
-                        [12 * megabyte] * 4)
+                        [LARGE * 3 // 16 - 1024] * 4)
         return {
             f"{N} connections, Status": (EVE, Talker, N, STATUS),
             f"{N} connections, 64 KiB of spaces": (EVE, Talker, N, padded(SMALL)),
