@@ -14,7 +14,7 @@ import rig_users
 from rig_attack import (LARGE, STATUS, Attack, Caller, Crowd, Dripper, Mute, Talker, Visitor, call,
                         many, name_of, padded, signs, texts, values)
 from rig_case import signs as has_signed
-from rig_document import request, targets
+from rig_document import targets
 from rig_tree import bounds
 from rig_varlink import VarlinkError
 
