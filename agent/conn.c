@@ -100,6 +100,7 @@ enter(struct conn *conn, enum conn_state state)
         at = conn->frame_deadline;
         break;
     case CONN_WORKING:
+        events = EPOLLIN; /* almost nobody asks again before the answer: on_io() sees who does */
         break;
     case CONN_WRITING:
         events = EPOLLOUT;
@@ -128,11 +129,17 @@ begin_frame(struct conn *conn)
         inbox_len(&conn->inbox) > 0 ? in_seconds(conn, FRAME_SMALL_TIMEOUT_S) : 0;
 }
 
+static ssize_t
+write_some(struct conn *conn)
+{
+    return send(conn->fd, conn->out.p, conn->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void
 write_out(struct conn *conn)
 {
     while (conn->out.len > 0) {
-        ssize_t n = send(conn->fd, conn->out.p, conn->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = write_some(conn);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
@@ -155,6 +162,25 @@ write_out(struct conn *conn)
     enter(conn, inbox_len(&conn->inbox) > 0 ? CONN_WAITING : CONN_READING);
 }
 
+/* Most answers go out at once, and nothing is left to be done. The rest is for write_out(), which
+ * may end the connection and take the next call: not in the middle of whatever answers. */
+static void
+begin_to_write(struct conn *conn)
+{
+    ssize_t n = write_some(conn);
+
+    if (n > 0)
+        bytes_drop(&conn->out, (size_t)n);
+    if (conn->out.len > 0 || conn->is_finishing || inbox_len(&conn->inbox) > 0) {
+        enter(conn, CONN_WRITING);
+        return;
+    }
+
+    bytes_done(&conn->out);
+    begin_frame(conn);
+    enter(conn, CONN_READING);
+}
+
 /* parameters are consumed. */
 static void
 answer(struct conn *conn, const char *error, json_t *parameters)
@@ -174,7 +200,7 @@ answer(struct conn *conn, const char *error, json_t *parameters)
         conn->is_finishing = true;
     }
 
-    enter(conn, CONN_WRITING);
+    begin_to_write(conn);
     conn->owner.freed(conn->owner.userdata);
 }
 
@@ -345,6 +371,8 @@ on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
         enter(conn, CONN_WAITING);
     else if (events & (EPOLLHUP | EPOLLERR))
         enter(conn, CONN_CLOSED);
+    else if (conn->state == CONN_WORKING) /* what it sends now waits for its turn */
+        sd_event_source_set_io_events(conn->io, 0);
     return 0;
 }
 

@@ -150,11 +150,18 @@ reservation_new(struct reservation **ret, struct reservations *all,
         r->n_claims++;
     }
 
-    if (sd_event_source_set_enabled(all->source, SD_EVENT_ONESHOT) < 0)
-        return fail(why, RC_SYSTEM, "cannot enable an event source");
+    r->is_granted = is_free(r);
+    if (r->is_granted)
+        TAILQ_REMOVE(&all->waiting, r, next);
 
     *ret = steal(guard);
     return RC_OK;
+}
+
+bool
+reservation_is_granted(const struct reservation *r)
+{
+    return r->is_granted;
 }
 
 void

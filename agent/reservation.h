@@ -8,6 +8,7 @@
  * their turn, first come first served, and are then judged again. Who waits is before all that come
  * later for any of its names: a batch of many roles is not passed by for ever.
  */
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "proto/rc.h"
@@ -32,11 +33,13 @@ struct reservation_request {
 };
 
 /*
- * Hold all names as soon as no earlier request has one of them: granted() is called then, later and
- * once, never from within this call. Names are not kept. RC_NO_MEMORY, RC_SYSTEM, RC_TOO_LARGE.
+ * Hold all names: at once where nobody has or wants one of them, see reservation_is_granted(). Else
+ * granted() is called as soon as no earlier request has one: later and once, never from within this
+ * call. Names are not kept. RC_NO_MEMORY, RC_SYSTEM, RC_TOO_LARGE.
  */
 must_check enum rc reservation_new(struct reservation **ret, struct reservations *reservations,
     const struct reservation_request *request, struct why *why);
+bool reservation_is_granted(const struct reservation *reservation);
 /* Give back, or stop waiting. */
 void reservation_free(struct reservation *reservation);
 DEFINE_CLEANUP(struct reservation, reservation_free);

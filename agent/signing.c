@@ -8,7 +8,7 @@
 
 /*
  *   judged ──allowed──▶ WAITING ──its turn──▶ judged again ──allowed──▶ SIGNING ──all signed──▶
- *      │                                           │                   RECORDING ──durable──▶
+ *      │  └──allowed, its turn at once───────────────│──────────────▶   RECORDING ──durable──▶
  * replied └──denied───────────────────────────────────┴──▶ RECORDING ──▶ refused
  *
  * Only what is allowed waits: its place in the queue is one that nobody else has meanwhile. A
@@ -386,6 +386,8 @@ begin(struct signing *s)
     }
 
     enum rc rc = wait_for_turn(s, &why);
+    if (!rc && reservation_is_granted(s->reservation)) /* nothing changed since it was judged */
+        rc = begin_jobs(s, &why);
     if (rc)
         ending_fail(&s->ending, rc, &why);
 }

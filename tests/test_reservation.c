@@ -64,18 +64,27 @@ tear_down(void **state)
 }
 
 static void
+request(struct desk *d, char name, const struct reservation_name *names, size_t n_names)
+{
+    struct reservation **ret = &d->requests[name - 'a'];
+    struct reservation_request request = {names, n_names, on_granted, &applicants[name - 'a']};
+
+    assert_int_equal(reservation_new(ret, d->all, &request, NULL), RC_OK);
+    if (reservation_is_granted(*ret))
+        on_granted(&applicants[name - 'a']);
+}
+
+static void
 want(struct desk *d, char name, const char *roles)
 {
     static char texts[26][2];
     struct reservation_name names[26];
-    struct reservation_request request = {
-        names, strlen(roles), on_granted, &applicants[name - 'a']};
 
     for (size_t i = 0; roles[i]; i++) {
         texts[roles[i] - 'A'][0] = roles[i];
         names[i] = (struct reservation_name){"repository", texts[roles[i] - 'A']};
     }
-    assert_int_equal(reservation_new(&d->requests[name - 'a'], d->all, &request, NULL), RC_OK);
+    request(d, name, names, strlen(roles));
 }
 
 static void
@@ -93,14 +102,16 @@ assert_granted(struct desk *d, const char *names)
 }
 
 static void
-test_grants_what_nobody_holds_but_later(void **state)
+test_grants_at_once_what_nobody_holds_or_wants(void **state)
 {
     struct desk *d = *state;
 
     want(d, 'a', "A");
     want(d, 'b', "BC");
-    assert_string_equal(d->granted, "");
-    assert_granted(d, "ab");
+    assert_string_equal(d->granted, "ab");
+    want(d, 'c', "CD");
+    want(d, 'd', "D");
+    assert_granted(d, "ab"); /* and tells nobody again */
 }
 
 static void
@@ -172,10 +183,8 @@ test_tells_repositories_and_roles_apart(void **state)
     struct desk *d = *state;
     const struct reservation_name names[] = {{"a", "bc"}, {"ab", "c"}, {"bc", "a"}};
 
-    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
-        struct reservation_request request = {&names[i], 1, on_granted, &applicants[i]};
-        assert_int_equal(reservation_new(&d->requests[i], d->all, &request, NULL), RC_OK);
-    }
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        request(d, (char)('a' + i), &names[i], 1);
     assert_granted(d, "abc");
 }
 
@@ -185,19 +194,19 @@ test_refuses_names_beyond_the_bounds_and_keeps_nothing(void **state)
     static char repository[REPOSITORY_MAX_BYTES + 1], role[ROLE_MAX_BYTES + 2];
     struct desk *d = *state;
     struct reservation_name names[] = {{"repository", "A"}, {repository, role}};
-    struct reservation_request request = {names, 2, on_granted, &applicants[0]};
+    struct reservation_request both = {names, 2, on_granted, &applicants[0]};
 
     memset(repository, 'x', REPOSITORY_MAX_BYTES);
     memset(role, 'x', ROLE_MAX_BYTES + 1);
-    assert_int_equal(reservation_new(&d->requests[0], d->all, &request, NULL), RC_TOO_LARGE);
+    assert_int_equal(reservation_new(&d->requests[0], d->all, &both, NULL), RC_TOO_LARGE);
     assert_null(d->requests[0]);
     want(d, 'b', "A");
     assert_granted(d, "b");
 
     role[ROLE_MAX_BYTES] = 0;
     names[0].role = "B";
-    assert_int_equal(reservation_new(&d->requests[0], d->all, &request, NULL), RC_OK);
-    assert_granted(d, "ba");
+    assert_int_equal(reservation_new(&d->requests[0], d->all, &both, NULL), RC_OK);
+    assert_true(reservation_is_granted(d->requests[0]));
 }
 
 int
@@ -205,7 +214,7 @@ main(void)
 {
 #define DESK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        DESK(test_grants_what_nobody_holds_but_later),
+        DESK(test_grants_at_once_what_nobody_holds_or_wants),
         DESK(test_grants_a_role_to_one_at_a_time_in_their_order),
         DESK(test_grants_all_roles_of_a_request_or_none),
         DESK(test_a_batch_is_not_passed_by),
