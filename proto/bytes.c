@@ -318,10 +318,7 @@ bytes_put_hex(struct bytes *b, struct span s)
 static int
 hex_value(uint8_t c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 enum rc
@@ -380,6 +377,7 @@ static size_t
 decode_base64(uint8_t *ret, struct span text, size_t padding)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const uint8_t zeros[2];
     uint8_t values[256], last[4], group[3];
     size_t n = 0, n_whole = text.len / 4 - 1;
 
@@ -395,11 +393,8 @@ decode_base64(uint8_t *ret, struct span text, size_t padding)
     memcpy(last, text.p + 4 * n, sizeof last);
     memset(last + sizeof last - padding, digits[0], padding);
     bool is_good = decode_group(group, values, last);
-    for (size_t i = 3 - padding; i < 3; i++)
-        is_good = is_good && group[i] == 0;
-
     memcpy(ret + 3 * n, group, 3 - padding);
-    return n + is_good;
+    return n + (is_good && !memcmp(group + 3 - padding, zeros, padding));
 }
 
 enum rc
@@ -420,8 +415,7 @@ base64_parse(struct bytes *ret, struct span text, struct why *why)
     size_t n = decode_base64(at, text, padding);
     if (n < text.len / 4) {
         bytes_cut(ret, ret->len);
-        return fail(
-            why, RC_MALFORMED, "base64 that is not in its one normal form, at byte %zu", 4 * n);
+        return fail(why, RC_MALFORMED, "byte %zu is not base64 in its one normal form", 4 * n);
     }
 
     bytes_advance(ret, len);
