@@ -122,8 +122,9 @@ on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 enum rc
 ending_begin(struct ending *e, struct why *why)
 {
+    /* To the second: then those of many requests are one timer of the kernel. */
     if (sd_event_add_time_relative(e->agent->event, &e->deadline, CLOCK_MONOTONIC,
-            SIGN_TIMEOUT_S * UINT64_C(1000000), 0, on_deadline, e) < 0)
+            SIGN_TIMEOUT_S * UINT64_C(1000000), 1000000, on_deadline, e) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
 
     conn_set_work(e->conn, e, on_cancel);

@@ -17,8 +17,10 @@ struct waiting {
 };
 
 struct release {
-    struct ledger *ledger;        /* borrowed */
-    sd_event_source *idle, *late; /* enabled while something waits */
+    struct ledger *ledger; /* borrowed, as is event */
+    sd_event *event;
+    sd_event_source *idle; /* enabled while something waits */
+    uint64_t since_us;     /* when the first of those that wait came, by the loop's clock */
     uint64_t wait_us;
     void (*committed)(void *userdata); /* NULL: nobody cares */
     void *userdata;
@@ -77,7 +79,7 @@ static void
 commit(struct release *release)
 {
     (void)sd_event_source_set_enabled(release->idle, SD_EVENT_OFF);
-    (void)sd_event_source_set_enabled(release->late, SD_EVENT_OFF);
+    (void)sd_event_source_set_priority(release->idle, SD_EVENT_PRIORITY_IDLE);
     release->telling = steal(release->waiting);
     release->n_telling = release->n_waiting;
     release->n_waiting = 0;
@@ -104,12 +106,16 @@ on_idle(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* Before each turn of the loop while something waits. */
 static int
-on_late(sd_event_source *source, uint64_t usec, void *userdata)
+on_prepare(sd_event_source *source, void *userdata)
 {
-    (void)source;
-    (void)usec;
-    commit(userdata);
+    const struct release *release = userdata;
+    uint64_t now = 0;
+
+    (void)sd_event_now(release->event, CLOCK_MONOTONIC, &now);
+    if (now - release->since_us >= release->wait_us)
+        (void)sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
     return 0;
 }
 
@@ -121,14 +127,12 @@ release_new(struct release **ret, sd_event *event, struct ledger *ledger, struct
         return fail_memory(why);
 
     release->ledger = ledger;
+    release->event = event;
     release->wait_us = WAIT_MIN_US;
     if (sd_event_add_defer(event, &release->idle, on_idle, release) < 0 ||
         sd_event_source_set_priority(release->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
-        sd_event_source_set_enabled(release->idle, SD_EVENT_OFF) < 0 ||
-        sd_event_add_time_relative(
-            event, &release->late, CLOCK_MONOTONIC, WAIT_MIN_US, 1, on_late, release) < 0 ||
-        sd_event_source_set_priority(release->late, SD_EVENT_PRIORITY_IMPORTANT) < 0 ||
-        sd_event_source_set_enabled(release->late, SD_EVENT_OFF) < 0)
+        sd_event_source_set_prepare(release->idle, on_prepare) < 0 ||
+        sd_event_source_set_enabled(release->idle, SD_EVENT_OFF) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
 
     *ret = steal(release);
@@ -144,7 +148,6 @@ release_free(struct release *release)
     while (release->n_waiting > 0) /* what is told may add the record of its failure */
         commit(release);
     sd_event_source_disable_unref(release->idle);
-    sd_event_source_disable_unref(release->late);
     free(release);
 }
 
@@ -158,8 +161,7 @@ release_add(struct release *release, const struct release_item *item, struct why
 
     waiting->item = *item;
     if (release->n_waiting == 0 &&
-        (sd_event_source_set_time_relative(release->late, release->wait_us) < 0 ||
-            sd_event_source_set_enabled(release->late, SD_EVENT_ONESHOT) < 0 ||
+        (sd_event_now(release->event, CLOCK_MONOTONIC, &release->since_us) < 0 ||
             sd_event_source_set_enabled(release->idle, SD_EVENT_ONESHOT) < 0))
         return fail(why, RC_SYSTEM, "cannot enable an event source");
 
