@@ -13,11 +13,28 @@
 #define SYNCHRONOUS_FULL 2      /* as "PRAGMA synchronous" answers */
 #define CACHE_SIZE       "-256" /* KiB: the top of each tree; the system keeps the rest at hand */
 
+/* The ends and beginnings of a transaction, which all requests share. */
+enum bracket {
+    BRACKET_BEGIN,
+    BRACKET_COMMIT,
+    BRACKET_SAVEPOINT,
+    BRACKET_RELEASE,
+    BRACKET_MAX_,
+};
+
+static const char *const brackets[BRACKET_MAX_] = {
+    [BRACKET_BEGIN] = "BEGIN IMMEDIATE",
+    [BRACKET_COMMIT] = "COMMIT",
+    [BRACKET_SAVEPOINT] = "SAVEPOINT request",
+    [BRACKET_RELEASE] = "RELEASE request",
+};
+
 struct database {
     sqlite3 *db;
     char *path;
     const struct database_form *form;
     sqlite3_stmt **stmts;
+    sqlite3_stmt *brackets[BRACKET_MAX_];
     bool is_in_transaction; /* of the caller; SQLite may have ended its own after an error */
 };
 
@@ -182,18 +199,28 @@ configure(struct database *d, struct why *why)
 }
 
 static enum rc
+prepare_one(struct database *d, sqlite3_stmt **ret, const char *sql, struct why *why)
+{
+    return sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL)
+               ? database_fail(d, why)
+               : RC_OK;
+}
+
+static enum rc
 prepare(struct database *d, struct why *why)
 {
+    enum rc rc = RC_OK;
+
     d->stmts = calloc(d->form->n_statements, sizeof *d->stmts);
     if (!d->stmts)
         return fail_memory(why);
 
-    for (size_t i = 0; i < d->form->n_statements; i++)
-        if (sqlite3_prepare_v3(
-                d->db, d->form->statements[i], -1, SQLITE_PREPARE_PERSISTENT, &d->stmts[i], NULL))
-            return database_fail(d, why);
+    for (size_t i = 0; !rc && i < d->form->n_statements; i++)
+        rc = prepare_one(d, &d->stmts[i], d->form->statements[i], why);
+    for (size_t i = 0; !rc && i < BRACKET_MAX_; i++)
+        rc = prepare_one(d, &d->brackets[i], brackets[i], why);
 
-    return RC_OK;
+    return rc;
 }
 
 enum rc
@@ -240,6 +267,8 @@ database_close(struct database *d)
     for (size_t i = 0; d->stmts && i < d->form->n_statements; i++)
         sqlite3_finalize(d->stmts[i]);
     free(d->stmts);
+    for (size_t i = 0; i < BRACKET_MAX_; i++)
+        sqlite3_finalize(d->brackets[i]);
     sqlite3_close(d->db);
     free(d->path);
     free(d);
@@ -257,11 +286,20 @@ check_transaction(struct database *d, struct why *why)
     return RC_OK;
 }
 
+static enum rc
+put_bracket(struct database *d, enum bracket bracket, struct why *why)
+{
+    enum rc rc = sqlite3_step(d->brackets[bracket]) == SQLITE_DONE ? RC_OK : database_fail(d, why);
+
+    sqlite3_reset(d->brackets[bracket]);
+    return rc;
+}
+
 enum rc
 database_begin(struct database *d, struct why *why)
 {
     assert(!d->is_in_transaction);
-    enum rc rc = run(d, "BEGIN IMMEDIATE", why);
+    enum rc rc = put_bracket(d, BRACKET_BEGIN, why);
     if (rc)
         return rc;
 
@@ -274,7 +312,7 @@ database_commit(struct database *d, struct why *why)
 {
     enum rc rc = check_transaction(d, why);
     if (!rc)
-        rc = run(d, "COMMIT", why);
+        rc = put_bracket(d, BRACKET_COMMIT, why);
     if (rc) {
         database_rollback(d);
         return rc;
@@ -300,7 +338,7 @@ database_savepoint(struct database *d, struct why *why)
 {
     enum rc rc = check_transaction(d, why);
 
-    return rc ? rc : run(d, "SAVEPOINT request", why);
+    return rc ? rc : put_bracket(d, BRACKET_SAVEPOINT, why);
 }
 
 enum rc
@@ -308,7 +346,7 @@ database_release(struct database *d, struct why *why)
 {
     enum rc rc = check_transaction(d, why);
 
-    return rc ? rc : run(d, "RELEASE request", why);
+    return rc ? rc : put_bracket(d, BRACKET_RELEASE, why);
 }
 
 void
