@@ -387,3 +387,106 @@ jsontext_parse(json_t **ret, struct span text, struct why *why)
     *ret = steal(value);
     return RC_OK;
 }
+
+static void
+put_character(struct bytes *b, uint8_t c)
+{
+    if (c < 0x20) {
+        bytes_printf(b, "\\u%04x", c);
+        return;
+    }
+
+    if (c == '"' || c == '\\')
+        bytes_putc(b, '\\');
+    bytes_putc(b, c);
+}
+
+static void
+put_string(struct bytes *b, struct span text)
+{
+    bytes_putc(b, '"');
+    while (text.len > 0) {
+        size_t n = span_plain_len(text);
+        if (n > 0)
+            bytes_put(b, (struct span){text.p, n});
+        else
+            put_character(b, text.p[n++]);
+
+        text.p += n;
+        text.len -= n;
+    }
+    bytes_putc(b, '"');
+}
+
+/* As jansson writes it. */
+static void
+put_real(struct bytes *b, const json_t *value)
+{
+    closing(freep) char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+    if (text)
+        bytes_puts(b, text);
+    else
+        bytes_fail(b, RC_NO_MEMORY);
+}
+
+static void
+put_array(struct bytes *b, const json_t *array)
+{
+    bytes_putc(b, '[');
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (i > 0)
+            bytes_putc(b, ',');
+        jsontext_put(b, json_array_get(array, i));
+    }
+    bytes_putc(b, ']');
+}
+
+static void
+put_object(struct bytes *b, const json_t *value)
+{
+    json_t *object = (json_t *)value; /* jansson's iterators are not const, but change nothing */
+    void *first = json_object_iter(object);
+
+    bytes_putc(b, '{');
+    for (void *at = first; at; at = json_object_iter_next(object, at)) {
+        if (at != first)
+            bytes_putc(b, ',');
+        put_string(b, span_of(json_object_iter_key(at)));
+        bytes_putc(b, ':');
+        jsontext_put(b, json_object_iter_value(at));
+    }
+    bytes_putc(b, '}');
+}
+
+void
+jsontext_put(struct bytes *b, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        put_object(b, value);
+        break;
+    case JSON_ARRAY:
+        put_array(b, value);
+        break;
+    case JSON_STRING:
+        put_string(
+            b, (struct span){(const uint8_t *)json_string_value(value), json_string_length(value)});
+        break;
+    case JSON_INTEGER:
+        bytes_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        put_real(b, value);
+        break;
+    case JSON_TRUE:
+        bytes_puts(b, "true");
+        break;
+    case JSON_FALSE:
+        bytes_puts(b, "false");
+        break;
+    case JSON_NULL:
+        bytes_puts(b, "null");
+        break;
+    }
+}

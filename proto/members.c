@@ -12,12 +12,6 @@ members_parse(json_t **ret, struct span text, struct why *why)
     return jsontext_parse(ret, text, why);
 }
 
-char *
-members_text_of(const json_t *value)
-{
-    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
 static const char *
 kind_of(const json_t *value)
 {

@@ -31,9 +31,6 @@ struct members {
 /* As jsontext_parse(), see jsontext.h. */
 must_check enum rc members_parse(json_t **ret, struct span text, struct why *why);
 
-/* Text of a value, compact, in the order of insertion; free(). NULL: no memory. */
-must_check char *members_text_of(const json_t *value);
-
 /* place: where the object stands, for sentences; "" at the top. What is no object (NULL included)
  * is the first problem. */
 void members_open(struct members *m, const json_t *object, const char *place);

@@ -2,6 +2,7 @@
 #include "proto/message.h"
 
 #include "proto/bounds.h"
+#include "proto/jsontext.h"
 
 enum rc
 message_call_parse(struct message_call *ret, struct span frame, struct why *why)
@@ -47,14 +48,12 @@ message_call_done(struct message_call *call)
 static void
 put_message(struct bytes *b, const json_t *root, bool is_complete)
 {
-    closing(freep) char *text = is_complete ? members_text_of(root) : NULL;
-
-    if (!text) {
+    if (!is_complete) {
         bytes_fail(b, RC_NO_MEMORY);
         return;
     }
 
-    bytes_puts(b, text);
+    jsontext_put(b, root);
     bytes_putc(b, 0);
 }
 

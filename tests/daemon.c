@@ -251,7 +251,7 @@ daemon_assert_error(const json_t *answer, const char *error, const char *member,
     const char *name = json_string_value(json_object_get(answer, "error"));
     const char *have =
         json_string_value(json_object_get(json_object_get(answer, "parameters"), member));
-    closing(freep) char *all = members_text_of(answer);
+    closing(freep) char *all = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
 
     if (!name || !strrchr(name, '.') || strcmp(strrchr(name, '.') + 1, error) != 0 ||
         (member && (!have || strcmp(have, text) != 0)))
@@ -261,7 +261,7 @@ daemon_assert_error(const json_t *answer, const char *error, const char *member,
 const json_t *
 daemon_assert_reply(const json_t *answer)
 {
-    closing(freep) char *all = members_text_of(answer);
+    closing(freep) char *all = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
 
     if (json_object_get(answer, "error"))
         fail_msg("want a reply, have %.400s", all);

@@ -130,6 +130,26 @@ test_bounds_the_depth(void **state)
     }
 }
 
+static void
+test_writes_compact_text_in_the_order_of_insertion(void **state)
+{
+    static const char *const rows[] = {
+        "{\"z\":1,\"a\":[true,false,null,-9223372036854775808,0.5],\"\":{}}",
+        "[\"\\\"\\\\/\\u0000\\u000a\\u001f a run of plain characters \\\" and more of them\"]",
+        "[\"\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\",[],[[]]]",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        closing(json_decrefp) json_t *value = json_loads(rows[i], JSON_ALLOW_NUL, NULL);
+        closing(bytes_done) struct bytes b = BYTES_INIT(1000);
+
+        assert_non_null(value);
+        jsontext_put(&b, value);
+        assert_string_equal(bytes_text(&b), rows[i]);
+    }
+}
+
 /* Change, remove or repeat some bytes. */
 static size_t
 mutate(char *text, size_t len, unsigned *seed)
@@ -155,6 +175,17 @@ mutate(char *text, size_t len, unsigned *seed)
     return len;
 }
 
+static void
+assert_reads_what_it_writes(const json_t *value)
+{
+    closing(bytes_done) struct bytes b = BYTES_INIT(10000);
+    closing(json_decrefp) json_t *again = NULL;
+
+    jsontext_put(&b, value);
+    assert_int_equal(jsontext_parse(&again, bytes_span(&b), NULL), RC_OK);
+    assert_true(json_equal(value, again));
+}
+
 /* jansson, whose reader this one replaces, is the judge of what is JSON. */
 static void
 test_takes_of_mutants_what_jansson_takes(void **state)
@@ -176,6 +207,8 @@ test_takes_of_mutants_what_jansson_takes(void **state)
         n_taken += !rc;
         if (!rc != !!theirs || (theirs && !json_equal(ours, theirs)))
             fail_msg("%s: '%.*s'", rc ? "refused" : "taken", (int)len, text);
+        if (theirs)
+            assert_reads_what_it_writes(ours);
     }
     assert_true(n_taken > MUTANTS / 20 && n_taken < MUTANTS / 2);
 }
@@ -188,6 +221,7 @@ main(void)
         cmocka_unit_test(test_refuses_what_is_no_single_json_text),
         cmocka_unit_test(test_a_nul_is_nowhere_allowed),
         cmocka_unit_test(test_bounds_the_depth),
+        cmocka_unit_test(test_writes_compact_text_in_the_order_of_insertion),
         cmocka_unit_test(test_takes_of_mutants_what_jansson_takes),
     };
 

@@ -205,23 +205,6 @@ test_the_tolerant_close_ignores_unknown_members_only(void **state)
     assert_int_equal(members_close_tolerant(&m, NULL), RC_MALFORMED);
 }
 
-static void
-test_writes_compact_text_in_the_order_of_insertion(void **state)
-{
-    static const char *const rows[] = {"{\"z\":1,\"a\":[true,null,\"\\n\xc3\xa9/\"]}", "[]"};
-
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        closing(json_decrefp) json_t *value = parsed(rows[i]);
-        closing(freep) char *text = members_text_of(value);
-        assert_string_equal(text, rows[i]);
-    }
-
-    closing(json_decrefp) json_t *string = json_string("x");
-    closing(freep) char *text = members_text_of(string);
-    assert_string_equal(text, "\"x\"");
-}
-
 int
 main(void)
 {
@@ -233,7 +216,6 @@ main(void)
         cmocka_unit_test(test_a_wrong_member_leaves_the_result_alone),
         cmocka_unit_test(test_text_with_a_nul_is_refused),
         cmocka_unit_test(test_the_tolerant_close_ignores_unknown_members_only),
-        cmocka_unit_test(test_writes_compact_text_in_the_order_of_insertion),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

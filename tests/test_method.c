@@ -104,7 +104,7 @@ test_tells_strangers_that_they_are_not_granted_and_nothing_else(void **state)
         daemon_assert_error(answer, "Denied", "id", record);
         json_object_del(json_object_get(answer, "parameters"), "id");
 
-        closing(freep) char *text = members_text_of(answer);
+        closing(freep) char *text = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
         if (!first)
             first = steal(text);
         else
