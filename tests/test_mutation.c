@@ -153,7 +153,7 @@ test_refuses_another_byte_or_reads_something_else(void **state)
             uint8_t was = documents[i].p[at];
             for (size_t k = 0; k < sizeof bytes + 8; k++) { /* its NUL as well */
                 uint8_t byte =
-                    k < sizeof bytes ? bytes[k] : was ^ (uint8_t)(1 << (k - sizeof bytes));
+                    (uint8_t)(k < sizeof bytes ? bytes[k] : was ^ (1 << (k - sizeof bytes)));
                 documents[i].p[at] = byte;
                 if (byte == was || !is_taken(i, bytes_span(&documents[i])))
                     continue;
