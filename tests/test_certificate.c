@@ -40,16 +40,17 @@ struct recipe {
     int encoding;     /* of the names; UTF-8 */
     const char *hash; /* SHA-256 */
     int64_t starts_at, expires_at;
-    bool is_authority, is_nameless, has_bad_extension;
+    bool is_authority, is_nameless, has_bad_extension, has_other_names;
+    bool is_one_rdn; /* both names in one RelativeDistinguishedName */
 };
 
 static void
-put_name(X509_NAME *subject, const struct recipe *recipe, const char *name, size_t len)
+put_name(X509_NAME *subject, const struct recipe *recipe, const char *name, size_t len, int set)
 {
     int encoding = recipe->encoding ? recipe->encoding : V_ASN1_UTF8STRING;
 
     assert_true(X509_NAME_add_entry_by_NID(
-        subject, NID_commonName, encoding, (const uint8_t *)name, (int)len, -1, 0));
+        subject, NID_commonName, encoding, (const uint8_t *)name, (int)len, -1, set));
 }
 
 static void
@@ -74,13 +75,16 @@ put_certificate(struct bytes *ret_pem, const struct recipe *recipe)
 
     X509_set_version(x509, X509_VERSION_3);
     if (!recipe->is_nameless)
-        put_name(subject, recipe, name, recipe->name_len ? recipe->name_len : strlen(name));
+        put_name(subject, recipe, name, recipe->name_len ? recipe->name_len : strlen(name), 0);
     if (recipe->second_name)
-        put_name(subject, recipe, recipe->second_name, strlen(recipe->second_name));
+        put_name(subject, recipe, recipe->second_name, strlen(recipe->second_name),
+            recipe->is_one_rdn ? -1 : 0);
     ASN1_TIME_set(X509_getm_notBefore(x509), recipe->starts_at ? recipe->starts_at : NOW - DAY);
     ASN1_TIME_set(X509_getm_notAfter(x509), recipe->expires_at ? recipe->expires_at : NOW + DAY);
     put_extension(x509, NID_basic_constraints,
         recipe->is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    if (recipe->has_other_names) /* a GUN is none, but a host is */
+        put_extension(x509, NID_subject_alt_name, "DNS:a,URI:a/b");
     if (recipe->has_bad_extension)
         put_extension(x509, NID_basic_constraints, "DER:0102");
     assert_int_equal(X509_set_pubkey(x509, evp), 1);
@@ -138,6 +142,20 @@ static const struct {
     {{.second_name = "a/b"}, NULL, "more than one common name"},
     {{.name = "x", .second_name = "a/b"}, NULL, "more than one common name"},
     {{.name = "a/b", .second_name = "x"}, NULL, "more than one common name"},
+    {{.second_name = "x", .is_one_rdn = true}, NULL, "more than one common name"},
+    {{.second_name = "a/b", .is_one_rdn = true}, NULL, "more than one common name"},
+    {{.is_nameless = true, .has_other_names = true}, NULL, "no common name"},
+    {{.name = "a", .has_other_names = true}, NULL, "common name 'a', want 'a/b'"},
+    {{.has_other_names = true}, NULL, NULL},
+    {{.name = ""}, NULL, "common name '', want 'a/b'"},
+    {{.name = " a/b"}, NULL, "want 'a/b'"},
+    {{.name = "a/"}, NULL, "want 'a/b'"},
+    {{.name = "\xd0\xb0/b"}, NULL, "want 'a/b'"}, /* Cyrillic */
+    {{.name = "a/b\xe2\x80\xae"}, NULL, "want 'a/b'"},
+    {{.name = "a/\xc3\xa9"}, "a/\xc3\xa9", NULL},
+    {{.name = "a/e\xcc\x81"}, "a/\xc3\xa9", "want 'a/"}, /* it looks the same */
+    {{.name = "\0\0\0a\0\0\0/\0\0\0b", .name_len = 12, .encoding = V_ASN1_UNIVERSALSTRING}, NULL,
+        "encoding"},
     {{.name = "a/c"}, NULL, "common name 'a/c', want 'a/b'"},
     {{.name = "a/B"}, NULL, "want 'a/b'"},
     {{.name = "a/b "}, NULL, "want 'a/b'"},
