@@ -173,6 +173,31 @@ def test_no_key_is_smuggled_in(case):
     case.denied("delegation-right", case.next(chain, delegations=more), chain)
 
 
+def test_no_delegation_is_changed(case):
+    chain = case.chain()
+    published = chain.signed("targets")["delegations"]
+    for reason, change in (
+            ("delegation-right", {"paths": ["v"]}), ("delegation-right", {"paths": ["", "v"]}),
+            ("delegation-right", {"name": "targets/q-a"}), ("delegation-right", {"name": "targets/qaa"}),
+            ("role-name", {"name": "targets/q\u0430"}), ("threshold", {"threshold": 2})):
+        roles = [{**role, **change} if role["name"] == "targets/qa" else role
+                 for role in published["roles"]]
+        case.denied(reason, case.next(chain, delegations={**published, "roles": roles}), chain)
+    assert case.sign(case.next(chain), chain)["documents"][0]["signatures"]
+
+
+def test_no_key_is_swapped(case):
+    chain = case.chain()
+    published = chain.signed("targets")["delegations"]
+    key = key_object(new_key())
+    (old,) = next(role for role in published["roles"] if role["name"] == "targets/qa")["keyids"]
+    keys = {name: value for name, value in published["keys"].items() if name != old}
+    roles = [{**role, "keyids": [key_id(key) if name == old else name for name in role["keyids"]]}
+             for role in published["roles"]]
+    case.denied("delegation-right", case.next(chain, delegations={
+        "keys": {**keys, key_id(key): key}, "roles": roles}), chain)
+
+
 def test_no_delegation_is_taken_away(case):
     chain = case.chain()
     for name in TEAMS:
