@@ -42,7 +42,7 @@ enum rc {
 
 /* About what; lives on the stack of whoever will report it. Printable ASCII only. */
 struct why {
-    char text[480];
+    char text[720]; /* a URL, a repository, what came instead, and what to do */
 };
 
 /* Set the sentence and return rc. why may be NULL: the caller wants the kind only. */

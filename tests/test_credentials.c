@@ -68,18 +68,18 @@ tear_down(void **state)
 
 /* "user password", "(identity) token", "anonymous", or the sentence of an error. */
 static enum rc
-find(char ret[500], const char *host, const char *path, bool is_trust_server)
+find(char ret[800], const char *host, const char *path, bool is_trust_server)
 {
     closing(credentials_done) struct credentials found = CREDENTIALS_INIT;
     struct why why = {0};
 
     enum rc rc = credentials_find(&found, host, path, is_trust_server, &why);
     if (rc)
-        snprintf(ret, 500, "%s", why.text);
+        snprintf(ret, 800, "%s", why.text);
     else if (!found.user)
-        snprintf(ret, 500, "anonymous");
+        snprintf(ret, 800, "anonymous");
     else
-        snprintf(ret, 500, "%s %s", found.is_identity_token ? "(identity)" : found.user,
+        snprintf(ret, 800, "%s %s", found.is_identity_token ? "(identity)" : found.user,
             bytes_text(&found.secret));
     return rc;
 }
@@ -125,7 +125,7 @@ test_reads_config_json_as_docker_writes_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-        char found[500];
+        char found[800];
 
         print_message("%s\n", cases[i].says);
         put(".docker/config.json", cases[i].config, 0600);
@@ -151,7 +151,7 @@ test_names_the_file_that_is_damaged(void **state)
 
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(configs); i++) {
-        char found[500];
+        char found[800];
 
         print_message("%s\n", configs[i]);
         put(".docker/config.json", configs[i], 0600);
@@ -165,7 +165,7 @@ test_takes_files_up_to_the_bound(void **state)
 {
     static const char head[] = "{\"auths\":{}}";
     static char text[CREDENTIALS_MAX_BYTES + 2];
-    char found[500];
+    char found[800];
 
     (void)state;
     memset(text, ' ', sizeof text);
@@ -183,7 +183,7 @@ test_takes_files_up_to_the_bound(void **state)
 static void
 test_looks_in_one_place_after_the_other(void **state)
 {
-    char found[500], path[200];
+    char found[800], path[200];
 
     (void)state;
     find(found, "h", NULL, true);
@@ -251,7 +251,7 @@ test_takes_the_entry_nearest_to_the_repository(void **state)
         "\"h:1/shop/web\":{\"username\":\"web\",\"password\":\"p\"}}}",
         0600);
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-        char found[500];
+        char found[800];
 
         assert_int_equal(find(found, "h:1", cases[i].path, false), RC_OK);
         assert_string_equal(found, cases[i].want);
@@ -299,7 +299,7 @@ test_asks_the_helper_first(void **state)
 
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-        char found[500], script[500];
+        char found[800], script[500];
 
         print_message("%s\n", cases[i].says);
         snprintf(script, sizeof script, "#!/bin/sh\n%s\n", cases[i].script);

@@ -68,7 +68,7 @@ test_a_long_sentence_is_cut_with_dots(void **state)
     assert_int_equal(strlen(why.text), fits);
     assert_string_equal(why.text + fits - 4, "x...");
 
-    assert_int_equal(fail(&why, RC_MALFORMED, "%.470s", text), RC_MALFORMED);
+    assert_int_equal(fail(&why, RC_MALFORMED, "%.*s", (int)fits - 8, text), RC_MALFORMED);
     assert_int_equal(within(&why, RC_MALFORMED, "document 1"), RC_MALFORMED);
     assert_int_equal(strlen(why.text), fits);
     assert_memory_equal(why.text, "document 1: xxx", 15);
