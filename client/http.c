@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
+#include "client/http_failure.h"
 #include "client/pause.h"
 #include "client/url.h"
 #include "proto/bounds.h"
@@ -14,6 +15,7 @@ struct http {
     char *ca_dir; /* for a hint to people; NULL: none */
     struct certs certs;
     bool is_verify_off, is_plain_allowed, is_verbose;
+    int idle_timeout_s, timeout_s;
 };
 
 /* One request and its answer. */
@@ -73,6 +75,8 @@ http_new(struct http **ret, const char *base, const struct http_options *options
     http->is_verify_off = options->is_verify_off;
     http->is_plain_allowed = options->is_plain_allowed;
     http->is_verbose = options->is_verbose;
+    http->idle_timeout_s = options->idle_timeout_s ? options->idle_timeout_s : HTTP_IDLE_TIMEOUT_S;
+    http->timeout_s = options->timeout_s ? options->timeout_s : HTTP_TIMEOUT_S;
     http->curl = curl_easy_init();
     if (!http->curl)
         return fail_memory(why);
@@ -253,89 +257,38 @@ set_transport(struct exchange *x)
     refused |= curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     refused |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S);
     refused |= curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    refused |= curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_IDLE_TIMEOUT_S);
-    refused |= curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TIMEOUT_S);
+    refused |= curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)x->http->idle_timeout_s);
+    refused |= curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)x->http->timeout_s);
     if (url_is_loopback(x->url->authority))
         refused |= curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 
     return !refused;
 }
 
-/* What a certificate that does not verify lacks, and where a missing root goes. */
-static enum rc
-explain_certificate(const struct exchange *x, struct why *why)
-{
-    /* OpenSSL's X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT to _UNABLE_TO_VERIFY_LEAF_SIGNATURE */
-    enum { VERIFY_SELF_SIGNED = 18, VERIFY_NO_ISSUER = 21 };
-    long verdict = 0;
-
-    curl_easy_getinfo(x->http->curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
-    if (verdict < VERIFY_SELF_SIGNED || verdict > VERIFY_NO_ISSUER)
-        return fail(why, RC_NETWORK, "%.200s: %s", x->url->text, x->error);
-
-    return fail(why, RC_NETWORK,
-        "%.160s: its certificate is from an authority that is not known here; put the authority's "
-        "certificate into %s/ca.crt",
-        x->url->text, x->http->ca_dir ? x->http->ca_dir : "docker's directory for it");
-}
-
-/* A connection that broke. What a server says that misses our certificate comes as an alert with
- * TLS 1.2, and with 1.3 after the handshake: some of them are then lost in the reset. */
-static enum rc
-explain_break(const struct exchange *x, CURLcode code, struct why *why)
-{
-    bool is_refused = code == CURLE_SEND_ERROR || strstr(x->error, "alert");
-    const char *cause = code == CURLE_SEND_ERROR ? "closed by the server" : x->error;
-    const char *guess = "";
-
-    if (is_refused && !x->url->is_plain && !x->http->certs.cert_file)
-        guess = "; the server may want a client certificate";
-    if (!is_refused && code == CURLE_SSL_CONNECT_ERROR)
-        guess = "; it may be plain HTTP";
-
-    return fail(why, RC_NETWORK, "%.200s: no connection: %.160s%s", x->url->text, cause, guess);
-}
-
+/* Why there is no answer. */
 static enum rc
 explain(const struct exchange *x, CURLcode code, struct why *why)
 {
-    static const struct {
-        CURLcode code;
-        const char *says;
-    } causes[] = {
-        {CURLE_COULDNT_RESOLVE_HOST, "the name of the host is not known"},
-        {CURLE_COULDNT_RESOLVE_PROXY, "the name of the proxy is not known"},
-        {CURLE_GOT_NOTHING, "the connection was closed without an answer"},
-        {CURLE_OUT_OF_MEMORY, "out of memory"},
-        {CURLE_PARTIAL_FILE, "the connection was closed within the answer"},
-    };
-    long number = 0;
+    bool is_too_large = x->failed == RC_TOO_LARGE;
+    bool is_head = x->header_bytes > HTTP_HEADERS_MAX_BYTES;
 
-    if (x->failed == RC_TOO_LARGE)
-        return fail(why, RC_NETWORK, "%.200s: the answer has more than %zu bytes, the limit",
-            x->url->text,
-            x->header_bytes > HTTP_HEADERS_MAX_BYTES ? HTTP_HEADERS_MAX_BYTES
-                                                     : x->response.body.max);
-    if (x->failed)
+    if (x->failed && !is_too_large)
         return fail_memory(why);
 
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
-        return explain_certificate(x, why);
-
-    if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)
-        return explain_break(x, code, why);
-
-    for (size_t i = 0; i < N_ELEMENTS(causes); i++)
-        if (causes[i].code == code)
-            return fail(why, RC_NETWORK, "%.200s: %s", x->url->text, causes[i].says);
-
-    curl_easy_getinfo(x->http->curl, CURLINFO_OS_ERRNO, &number);
-    if (code == CURLE_COULDNT_CONNECT && number)
-        return fail(
-            why, RC_NETWORK, "%.200s: cannot connect: %s", x->url->text, strerror((int)number));
-
-    return fail(why, RC_NETWORK, "%.200s: %s", x->url->text,
-        *x->error ? x->error : curl_easy_strerror(code));
+    const struct http_failure failure = {
+        .curl = x->http->curl,
+        .code = code,
+        .error = x->error,
+        .url = x->url,
+        .ca_dir = x->http->ca_dir,
+        .has_certificate = x->http->certs.cert_file != NULL,
+        .max_bytes = !is_too_large ? 0
+                     : is_head     ? HTTP_HEADERS_MAX_BYTES
+                                   : x->response.body.max,
+        .idle_timeout_s = x->http->idle_timeout_s,
+        .timeout_s = x->http->timeout_s,
+    };
+    return http_failure(&failure, why);
 }
 
 static void
@@ -440,7 +393,7 @@ send_and_follow(struct http_response *ret, struct http *http, const struct http_
 
         rc = ask(&response, &x, why);
         if (rc)
-            return rc;
+            return n == 0 ? rc : within(why, rc, "%.160s sends us on", first.text);
 
         if (!request->is_redirect_followed || !is_redirect(&response)) {
             *ret = response;

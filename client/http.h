@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * http — requests to registries and trust servers; the only user of libcurl.
+ * http — requests to registries and trust servers, by libcurl.
  *
  * One struct http is one server with its TLS settings; its connections are kept and used again.
  * Redirects are not followed unless asked for, and never carry credentials to another host.
@@ -18,6 +18,8 @@ struct http_options {
     bool is_verify_off;    /* any certificate will do, on loopback only */
     bool is_plain_allowed; /* http:// is allowed, on loopback only */
     bool is_verbose;       /* one line per request on stderr; never credentials */
+    int idle_timeout_s;    /* without a byte; 0: HTTP_IDLE_TIMEOUT_S */
+    int timeout_s;         /* for a whole answer; 0: HTTP_TIMEOUT_S */
 };
 
 /* base: "https://host:port[/path]", without a slash at its end. RC_MALFORMED, RC_NOT_FOUND (a file
@@ -41,7 +43,7 @@ struct http_request {
 
 /* A GET that is answered by 429, 502, 503 or 504 is tried HTTP_ATTEMPTS_MAX times, when the server
  * wants it, if that is within HTTP_RETRY_MAX_S.
- * RC_NETWORK: no answer: names URL and cause (DNS, refused, TLS, timed out, too large). A status is
- * no error. RC_MALFORMED: a path that makes no URL. */
+ * RC_NETWORK: no answer: what http_failure says. A status is no error. RC_MALFORMED: a path that
+ * makes no URL. */
 must_check enum rc http_send(struct http_response *ret, struct http *http,
     const struct http_request *request, struct why *why);

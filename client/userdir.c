@@ -20,12 +20,16 @@ userdir_path(char **ret, enum userdir dir, const char *below, struct why *why)
     char *path = NULL;
     int len = 0;
 
-    if (chosen && *chosen)
+    /* XDG Base Directory Specification: a relative path is to be ignored. Docker takes one. */
+    if (chosen && *chosen && (*chosen == '/' || dir == USERDIR_DOCKER))
         len = asprintf(&path, "%s/%s", chosen, below);
-    else if (home && *home && dirs[dir].below_home)
-        len = asprintf(&path, "%s/%s/%s", home, dirs[dir].below_home, below);
+    else if (!home || !*home || !dirs[dir].below_home)
+        return fail(why, RC_NOT_FOUND,
+            "neither %s nor HOME is set: set one to a directory of yours", dirs[dir].variable);
+    else if (*home != '/')
+        return fail(why, RC_MALFORMED, "HOME is '%s', want a path that begins with '/'", home);
     else
-        return fail(why, RC_NOT_FOUND, "neither %s nor HOME is set", dirs[dir].variable);
+        len = asprintf(&path, "%s/%s/%s", home, dirs[dir].below_home, below);
 
     if (len < 0)
         return fail_memory(why);

@@ -13,5 +13,5 @@ enum userdir {
 };
 
 /* Path of below ("config.json") in it; nothing is looked at or made. *ret: free(). RC_NOT_FOUND:
- * the environment names no such directory. RC_NO_MEMORY. */
+ * the environment names no such directory. RC_MALFORMED: HOME is relative. RC_NO_MEMORY. */
 must_check enum rc userdir_path(char **ret, enum userdir dir, const char *below, struct why *why);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * http_failure — a transfer that brought no answer, as a sentence: which URL, what came instead,
+ * and what to do about it. Beside http the only user of libcurl.
+ */
+#include <curl/curl.h>
+
+#include "client/url.h"
+
+struct http_failure {
+    CURL *curl; /* after curl_easy_perform() */
+    CURLcode code;
+    const char *error; /* its CURLOPT_ERRORBUFFER */
+    const struct url *url;
+    const char *ca_dir; /* where a missing authority goes; NULL: docker's usual place */
+    bool has_certificate;
+    size_t max_bytes; /* not 0: the answer was stopped, as it had more than these */
+    int idle_timeout_s, timeout_s;
+};
+
+/* RC_NETWORK. */
+must_check enum rc http_failure(const struct http_failure *failure, struct why *why);
