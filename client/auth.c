@@ -287,18 +287,22 @@ fetch_token(struct token *token, struct auth *auth, const char *scope, struct wh
 
     if (response.status == 401 || response.status == 403 || response.status == 400) {
         http_error_read(&error, &response);
-        return auth_denied(auth, error.text, why);
+        return auth_denied(auth, scope, error.text, why);
     }
 
-    if (response.status != 200)
-        return fail(why, RC_NETWORK, "token from '%.160s': HTTP %ld", auth->challenge.realm,
-            response.status);
+    if (response.status != 200) {
+        http_error_read(&error, &response);
+        return fail(why, RC_NETWORK, "token from '%.160s': %s", auth->challenge.realm, error.text);
+    }
 
     rc = read_token(token, bytes_span(&response.body), why);
     if (rc == RC_NO_MEMORY)
         return rc;
 
-    return rc ? within(why, RC_NETWORK, "token from '%.160s'", auth->challenge.realm) : RC_OK;
+    if (rc)
+        rc = within(
+            why, RC_NETWORK, "token from '%.160s': see to the token server", auth->challenge.realm);
+    return rc;
 }
 
 static struct token *
@@ -427,21 +431,23 @@ auth_send(struct http_response *ret, struct auth *auth, const struct http_reques
 }
 
 enum rc
-auth_denied(const struct auth *auth, const char *problem, struct why *why)
+auth_denied(const struct auth *auth, const char *what, const char *problem, struct why *why)
 {
     const char *base = http_base(auth->http);
 
     if (auth->credentials.user && *auth->credentials.user)
         return fail(why, RC_NETWORK,
-            "%.120s: user '%.60s' is not allowed to do this: %s; check the user's rights, or log "
-            "in anew: docker login %.60s",
-            base, auth->credentials.user, problem, auth->host);
+            "%.120s: user '%.60s' is not allowed to do this with '%s': %s; check the user's "
+            "rights, or log in anew: docker login %.60s",
+            base, auth->credentials.user, what, problem, auth->host);
 
     if (auth->credentials.user)
         return fail(why, RC_NETWORK,
-            "%.120s: the identity token is not accepted: %s; log in anew: docker login %.60s", base,
-            problem, auth->host);
+            "%.120s: the identity token is not accepted for '%s': %s; log in anew: docker login "
+            "%.60s",
+            base, what, problem, auth->host);
 
-    return fail(why, RC_NETWORK, "%.120s: not without credentials: %s; docker login %.60s%s", base,
+    return fail(why, RC_NETWORK,
+        "%.120s: not without credentials for '%s': %s; log in: docker login %.60s%s", base, what,
         problem, auth->host, auth->is_trust_server ? ", or set NOTARY_AUTH" : "");
 }

@@ -34,6 +34,7 @@ must_check enum rc auth_prepare(struct auth *auth, const char *scope, struct why
 must_check enum rc auth_send(struct http_response *ret, struct auth *auth,
     const struct http_request *request, const char *scope, struct why *why);
 
-/* The sentence for a 401 or 403 that came back, and what to do: RC_NETWORK. problem: what the
- * server said. */
-must_check enum rc auth_denied(const struct auth *auth, const char *problem, struct why *why);
+/* The sentence for a 401 or 403 that came back, and what to do: RC_NETWORK. what: the repository,
+ * or the scope of a token; problem: what the server said. */
+must_check enum rc auth_denied(
+    const struct auth *auth, const char *what, const char *problem, struct why *why);

@@ -6,6 +6,8 @@
 #include "proto/bounds.h"
 #include "proto/members.h"
 
+#define SAID_MAX_BYTES 240 /* of what the server says, so that our advice finds room behind it */
+
 static const char *
 member_text(const json_t *object, const char *name)
 {
@@ -54,18 +56,38 @@ read_first(struct http_error *error, struct bytes *text, const struct http_respo
     return is_read;
 }
 
+/* What to do about a status that nobody has a better word for. */
+static void
+put_advice(struct bytes *text, const struct http_response *response, bool is_read)
+{
+    long status = response->status;
+
+    if (response->retry_after_s > 0)
+        bytes_printf(text, "; it wants to be asked again in %ld s", response->retry_after_s);
+    else if (status == 429 || status == 503)
+        bytes_puts(text, "; try again later");
+    else if (status >= 500)
+        bytes_puts(text, "; try again later, and see the log of the server");
+    else if (!is_read && status != 401 && status != 403 && status != 404)
+        bytes_puts(text, "; check the address, and proxies in between");
+}
+
 void
 http_error_read(struct http_error *ret, const struct http_response *response)
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(HTTP_ERROR_MAX_BYTES);
     struct http_error error = {0};
 
-    if (!read_first(&error, &text, response)) {
+    bool is_read = read_first(&error, &text, response);
+    if (!is_read) {
         bytes_clear(&text);
         bytes_printf(&text, "HTTP %ld", response->status);
-        if (response->content_type)
+        if (response->content_type && response->body.len > 0)
             bytes_printf(&text, " with a body of type '%s'", response->content_type);
     }
+    if (text.len > SAID_MAX_BYTES)
+        bytes_cut(&text, SAID_MAX_BYTES);
+    put_advice(&text, response, is_read);
 
     snprintf(error.text, sizeof error.text, "%s", bytes_text(&text));
     *ret = error;

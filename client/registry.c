@@ -183,19 +183,17 @@ refuse(const struct registry *registry, const struct http_response *response, co
 
     http_error_read(&error, response);
     if (response->status == 401 || response->status == 403)
-        return auth_denied(registry->auth, error.text, why);
+        return auth_denied(registry->auth, path, error.text, why);
 
     if (response->status == 404 && *error.code)
-        return fail(why, RC_NOT_FOUND, "'%s/%s' has no '%s': %s", registry->host, path, reference,
-            error.text);
+        return fail(why, RC_NOT_FOUND,
+            "'%s/%s' has no '%s': %s; push the image first, and check the spelling", registry->host,
+            path, reference, error.text);
 
     if (response->status == 404)
-        return fail(why, RC_NETWORK, "%s: there is no registry here: %s", http_base(registry->http),
-            error.text);
-
-    if (response->status == 429 && response->retry_after_s)
-        return fail(why, RC_NETWORK, "%s: %s; wants to be asked again in %ld s",
-            http_base(registry->http), error.text, response->retry_after_s);
+        return fail(why, RC_NETWORK,
+            "%s: there is no registry here: %s; check the host in the name of the image",
+            http_base(registry->http), error.text);
 
     return fail(why, RC_NETWORK, "%s: '%s' of '%s': %s", http_base(registry->http), reference, path,
         error.text);
@@ -214,8 +212,11 @@ check_digest(const struct digest *digest, const char *named, const char *by, str
     if (!strcmp(named + 7, hex))
         return RC_OK;
 
-    return fail(
-        why, RC_UNTRUSTED, "the digest of what came is sha256:%s, %s says %s", hex, by, named);
+    return fail(why, RC_UNTRUSTED,
+        "the digest of what came is sha256:%s, %s says %s; nothing was signed: see to the "
+        "registry, "
+        "and to proxies in between",
+        hex, by, named);
 }
 
 static enum rc
@@ -228,7 +229,9 @@ measure(struct registry_manifest *ret, const struct http_response *response, con
     for (size_t i = 0; i < N_ELEMENTS(media_types); i++)
         is_known = is_known || http_response_is(response, media_types[i]);
     if (!is_known)
-        return fail(why, RC_NETWORK, "what came is of type '%s', which is no manifest that we know",
+        return fail(why, RC_NETWORK,
+            "what came is of type '%s', which is no manifest that we know; check whether it is an "
+            "image, and proxies in between",
             response->content_type ? response->content_type : "");
 
     digest_of(&manifest.digest, bytes_span(&response->body));

@@ -180,6 +180,12 @@ repo_free(struct repo *repo)
     free(repo);
 }
 
+const char *
+repo_url(const struct repo *repo)
+{
+    return repo_server_url(repo->server);
+}
+
 /* An answer that is not 200. what: "root.json". */
 static enum rc
 refuse(const struct repo *repo, const struct http_response *response, const char *what,
@@ -190,7 +196,7 @@ refuse(const struct repo *repo, const struct http_response *response, const char
 
     http_error_read(&error, response);
     if (response->status == 401 || response->status == 403)
-        return auth_denied(repo->server->auth, error.text, why);
+        return auth_denied(repo->server->auth, repo->repository, error.text, why);
 
     if (http_error_is(&error, "METADATA_NOT_FOUND") || http_error_is(&error, "GENERIC_NOT_FOUND"))
         return fail(why, RC_NOT_FOUND, "%s has no %s for '%s'", base, what, repo->repository);
@@ -201,15 +207,15 @@ refuse(const struct repo *repo, const struct http_response *response, const char
 
     if (response->status == 404)
         return fail(why, RC_NETWORK,
-            "%s: no Notary server answers here: %s; name the trust server with --server or "
-            "DOCKER_CONTENT_TRUST_SERVER",
-            base, error.text);
+            "%s: no Notary server answers here for '%s': %s; name the trust server with --server "
+            "or DOCKER_CONTENT_TRUST_SERVER",
+            base, repo->repository, error.text);
 
     if (response->location)
         return fail(why, RC_NETWORK,
-            "%s: sends us on to '%.160s': trust data is not fetched through redirects; name that "
-            "server",
-            base, response->location);
+            "%s: sends us on to '%.160s' for %s of '%s': trust data is not fetched through "
+            "redirects; name that server with --server, if it is the right one",
+            base, response->location, what, repo->repository);
 
     return fail(why, RC_NETWORK, "%s: %s of '%s': %s", base, what, repo->repository, error.text);
 }
@@ -240,6 +246,12 @@ get(struct bytes *ret, struct repo *repo, const char *name, const char *scope, s
     if (response.status != 200)
         return refuse(repo, &response, name, why);
 
+    if (http_response_is(&response, "text/html"))
+        return fail(why, RC_NETWORK,
+            "%s: a page of HTML instead of %s of '%s': a proxy or a login page answers for the "
+            "trust server; check the address, and proxies in between",
+            repo_server_url(repo->server), name, repo->repository);
+
     bytes_put(ret, bytes_span(&response.body));
     return bytes_check(ret, why);
 }
@@ -267,7 +279,9 @@ repo_get_key(struct bytes *ret, struct repo *repo, const char *role, struct why 
     enum rc rc = get(ret, repo, file, repo->push, PUBLIC_KEY_MAX_BYTES, why);
     if (rc == RC_NOT_FOUND)
         return fail(why, RC_NETWORK,
-            "%s makes no %s key for '%s': it may serve other prefixes only",
+            "%s makes no %s key for '%s': it may serve other prefixes only; name the trust server "
+            "with "
+            "--server or DOCKER_CONTENT_TRUST_SERVER",
             repo_server_url(repo->server), role, repo->repository);
 
     return rc;

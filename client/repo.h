@@ -28,6 +28,7 @@ must_check enum rc repo_new(
     struct repo **ret, struct repo_server *server, const char *repository, struct why *why);
 void repo_free(struct repo *repo);
 DEFINE_CLEANUP(struct repo, repo_free);
+const char *repo_url(const struct repo *repo); /* of its server */
 
 /*
  * GET …/NAME.json; name: "timestamp", "root", "2.root", "targets/qa.<sha256>", "3.targets/qa".

@@ -192,7 +192,8 @@ test_refuses_tokens_that_are_none(void **state)
     static const struct {
         const char *says, *answer, *sentence;
     } cases[] = {
-        {"the wrong password", REFUSED, "user 'alice' is not allowed to do this: HTTP 401"},
+        {"the wrong password", REFUSED,
+            "user 'alice' is not allowed to do this with 'repository:h:1/shop/web:pull': HTTP 401"},
         {"a broken token server", "HTTP/1.1 500 X\r\n\r\n", "HTTP 500"},
         {"no JSON", TOKEN("hi"), "token from"},
         {"no token", TOKEN("{}"), "no token in the answer"},
@@ -261,7 +262,7 @@ test_returns_a_401_without_a_challenge(void **state)
     rig_open(&rig, ALICE);
     canned_answer(&rig.server, (const char *const[]){REFUSED, NULL});
     assert_int_equal(ask(&rig, SCOPE, &why), 401);
-    assert_int_equal(auth_denied(rig.auth, "HTTP 401", &why), RC_NETWORK);
+    assert_int_equal(auth_denied(rig.auth, "shop/web", "HTTP 401", &why), RC_NETWORK);
     assert_non_null(strstr(why.text, "docker login h:1"));
     rig_close(&rig);
 }

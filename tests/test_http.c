@@ -12,6 +12,7 @@
 #include "tests/canned.h"
 
 #define OK(body) "HTTP/1.1 200 OK\r\n\r\n" body
+#define CHECK    "; check the address, and proxies in between"
 
 static const struct http_options plain = {.is_plain_allowed = true};
 
@@ -347,7 +348,10 @@ test_names_the_cause_where_nobody_listens(void **state)
     (void)state;
     canned_listen(&server);
     open_http(&http, &server);
-    snprintf(want, sizeof want, "%s/v2/: cannot connect: Connection refused", server.url);
+    snprintf(want, sizeof want,
+        "%s/v2/: cannot connect: Connection refused; check host and port, and whether the server "
+        "runs",
+        server.url);
     canned_stop(&server);
     assert_int_equal(http_send(&response, http, &request, &why), RC_NETWORK);
     assert_string_equal(why.text, want);
@@ -372,12 +376,12 @@ test_reads_error_bodies(void **state)
             "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"M\",\"detail\":[{\"Type\":1}]}]"
             "}",
             "UNAUTHORIZED", "HTTP 400 UNAUTHORIZED: M"},
-        {"HTML", "<html>", "", "HTTP 400 with a body of type 'text/html'"},
-        {"no errors", "{\"errors\":[]}", "", "HTTP 400 with a body of type 'text/html'"},
-        {"an array", "[1]", "", "HTTP 400 with a body of type 'text/html'"},
+        {"HTML", "<html>", "", "HTTP 400 with a body of type 'text/html'" CHECK},
+        {"no errors", "{\"errors\":[]}", "", "HTTP 400 with a body of type 'text/html'" CHECK},
+        {"an array", "[1]", "", "HTTP 400 with a body of type 'text/html'" CHECK},
         {"a code that is none", "{\"errors\":[{\"code\":7}]}", "",
-            "HTTP 400 with a body of type 'text/html'"},
-        {"nothing", "", "", "HTTP 400 with a body of type 'text/html'"},
+            "HTTP 400 with a body of type 'text/html'" CHECK},
+        {"nothing", "", "", "HTTP 400" CHECK},
     };
 
     (void)state;

@@ -74,7 +74,8 @@ test_tells_answers_apart(void **state)
             "has no root.json for 'localhost:5000/shop/web'"},
         {"a registry", ERROR("404", "NAME_UNKNOWN"), RC_NETWORK, "no Notary server answers here"},
         {"a web server", "HTTP/1.1 404 X\r\nContent-Type: text/html\r\n\r\n<html>", RC_NETWORK,
-            "no Notary server answers here: HTTP 404 with a body of type 'text/html'"},
+            "no Notary server answers here for 'localhost:5000/shop/web': HTTP 404 with a body of "
+            "type 'text/html'"},
         {"an empty 404", "HTTP/1.1 404 X\r\n\r\n", RC_NETWORK, "no Notary server answers here"},
         {"no credentials", ERROR("401", "UNAUTHORIZED"), RC_NETWORK,
             "docker login localhost:5000, or set NOTARY_AUTH"},
