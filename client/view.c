@@ -51,11 +51,27 @@ set_floor(struct view *view, const char *role, struct span file, const struct vi
     return version > 0 ? walk_floor(view->walk, span_of(role), version, why) : RC_OK;
 }
 
+/* What the server has does not verify; the cause may be the sentence that is there. */
+static enum rc
+distrust(const struct view_sources *from, const char *cause, struct why *why)
+{
+    return fail(why, RC_UNTRUSTED,
+        "%s has trust data of '%s' that does not verify: %s; nothing of it is used: whoever "
+        "publishes there must look into it",
+        repo_url(from->repo), from->repository, cause);
+}
+
 static enum rc
 fail_cached_root(enum rc rc, const struct view_sources *from, struct why *why)
 {
     if (rc == RC_NO_MEMORY)
         return rc;
+
+    if (rc == RC_SYSTEM)
+        return fail(why, RC_UNTRUSTED,
+            "the root that this machine trusts for '%s': %s; let all of '%s' belong to who runs "
+            "countersign: sudo may have left it to root",
+            from->repository, why ? why->text : "", cache_dir(from->cache));
 
     return fail(why, RC_UNTRUSTED,
         "the root that this machine trusts for '%s' cannot be used: %s; ask its owner what "
@@ -96,7 +112,9 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
 
     enum rc rc = load_anchor(&anchor, &view->is_first_use, from, why);
     if (rc == RC_NOT_FOUND)
-        return fail(why, rc, "the trust server has no repository '%s'", from->repository);
+        return fail(why, RC_NETWORK,
+            "%s has a timestamp of '%s' but no root; whoever runs it must look into it",
+            repo_url(from->repo), from->repository);
     if (rc)
         return rc;
 
@@ -115,6 +133,8 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
     rc = walk_anchor(view->walk, bytes_span(&anchor), why);
     if (rc && !view->is_first_use && !from->before && from->adopted.len == 0)
         return fail_cached_root(rc, from, why);
+    if (rc == RC_UNTRUSTED)
+        return distrust(from, why ? why->text : "", why);
     if (rc)
         return within(why, rc, "root of '%s'", from->repository);
 
@@ -183,12 +203,13 @@ fail_vanished(const struct view_sources *from, struct why *why)
         return rc;
 
     if (is_first_use)
-        return fail(why, RC_NETWORK, "the trust server has a root of '%s' but no timestamp",
-            from->repository);
+        return fail(why, RC_NETWORK,
+            "%s has a root of '%s' but no timestamp; whoever runs it must look into it",
+            repo_url(from->repo), from->repository);
 
     return fail(why, RC_UNTRUSTED,
-        "'%s' vanished from the trust server; if it was deleted on purpose, remove '%s'",
-        from->repository, cache_dir(from->cache));
+        "'%s' vanished from the trust server %s; if it was deleted on purpose, remove '%s'",
+        from->repository, repo_url(from->repo), cache_dir(from->cache));
 }
 
 static enum rc
@@ -224,7 +245,7 @@ fail_unrelated(const struct view *view, const struct view_sources *from, struct 
     if (view->is_first_use || !walk_root_file(view->walk) ||
         repo_get(&root, from->repo, "root", DOCUMENT_MAX_BYTES, NULL) ||
         span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw)))
-        return within(why, RC_UNTRUSTED, "'%s'", from->repository);
+        return distrust(from, why ? why->text : "", why);
 
     return fail(why, RC_UNTRUSTED,
         "the trust server has a root of '%s' that does not follow from the one that this machine "
@@ -379,10 +400,9 @@ view_complete(struct view *view, const struct view_sources *from, struct why *wh
 
     const struct trust_role *targets = &view->roles[0];
     if (targets->problem)
-        return fail(
-            why, targets->problem, "targets of '%s': %s", from->repository, targets->why.text);
+        return distrust(from, targets->why.text, why);
     if (!targets->document)
-        return fail(why, RC_UNTRUSTED, "the snapshot of '%s' lists no targets", from->repository);
+        return distrust(from, "the snapshot lists no targets", why);
 
     view->is_complete = true;
     return RC_OK;

@@ -136,9 +136,11 @@ check_expiry(const struct walk *w, int64_t expires_at, struct why *why)
     if (expires_at >= w->now)
         return RC_OK;
 
-    closing(bytes_done) struct bytes when = BYTES_INIT(64);
+    closing(bytes_done) struct bytes when = BYTES_INIT(64), now = BYTES_INIT(64);
     utc_format(&when, expires_at);
-    return fail(why, RC_UNTRUSTED, "expired at %s", bytes_text(&when));
+    utc_format(&now, w->now);
+    return fail(why, RC_UNTRUSTED, "expired at %s, the clock here says %s", bytes_text(&when),
+        bytes_text(&now));
 }
 
 static enum rc

@@ -69,7 +69,7 @@ test_refuses_each_part_that_breaks_a_rule(void **state)
             RC_UNTRUSTED, "localhost:5000/*"},
 
         {"expired timestamp", {TIMESTAMP, .expires = PAST}, RC_UNTRUSTED,
-            "expired at 2026-11-22T13:44:54Z"},
+            "expired at 2026-11-22T13:44:54Z, the clock here says "},
         {"timestamp of the last second", {TIMESTAMP, .expires = "2027-01-15T08:00:00Z"}, RC_OK,
             NULL},
         {"timestamp a second too late", {TIMESTAMP, .expires = "2027-01-15T07:59:59Z"},
