@@ -93,9 +93,37 @@ enum rc
 cache_load(struct bytes *ret, const struct cache *cache, const char *role, struct why *why)
 {
     closing(bytes_done) struct bytes path = BYTES_INIT(PATH_MAX);
+    struct stat st;
 
     enum rc rc = cache_path(&path, cache, role, why);
-    return rc ? rc : file_load(ret, bytes_text(&path), why);
+    if (!rc)
+        rc = file_load(ret, bytes_text(&path), why);
+    if (rc != RC_NOT_FOUND || lstat(bytes_text(&path), &st) < 0)
+        return rc;
+
+    return fail(why, RC_MALFORMED, "'%s' is a link to nothing", bytes_text(&path));
+}
+
+/* What cannot be written, and what to do about it. */
+static enum rc
+fail_write(const char *path, int error, struct why *why)
+{
+    if (error == ENOSPC || error == EDQUOT)
+        return fail(why, RC_SYSTEM, "cannot write '%s': %s: make room there, then try again", path,
+            strerror(error));
+
+    if (error == EACCES || error == EPERM || error == EROFS)
+        return fail(why, RC_SYSTEM,
+            "cannot write '%s': %s: let its directory belong to uid %u, or name another with "
+            "DOCKER_CONFIG",
+            path, strerror(error), geteuid());
+
+    if (error == EISDIR || error == ENOTDIR || error == EEXIST || error == ELOOP)
+        return fail(why, RC_SYSTEM, "cannot write '%s': %s: remove what is in its way", path,
+            strerror(error));
+
+    return fail(
+        why, RC_SYSTEM, "cannot write '%s': %s: check its file system", path, strerror(error));
 }
 
 /* Make path and all directories above it; those that are there stay as they are. */
@@ -113,7 +141,7 @@ make_directories(const char *path, struct why *why)
 
         *at = 0;
         if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            return fail(why, RC_SYSTEM, "directory '%s': %s", copy, strerror(errno));
+            return fail_write(copy, errno, why);
         if (!c)
             return RC_OK;
         *at = c;
@@ -132,7 +160,7 @@ cache_lock(int *ret, const struct cache *cache, struct why *why)
     /* The directory is the lock file: docker and notary would not know a file of ours. */
     fd = open(cache->metadata, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return fail(why, RC_SYSTEM, "'%s': %s", cache->metadata, strerror(errno));
+        return fail_write(cache->metadata, errno, why);
 
     while (flock(fd, LOCK_EX) < 0)
         if (errno != EINTR)
@@ -182,12 +210,12 @@ cache_store(const struct cache *cache, const char *role, struct span file, struc
     temporary[strlen(temporary)] = '/';
     fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
     if (fd < 0)
-        return fail(why, RC_SYSTEM, "'%s': %s", temporary, strerror(errno));
+        return fail_write(bytes_text(&path), errno, why);
 
     /* Any other file is fetched again if a crash of the machine leaves it empty; a damaged root
      * would be an alarm. */
     if (write_all(fd, file, !strcmp(role, "root")) || rename(temporary, bytes_text(&path)) < 0) {
-        rc = fail(why, RC_SYSTEM, "'%s': %s", bytes_text(&path), strerror(errno));
+        rc = fail_write(bytes_text(&path), errno, why);
         unlink(temporary);
         return rc;
     }

@@ -22,7 +22,8 @@ DEFINE_CLEANUP(struct cache, cache_free);
 /* The repository's directory, "DIR/tuf/REPOSITORY". */
 const char *cache_dir(const struct cache *cache);
 
-/* Append the file of role. RC_NOT_FOUND: none. RC_SYSTEM, RC_TOO_LARGE, RC_NO_MEMORY. */
+/* Append the file of role. RC_NOT_FOUND: none. RC_MALFORMED: a directory, or a link to nothing.
+ * RC_SYSTEM, RC_TOO_LARGE, RC_NO_MEMORY. */
 must_check enum rc cache_load(
     struct bytes *ret, const struct cache *cache, const char *role, struct why *why);
 

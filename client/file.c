@@ -15,7 +15,8 @@ file_load(struct bytes *ret, const char *path, struct why *why)
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return fail(why, RC_NOT_FOUND, "'%s': no such file", path);
     if (fd < 0)
-        return fail(why, RC_SYSTEM, "'%s': %s", path, strerror(errno));
+        return fail(
+            why, RC_SYSTEM, "cannot read '%s' as uid %u: %s", path, geteuid(), strerror(errno));
 
     while (!ret->failed) {
         len = read(fd, part, sizeof part);
@@ -28,8 +29,10 @@ file_load(struct bytes *ret, const char *path, struct why *why)
     int error = errno;
     explicit_bzero(part, sizeof part);
 
+    if (len < 0 && error == EISDIR)
+        return fail(why, RC_MALFORMED, "'%s' is a directory, want a file", path);
     if (len < 0)
-        return fail(why, RC_SYSTEM, "'%s': %s", path, strerror(error));
+        return fail(why, RC_SYSTEM, "cannot read '%s': %s", path, strerror(error));
 
     enum rc rc = bytes_check(ret, why);
     return rc ? within(why, rc, "'%s'", path) : RC_OK;

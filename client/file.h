@@ -7,7 +7,7 @@
 
 /*
  * Append all of the file to ret. No copy of it is left in memory, as it may hold secrets.
- * RC_NOT_FOUND: there is none. RC_SYSTEM: it cannot be read. RC_TOO_LARGE: more than ret->max.
- * RC_NO_MEMORY. The sentence names the path.
+ * RC_NOT_FOUND: there is none. RC_MALFORMED: it is a directory. RC_SYSTEM: it cannot be read.
+ * RC_TOO_LARGE: more than ret->max. RC_NO_MEMORY. The sentence names the path.
  */
 must_check enum rc file_load(struct bytes *ret, const char *path, struct why *why);

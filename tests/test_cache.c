@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -121,6 +122,50 @@ test_uses_dockers_directory_by_default(void **state)
     unsetenv("DOCKER_CONFIG");
 }
 
+static void
+test_names_what_is_in_the_way_of_a_file(void **state)
+{
+    static const struct {
+        const char *says, *command; /* in the directory of the files, by a shell */
+        enum rc load;
+        const char *loaded;
+        enum rc store;
+        const char *stored;
+    } cases[] = {
+        {"a directory", "mkdir root.json", RC_MALFORMED, "/root.json' is a directory, want a file",
+            RC_SYSTEM, "/root.json': Is a directory: remove what is in its way"},
+        {"a link to nothing", "ln -s /nonexistent/x root.json", RC_MALFORMED,
+            "/root.json' is a link to nothing", RC_OK, ""},
+        {"a file in place of the directory", "rm -r ../metadata; : >../metadata", RC_NOT_FOUND, "",
+            RC_SYSTEM, "Not a directory: remove what is in its way"},
+        {"a link to itself", "ln -s root.json root.json", RC_SYSTEM,
+            ": Too many levels of symbolic links", RC_OK, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        closing(cache_freep) struct cache *cache = NULL;
+        closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+        closing(freep) char *command = NULL;
+        char name[16];
+        struct why why = {0};
+
+        print_message("%s\n", cases[i].says);
+        snprintf(name, sizeof name, "way/%zu", i);
+        assert_int_equal(cache_new(&cache, dir, name, NULL), RC_OK);
+        store(cache, "targets", "x");
+        assert_true(
+            asprintf(&command, "cd '%s/metadata' && %s", cache_dir(cache), cases[i].command) > 0);
+        assert_int_equal(system(command), 0);
+
+        assert_int_equal(cache_load(&file, cache, "root", &why), cases[i].load);
+        assert_non_null(strstr(why.text, cases[i].loaded));
+        assert_int_equal(cache_store(cache, "root", SPAN("y"), &why), cases[i].store);
+        if (cases[i].store)
+            assert_non_null(strstr(why.text, cases[i].stored));
+    }
+}
+
 int
 main(void)
 {
@@ -129,6 +174,7 @@ main(void)
         cmocka_unit_test(test_refuses_repositories_that_lead_elsewhere),
         cmocka_unit_test(test_refuses_roles_that_are_none),
         cmocka_unit_test(test_uses_dockers_directory_by_default),
+        cmocka_unit_test(test_names_what_is_in_the_way_of_a_file),
     };
 
     return cmocka_run_group_tests(tests, make_dir, drop_dir);

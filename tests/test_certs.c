@@ -169,7 +169,7 @@ test_refuses_what_is_missing_or_no_certificate(void **state)
             "'/nonexistent': no such file"},
         {"a CA file without a certificate", "x", {.ca_file = "/dev/null"}, RC_MALFORMED,
             "'/dev/null' holds no certificate in PEM"},
-        {"a directory for a CA file", "x", {.ca_file = "/"}, RC_SYSTEM, "'/': Is a directory"},
+        {"a directory for a CA file", "x", {.ca_file = "/"}, RC_MALFORMED, "'/' is a directory"},
         {"half of a pair", "x", {.cert_file = "/dev/null"}, RC_MALFORMED, "give both or none"},
         {"a client certificate that is not there", "x",
             {.cert_file = "/nonexistent", .key_file = "/dev/null"}, RC_NOT_FOUND, "/nonexistent"},
