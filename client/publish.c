@@ -25,7 +25,7 @@ struct publisher {
     struct step *steps;        /* parents before children */
     size_t n_steps;
     int64_t deadline_ms;
-    int n_conflicts;
+    int n_conflicts, n_missing;
 };
 
 /* One more round that brought us nothing. RC_CONFLICT: one too many. */
@@ -326,6 +326,20 @@ explain_refusal(const struct publisher *p, struct why *why)
         repository, repository);
 }
 
+/* Servers behind one name may need a moment for each other; one that lies has no end. */
+static enum rc
+count_missing(struct publisher *p, struct why *why)
+{
+    if (++p->n_missing == POSTS_MAX)
+        return fail(why, RC_NETWORK,
+            "%s: it said %d times that it has taken the publication of '%s', and does not have it; "
+            "whoever runs it must look into it",
+            repo_url(p->publication->repo), POSTS_MAX, p->publication->repository);
+
+    pause_about(pause_backoff_ms(2 * p->n_missing + 1, BACKOFF_MAX_MS));
+    return RC_OK;
+}
+
 static enum rc
 post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
 {
@@ -336,12 +350,16 @@ post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
         return on_conflict(p, why);
     if (rc == RC_NETWORK)
         return explain_refusal(p, why);
+    if (!rc && p->is_founding && !is_posted(p, "root", 1, founding_file(p->founding)))
+        return count_missing(p, why);
     if (!rc && p->is_founding)
         rc = found(p, why);
     if (!rc)
         rc = receipt_check(&receipt, p->publication, p->steps, p->n_steps, why);
     if (!rc && receipt == RECEIPT_BROKEN)
         rc = count_conflict(p, why);
+    if (!rc && receipt == RECEIPT_MISSING)
+        rc = count_missing(p, why);
     if (rc)
         return rc;
 

@@ -117,7 +117,11 @@ check_step(
     if (step->n_slips == 0 && step_is_settled(step, publication))
         return RC_OK;
 
-    *ret = RECEIPT_AGAIN;
+    const struct trust_role *role = trust_find(publication->trust, step->want->role);
+    if (step->n_slips == 0 && (!role || role->version < step->version))
+        *ret = RECEIPT_MISSING;
+    else if (*ret == RECEIPT_GOOD)
+        *ret = RECEIPT_AGAIN;
     return RC_OK;
 }
 
@@ -139,7 +143,7 @@ receipt_check(enum receipt *ret, const struct publication *publication, struct s
 
     rc = trust_update(publication->trust, why);
     if (rc && rc != RC_UNTRUSTED)
-        return rc;
+        return within(why, rc, "the server has taken it, but that cannot be checked");
     if (rc && trust_update_head(publication->trust, &note))
         return rc;
 

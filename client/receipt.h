@@ -11,8 +11,9 @@
 
 enum receipt {
     RECEIPT_GOOD,
-    RECEIPT_AGAIN,  /* others were in between: draft, sign and post what is due now */
-    RECEIPT_BROKEN, /* the server lists other bytes than it was sent: the same */
+    RECEIPT_AGAIN,   /* others were in between: draft, sign and post what is due now */
+    RECEIPT_BROKEN,  /* the server lists other bytes than it was sent: the same */
+    RECEIPT_MISSING, /* the server has not what it said that it took: post the same bytes again */
 };
 
 /*
