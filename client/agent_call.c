@@ -99,7 +99,15 @@ explain_connect(const char *path, int error, struct why *why)
             "or name the socket of another with --socket or COUNTERSIGN_SOCKET",
             path);
 
-    return fail(why, RC_TOKEN, "the agent's socket '%s': %s", path, strerror(error));
+    if (error == EACCES || error == EPERM)
+        return fail(why, RC_TOKEN,
+            "the agent's socket '%s': %s: let an administrator open it to uid %u, or name the "
+            "socket of another with --socket or COUNTERSIGN_SOCKET",
+            path, strerror(error), geteuid());
+
+    return fail(why, RC_TOKEN,
+        "the agent's socket '%s': %s: name the right one with --socket or COUNTERSIGN_SOCKET", path,
+        strerror(error));
 }
 
 static enum rc
@@ -109,7 +117,8 @@ connect_to(int *ret_fd, const char *path, struct why *why)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof address.sun_path)
-        return fail(why, RC_TOKEN, "the agent's socket '%s': longer than %zu bytes", path,
+        return fail(why, RC_TOKEN,
+            "the agent's socket '%s': longer than %zu bytes: name it by a shorter path", path,
             sizeof address.sun_path - 1);
 
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
@@ -146,7 +155,8 @@ send_frame(const struct agent_call *call, struct span frame, struct why *why)
         if (len < 0 && (errno == EPIPE || errno == ECONNRESET))
             return RC_OK; /* an agent that refuses a frame says so before it closes */
         if (len < 0 && errno == EAGAIN)
-            return fail(why, RC_TIMEOUT, "the agent at '%s' takes nothing", call->path);
+            return fail(why, RC_TIMEOUT, "the agent at '%s' takes nothing; its log may say why",
+                call->path);
         if (len < 0)
             return fail(why, RC_SYSTEM, "send: %s", strerror(errno));
 
@@ -169,23 +179,24 @@ receive_frame(struct agent_call *call, struct why *why)
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0 && errno == EAGAIN)
-            return fail(why, RC_TIMEOUT, "the agent at '%s' has not answered within %d s",
-                call->path, ANSWER_TIMEOUT_S);
+            return fail(why, RC_TIMEOUT,
+                "the agent at '%s' has not answered within %d s; its log may say why", call->path,
+                ANSWER_TIMEOUT_S);
         if (len < 0 && errno != ECONNRESET)
             return fail(why, RC_SYSTEM, "recv: %s", strerror(errno));
         if (len <= 0)
-            return fail(why, RC_TOKEN, "the agent at '%s' closed the connection without an answer",
+            return fail(why, RC_TOKEN,
+                "the agent at '%s' closed the connection without an answer; its log may say why",
                 call->path);
 
         end = memchr(part, 0, (size_t)len);
         if (end && end + 1 != part + len)
-            return fail(
-                why, RC_MALFORMED, "the agent at '%s' says more than it was asked", call->path);
+            return fail(why, RC_MALFORMED, "it says more than it was asked");
 
         bytes_put(&call->in, (struct span){(uint8_t *)part, (size_t)len - (end ? 1 : 0)});
         enum rc rc = bytes_check(&call->in, why);
         if (rc)
-            return within(why, rc, "answer of the agent at '%s'", call->path);
+            return rc;
     }
 
     return RC_OK;
@@ -199,10 +210,8 @@ exchange_once(
     enum rc rc = send_frame(call, frame, why);
     if (!rc)
         rc = receive_frame(call, why);
-    if (!rc) {
+    if (!rc)
         rc = message_reply_parse(ret, bytes_span(&call->in), why);
-        rc = rc ? within(why, rc, "answer of the agent at '%s'", call->path) : RC_OK;
-    }
     if (rc)
         disconnect(call); /* whatever comes yet is no answer to the next call */
     return rc;
@@ -235,6 +244,19 @@ busy_ms(const json_t *parameters)
     return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
 }
 
+/* Whatever answers does not speak as an agent does. */
+static enum rc
+explain_answer(const struct agent_call *call, enum rc rc, struct why *why)
+{
+    if (rc != RC_MALFORMED && rc != RC_TOO_LARGE)
+        return rc;
+
+    return fail(why, RC_TOKEN,
+        "what answers at '%s' is no agent: %s; name the agent's socket with --socket or "
+        "COUNTERSIGN_SOCKET",
+        call->path, why ? why->text : "");
+}
+
 /* One attempt. RC_BUSY: *ret_pause_ms is how long to wait before the next one. *ret_parameters is
  * set wherever the agent answered. */
 static enum rc
@@ -244,13 +266,12 @@ attempt(json_t **ret_parameters, int64_t *ret_pause_ms, struct agent_call *call,
     closing(message_reply_done) struct message_reply reply = {0};
 
     enum rc rc = exchange(&reply, call, frame, why);
-    if (rc)
-        return rc;
-
-    if (reply.continues) {
+    if (!rc && reply.continues) {
         disconnect(call);
-        return fail(why, RC_MALFORMED, "the agent at '%s' answers in parts, unasked", call->path);
+        rc = fail(why, RC_MALFORMED, "it answers in parts, unasked");
     }
+    if (rc)
+        return explain_answer(call, rc, why);
 
     if (reply.error)
         rc = agent_error(reply.error, reply.parameters, why);

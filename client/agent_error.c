@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #define SENTENCE_MAX_BYTES 4096 /* before struct why cuts it */
+#define OTHER_VERSION      "; client and agent may differ in version: update the older one"
 
 /*
  * {name} is the parameter of that name. A part in brackets is left out where one of its parameters
@@ -14,33 +15,45 @@ static const struct {
     enum rc rc;
     const char *sentence;
 } errors[] = {
-    {MESSAGE_INTERFACE ".Malformed", RC_MALFORMED, "the agent cannot take {where}: {problem}"},
-    {MESSAGE_INTERFACE ".Unsupported", RC_UNSUPPORTED, "the agent does not offer this: {what}"},
-    {MESSAGE_INTERFACE ".TooLarge", RC_TOO_LARGE, "over a bound of the agent: {bound}"},
-    {MESSAGE_INTERFACE ".NotFound", RC_NOT_FOUND, "the agent does not know it: {name}"},
+    {MESSAGE_INTERFACE ".Malformed", RC_MALFORMED,
+        "the agent cannot take {where}: {problem}" OTHER_VERSION},
+    {MESSAGE_INTERFACE ".Unsupported", RC_UNSUPPORTED,
+        "the agent does not offer this: {what}" OTHER_VERSION},
+    {MESSAGE_INTERFACE ".TooLarge", RC_TOO_LARGE,
+        "over a bound of the agent: {bound}; see countersign-protocol(7)"},
+    {MESSAGE_INTERFACE ".NotFound", RC_NOT_FOUND,
+        "the agent does not know it: {name}; check the spelling"},
     {MESSAGE_INTERFACE ".Denied", RC_DENIED,
         "refused ({reason})[: want {want}, have {have}][; {remedy}][; record {id}]"},
     {MESSAGE_INTERFACE ".NeedsApproval", RC_PENDING,
         "needs approval: countersign approve {id}[, before {expires}]"},
     {MESSAGE_INTERFACE ".Rollback", RC_ROLLBACK,
-        "the agent has released version {version} of '{role}' in '{repository}' already"},
+        "the agent has released version {version} of '{role}' in '{repository}' already; try "
+        "again"},
     {MESSAGE_INTERFACE ".Stale", RC_STALE,
-        "not based on the newest: the agent knows version {version} of '{role}' in '{repository}'"},
+        "not based on the newest: the agent knows version {version} of '{role}' in '{repository}'; "
+        "try again"},
     {MESSAGE_INTERFACE ".TokenUnavailable", RC_TOKEN,
         "the token[ '{token}'] is not ready ({state})[: {remedy}]"},
-    {MESSAGE_INTERFACE ".Busy", RC_BUSY, "the agent is busy: {bound}"},
-    {MESSAGE_INTERFACE ".Timeout", RC_TIMEOUT, "not signed in time: {token}"},
+    {MESSAGE_INTERFACE ".Busy", RC_BUSY, "the agent is busy: {bound}; try again later"},
+    {MESSAGE_INTERFACE ".Timeout", RC_TIMEOUT,
+        "not signed in time[ by the token '{token}']; see 'countersign status', and whether it "
+        "waits for a touch"},
     {MESSAGE_INTERFACE ".StorageFailed", RC_STORAGE,
         "the agent cannot write its ledger[: {remedy}]"},
-    {MESSAGE_INTERFACE ".Internal", RC_SYSTEM, "the agent failed; its journal says at what"},
+    {MESSAGE_INTERFACE ".Internal", RC_SYSTEM, "the agent failed; its log says at what"},
     {MESSAGE_SERVICE ".InterfaceNotFound", RC_UNSUPPORTED,
-        "what answers is no agent: it has no interface[ '{interface}']"},
-    {MESSAGE_SERVICE ".MethodNotFound", RC_UNSUPPORTED, "the agent has no method[ '{method}']"},
+        "what answers is no agent: it has no interface[ '{interface}']; name the agent's socket "
+        "with "
+        "--socket or COUNTERSIGN_SOCKET"},
+    {MESSAGE_SERVICE ".MethodNotFound", RC_UNSUPPORTED,
+        "the agent has no method[ '{method}']" OTHER_VERSION},
     {MESSAGE_SERVICE ".MethodNotImplemented", RC_UNSUPPORTED,
-        "this version of the agent does not implement[ '{method}']"},
+        "this version of the agent does not implement[ '{method}']" OTHER_VERSION},
     {MESSAGE_SERVICE ".InvalidParameter", RC_MALFORMED,
-        "the agent does not take the parameter[ '{parameter}']"},
-    {MESSAGE_SERVICE ".PermissionDenied", RC_DENIED, "the agent does not let this user do that"},
+        "the agent does not take the parameter[ '{parameter}']" OTHER_VERSION},
+    {MESSAGE_SERVICE ".PermissionDenied", RC_DENIED,
+        "the agent does not let this user do that; ask an administrator of it"},
 };
 
 /* Append a parameter; false where it is missing or empty. */
@@ -116,7 +129,13 @@ agent_error(const char *name, const json_t *parameters, struct why *why)
         rc = RC_LOCKED;
 
     if (sentence.len == 0)
-        return fail(why, rc, "the agent answers with the error '%s'", name);
+        return fail(why, rc, "the agent answers with the error '%s'" OTHER_VERSION, name);
 
     return fail(why, rc, "%s", bytes_text(&sentence));
+}
+
+enum rc
+agent_error_of_reply(enum rc rc, struct why *why)
+{
+    return fail(why, rc, "answer of the agent: %s" OTHER_VERSION, why ? why->text : "");
 }

@@ -11,3 +11,6 @@
  * reason, want, have, remedy.
  */
 must_check enum rc agent_error(const char *name, const json_t *parameters, struct why *why);
+
+/* A reply that is none: the sentence that is there says why. Returns rc. */
+must_check enum rc agent_error_of_reply(enum rc rc, struct why *why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/batch.h"
 
+#include "client/agent_error.h"
 #include "proto/tuf_root.h"
 
 #define FRAME_SLACK_BYTES 1024 /* around the parameters of a call */
@@ -72,7 +73,8 @@ format_keys(json_t **ret, const struct signer *signer, const struct batch_docume
 
     if (json_array_size(keys) == 0)
         return fail(why, RC_DENIED,
-            "the agent gives you none of the %zu keys that may sign %s of '%s'%s%s",
+            "the agent gives you none of the %zu keys that may sign %s of '%s'%s%s; ask an "
+            "administrator of it for a grant",
             document->n_listed, document->role, document->repository,
             document->n_listed > 0 ? ", the first of which is " : "",
             document->n_listed > 0 ? pubkey_canonical_id(document->listed[0])->hex : "");
@@ -383,7 +385,7 @@ read_rollback(struct batch_marks *ret, const json_t *parameters, struct why *why
         rc = read_mark(mark, json_array_get(array, i), &problem);
     }
     if (rc)
-        return fail(why, rc, "answer of the agent: %s", problem.text);
+        return fail(why, agent_error_of_reply(rc, &problem), "%s", problem.text);
 
     *ret = marks;
     marks = (struct batch_marks){0};
@@ -424,7 +426,7 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     for (size_t i = 0; !rc && i < batch->n_documents; i++)
         rc = read_signed(batch->documents[i], signer, json_array_get(array, i), why);
 
-    return rc ? within(why, rc, "answer of the agent") : RC_OK;
+    return rc ? agent_error_of_reply(rc, why) : RC_OK;
 }
 
 enum rc
@@ -456,7 +458,7 @@ batch_explain(json_t **ret, struct signer *signer, const struct batch *batch, co
         rc = fail(why, RC_MALFORMED, "%zu verdicts on %zu documents", json_array_size(verdicts),
             batch->n_documents);
     if (rc)
-        return within(why, rc, "the agent's answer");
+        return agent_error_of_reply(rc, why);
 
     *ret = json_incref((json_t *)verdicts);
     return RC_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 
+#include "client/agent_error.h"
 #include "client/command.h"
 #include "client/table.h"
 
@@ -48,7 +49,7 @@ print_status(const json_t *reply, const char *socket, struct why *why)
     members_array(&m, "tokens", SIZE_MAX, &tokens);
     enum rc rc = members_close_tolerant(&m, why);
     if (rc)
-        return rc;
+        return agent_error_of_reply(rc, why);
 
     printf("agent %s at %s, up for %" PRId64 " s\npolicy %.16s, ledger %.16s\n\n", version, socket,
         uptime_s, policy, ledger);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/signer.h"
 
+#include "client/agent_error.h"
 #include "proto/bounds.h"
 #include "proto/pattern.h"
 
@@ -115,7 +116,7 @@ signer_new(struct signer **ret, struct agent_call *call, struct why *why)
         rc = read_key(key, json_array_get(keys, i), why);
     }
     if (rc)
-        return within(why, rc, "answer of the agent");
+        return agent_error_of_reply(rc, why);
 
     *ret = steal(signer);
     return RC_OK;
@@ -225,7 +226,8 @@ signer_can_sign(const struct signer *signer, const char *repository, const char 
 static enum rc
 fail_unseen(const struct signer_key *key, struct why *why)
 {
-    return fail(why, RC_TOKEN, "key '%s' cannot be used: its state on token '%s' is '%s'",
+    return fail(why, RC_TOKEN,
+        "key '%s' cannot be used: its state on token '%s' is '%s'; 'countersign status' says why",
         key->name, key->token, key->state);
 }
 
@@ -246,8 +248,10 @@ choose_named(const struct signer_key **ret, const struct signer *signer, const c
         return fail_unseen(key, why);
 
     if (!signer_may(key, repository, role))
-        return fail(why, RC_DENIED, "key '%s' is not yours to use for %s of '%s'", key->name, role,
-            repository);
+        return fail(why, RC_DENIED,
+            "key '%s' is not yours to use for %s of '%s'; ask an administrator of the agent for a "
+            "grant",
+            key->name, role, repository);
 
     *ret = key;
     return RC_OK;
@@ -274,8 +278,9 @@ signer_choose(const struct signer_key **ret, const struct signer *signer, const 
 
         if (chosen)
             return fail(why, RC_NOT_FOUND,
-                "more than one key may sign %s of '%s', among them '%s' and '%s': say which", role,
-                repository, chosen->name, key->name);
+                "more than one key may sign %s of '%s', among them '%s' and '%s': say which with "
+                "--root-key or --targets-key",
+                role, repository, chosen->name, key->name);
         chosen = key;
     }
 
@@ -283,7 +288,9 @@ signer_choose(const struct signer_key **ret, const struct signer *signer, const 
         return fail_unseen(unseen, why);
 
     if (!chosen)
-        return fail(why, RC_DENIED, "the agent gives you no key for %s of '%s'", role, repository);
+        return fail(why, RC_DENIED,
+            "the agent gives you no key for %s of '%s'; ask an administrator of it for a grant",
+            role, repository);
 
     *ret = chosen;
     return RC_OK;
@@ -326,7 +333,7 @@ signer_root_certificate(struct pubkey **ret, struct signer *signer, const char *
     rc = members_close_tolerant(&m, why);
     if (!rc)
         rc = pubkey_from_pem(ret, span_of(pem), why);
-    return rc ? within(why, rc, "answer of the agent") : RC_OK;
+    return rc ? agent_error_of_reply(rc, why) : RC_OK;
 }
 
 enum rc
@@ -338,7 +345,9 @@ signer_restrict(struct signer *signer, const char *const *names, size_t n, struc
             return fail(why, RC_NOT_FOUND, "the agent has no key '%s'; see 'countersign key list'",
                 names[i]);
         if (!key->is_usable)
-            return fail(why, RC_DENIED, "the agent does not let you use key '%s'", names[i]);
+            return fail(why, RC_DENIED,
+                "the agent does not let you use key '%s'; ask an administrator of it for a grant",
+                names[i]);
     }
 
     signer->is_restricted = true;
