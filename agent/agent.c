@@ -111,6 +111,16 @@ on_tokens_settled(void *userdata)
     start_listening(userdata);
 }
 
+static void
+on_token(void *userdata, const struct keyring_token *token)
+{
+    bool is_ready = token->state == KEYRING_READY;
+
+    (void)userdata;
+    log_line(is_ready ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "token '%s' is %s%s%s",
+        token->policy->name, keyring_state_name(token->state), is_ready ? "" : ": ", token->detail);
+}
+
 static int
 on_settle_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -139,7 +149,8 @@ on_hup(sd_event_source *source, const struct signalfd_siginfo *info, void *userd
     (void)source;
     (void)info;
     if (agent_reload(userdata, &changes, &why))
-        log_line(LOG_LEVEL_ERROR, "the old policy stays: %s", why.text);
+        log_line(LOG_LEVEL_ERROR, "the old policy stays until '%s' is mended: %s",
+            ((struct agent *)userdata)->options.policy_path, why.text);
     return 0;
 }
 
@@ -216,9 +227,12 @@ start_keyring(struct agent *agent, struct why *why)
 {
     enum rc rc = keyring_new(&agent->keyring, agent->event, agent->ledger, agent->policy,
         agent->options.worker_path, why);
-    if (!rc)
-        keyring_on_settled(agent->keyring, on_tokens_settled, agent);
-    return rc;
+    if (rc)
+        return rc;
+
+    keyring_on_news(agent->keyring, on_token, NULL);
+    keyring_on_settled(agent->keyring, on_tokens_settled, agent);
+    return RC_OK;
 }
 
 like_printf(2, 3) static void add_change(json_t *changes, const char *fmt, ...)
@@ -343,7 +357,8 @@ load_first_policy(struct agent *agent, struct why *why)
     if (!rc)
         return start_keyring(agent, why);
 
-    log_line(LOG_LEVEL_ERROR, "every request is refused: %s", why->text);
+    log_line(LOG_LEVEL_ERROR, "every request is refused until the policy '%s' is mended: %s",
+        agent->options.policy_path, why->text);
     start_listening(agent);
     return RC_OK;
 }

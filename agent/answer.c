@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "agent/log.h"
 #include "proto/bounds.h"
 #include "proto/tuf_root.h"
 
@@ -27,7 +28,6 @@ answer_set(json_t **ret, const char *name, json_t *value)
 void
 answer_error(struct conn *conn, enum rc rc, const struct why *why)
 {
-    static const char remedy[] = "see the agent's log";
     json_t *parameters = NULL;
 
     switch (rc) {
@@ -51,10 +51,11 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
         parameters = json_pack("{s:s,s:i}", "bound", why->text, "retry_after_ms", 1000);
         break;
     case RC_TIMEOUT:
-        parameters = json_pack("{s:s}", "token", why->text);
+        parameters = json_pack("{s:s}", "token", "");
         break;
     case RC_STORAGE:
-        parameters = json_pack("{s:s}", "remedy", remedy);
+        log_once(LOG_LEVEL_ERROR, "nothing is signed: %s", why->text);
+        parameters = json_pack("{s:s}", "remedy", why->text);
         break;
     case RC_OK:
     case RC_DENIED:
@@ -67,6 +68,7 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
     case RC_NETWORK:
     case RC_CONFLICT:
     case RC_MAX_:
+        log_once(LOG_LEVEL_ERROR, "a request failed: %s", why->text);
         rc = RC_SYSTEM;
         break;
     }
@@ -103,22 +105,31 @@ answer_bad_document(struct conn *conn, enum rc rc, int document, const struct wh
     conn_error(conn, rc, parameters);
 }
 
-void
-answer_reason(struct conn *conn, enum reason reason, int64_t record)
+/* 0: there is none. */
+static void
+add_record(json_t **parameters, int64_t record)
 {
     char id[32];
 
     snprintf(id, sizeof id, "%" PRId64, record);
-    conn_error(conn, RC_DENIED,
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "reason", reason_id(reason), "rule", "who", "want",
-            "", "have", "", "remedy", reason_remedy(reason), "id", id));
+    if (record > 0)
+        answer_set(parameters, "id", json_string(id));
+}
+
+void
+answer_reason(struct conn *conn, enum reason reason, int64_t record)
+{
+    json_t *parameters = json_pack("{s:s,s:s,s:s,s:s,s:s}", "reason", reason_id(reason), "rule",
+        "who", "want", "", "have", "", "remedy", reason_remedy(reason));
+
+    add_record(&parameters, record);
+    conn_error(conn, RC_DENIED, parameters);
 }
 
 static void
 answer_denied(
     struct conn *conn, size_t document, const struct decide_verdict *verdict, int64_t record)
 {
-    char id[32];
     const struct decide_check *failed = verdict->failed;
     json_t *parameters = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "document", (int)document, "reason",
         reason_id(failed->reason), "rule", failed->rule, "want", failed->want, "have", failed->have,
@@ -126,9 +137,7 @@ answer_denied(
 
     if (verdict->grant)
         answer_set(&parameters, "grant", json_string(verdict->grant->name));
-    snprintf(id, sizeof id, "%" PRId64, record);
-    if (record > 0)
-        answer_set(&parameters, "id", json_string(id));
+    add_record(&parameters, record);
     conn_error(conn, RC_DENIED, parameters);
 }
 

@@ -24,6 +24,8 @@ struct keyring {
     bool is_settled;
     void (*on_settled)(void *userdata);
     void *userdata;
+    void (*on_news)(void *userdata, const struct keyring_token *token);
+    void *news_userdata;
 };
 
 const char *
@@ -149,6 +151,19 @@ view_new(struct view **ret, struct keyring *keyring, struct policy *policy, stru
 }
 
 static void
+tell_news(struct keyring *keyring, struct keyring_token *token)
+{
+    bool is_told = token->state == token->told_state && !strcmp(token->detail, token->told_detail);
+
+    if (is_told || token->state == KEYRING_STARTING || !keyring->on_news)
+        return;
+
+    token->told_state = token->state;
+    memcpy(token->told_detail, token->detail, sizeof token->told_detail);
+    keyring->on_news(keyring->news_userdata, token);
+}
+
+static void
 show(struct keyring *keyring, struct ledger *ledger)
 {
     struct view *view = keyring->view;
@@ -159,6 +174,8 @@ show(struct keyring *keyring, struct ledger *ledger)
         snprintf(view->tokens[i].detail, sizeof view->tokens[i].detail, "%s", detail);
     }
     keystate_update(view->keys, view->n_keys, ledger);
+    for (size_t i = 0; i < view->policy->n_tokens; i++)
+        tell_news(keyring, &view->tokens[i]);
 }
 
 static int
@@ -265,6 +282,9 @@ take_over(struct keyring *keyring, struct view *view)
 
             pool_move(old->pools[i], view->policy, k);
             view->is_borrowed[k] = false;
+            view->tokens[k].told_state = old->tokens[i].told_state;
+            memcpy(view->tokens[k].told_detail, old->tokens[i].told_detail,
+                sizeof view->tokens[k].told_detail);
             is_wanted = true;
         }
         if (!is_wanted) {
@@ -309,6 +329,14 @@ keyring_on_settled(struct keyring *keyring, void (*callback)(void *userdata), vo
     keyring->on_settled = callback;
     keyring->userdata = userdata;
     on_changed(keyring);
+}
+
+void
+keyring_on_news(struct keyring *keyring,
+    void (*callback)(void *userdata, const struct keyring_token *token), void *userdata)
+{
+    keyring->on_news = callback;
+    keyring->news_userdata = userdata;
 }
 
 size_t

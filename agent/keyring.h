@@ -43,6 +43,9 @@ struct keyring_token {
     enum keyring_state state;
     char detail[200];
     size_t n_queued, n_workers;
+    enum keyring_state
+        told_state; /* the latest news: never KEYRING_STARTING but before the first */
+    char told_detail[200];
 };
 
 /* event and ledger are borrowed for life. worker_path: absolute, of the countersign-token program.
@@ -63,6 +66,10 @@ must_check enum rc keyring_reload(struct keyring *keyring, struct policy *policy
  * comes once, when it is so, from the event loop. */
 bool keyring_is_settled(const struct keyring *keyring);
 void keyring_on_settled(struct keyring *keyring, void (*callback)(void *userdata), void *userdata);
+
+/* Whenever a token is ready, or is not for another reason than before. */
+void keyring_on_news(struct keyring *keyring,
+    void (*callback)(void *userdata, const struct keyring_token *token), void *userdata);
 
 size_t keyring_n_keys(const struct keyring *keyring); /* in the order of the policy */
 const struct keyring_key *keyring_key(const struct keyring *keyring, size_t i);

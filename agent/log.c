@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Without it sd-journal.h would add the place in the source as fields. */
@@ -13,9 +14,12 @@
 #include <systemd/sd-journal.h>
 
 #define LINE_BYTES 1024
+#define ONCE_S     60
 
 static enum log_level max_level = LOG_LEVEL_INFO;
 static bool is_to_journal = false;
+static char latest_once[LINE_BYTES];
+static time_t latest_once_s;
 
 /* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream; a child whose standard error was
  * redirected still has the variable. */
@@ -82,6 +86,25 @@ log_line(enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     format_line(line, fmt, ap);
     va_end(ap);
+    put_line(level, line, NULL, 0);
+}
+
+void
+log_once(enum log_level level, const char *fmt, ...)
+{
+    struct timespec now;
+    char line[LINE_BYTES];
+    va_list ap;
+
+    va_start(ap, fmt);
+    format_line(line, fmt, ap);
+    va_end(ap);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!strcmp(line, latest_once) && now.tv_sec - latest_once_s < ONCE_S)
+        return;
+
+    memcpy(latest_once, line, sizeof line);
+    latest_once_s = now.tv_sec;
     put_line(level, line, NULL, 0);
 }
 

@@ -26,6 +26,9 @@ void log_init(enum log_level level);
 /* One line; what is not printable ASCII becomes '?', what is longer than 1,023 bytes is cut. */
 like_printf(2, 3) void log_line(enum log_level level, const char *fmt, ...);
 
+/* For what may come with every request: the same line not again within a minute. */
+like_printf(2, 3) void log_once(enum log_level level, const char *fmt, ...);
+
 /* The head of the ledger, with the fields COUNTERSIGN_LEDGER, COUNTERSIGN_RECORD and
  * COUNTERSIGN_HASH, so that a ledger that was cut or replaced shows against the journal. */
 void log_head(const char *ledger_id, int64_t seq, const char *hash_hex);

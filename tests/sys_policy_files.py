@@ -323,7 +323,8 @@ def test_a_reload_of_a_bad_policy_keeps_the_old_one(case):
 def test_a_bad_policy_at_a_signal_keeps_the_old_one_and_is_logged(case):
     case.agent.set_policy("grants: {\n")
     case.agent.hang_up()
-    assert "the old policy stays: policy.yaml:" in case.agent.process.text()
+    assert f"the old policy stays until '{case.agent.policy_file}' is mended: policy.yaml:" in \
+        case.agent.process.text()
     signs(case.sign(), "qa")
 
 

@@ -48,6 +48,27 @@ test_writes_plain_lines(void **state)
 }
 
 static void
+test_says_the_same_once(void **state)
+{
+    (void)state;
+    capture();
+    log_init(LOG_LEVEL_INFO);
+    for (int i = 0; i < 3; i++) {
+        log_once(LOG_LEVEL_ERROR, "disk %s", "full");
+        log_line(LOG_LEVEL_INFO, "between");
+    }
+    log_once(LOG_LEVEL_ERROR, "disk broken");
+    log_once(LOG_LEVEL_ERROR, "disk full");
+    captured();
+    assert_string_equal(text, "countersign-agent: disk full\n"
+                              "countersign-agent: between\n"
+                              "countersign-agent: between\n"
+                              "countersign-agent: between\n"
+                              "countersign-agent: disk broken\n"
+                              "countersign-agent: disk full\n");
+}
+
+static void
 test_drops_what_is_above_the_level(void **state)
 {
     (void)state;
@@ -104,6 +125,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writes_plain_lines),
+        cmocka_unit_test(test_says_the_same_once),
         cmocka_unit_test(test_drops_what_is_above_the_level),
         cmocka_unit_test(test_cannot_be_forged_by_foreign_bytes),
         cmocka_unit_test(test_cuts_long_lines),
