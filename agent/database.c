@@ -74,7 +74,8 @@ database_fail(struct database *d, struct why *why)
             "marks and pins it holds",
             d->path, sqlite3_errmsg(d->db));
     default:
-        return fail(why, RC_STORAGE, "'%s': %s", d->path, sqlite3_errmsg(d->db));
+        return fail(why, RC_STORAGE, "'%s': %s: check its file system and the kernel's messages",
+            d->path, sqlite3_errmsg(d->db));
     }
 }
 
@@ -103,7 +104,7 @@ make_file(const char *path, struct why *why)
 
     struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return fail(why, RC_STORAGE, "'%s' is not a regular file", path);
+        return fail(why, RC_STORAGE, "'%s' is not a regular file: move it away", path);
 
     return RC_OK;
 }
@@ -158,7 +159,10 @@ check_schema(struct database *d, struct why *why)
         return create_schema(d, why);
 
     if (application_id != d->form->application_id)
-        return fail(why, RC_STORAGE, "'%s' is the database of another program", d->path);
+        return fail(why, RC_STORAGE,
+            "'%s' is the database of another program: move it away, or name another directory with "
+            "--state",
+            d->path);
 
     if (version > d->form->version)
         return fail(why, RC_STORAGE,
@@ -193,7 +197,7 @@ configure(struct database *d, struct why *why)
     /* SQLite falls back to reading where it may not write. */
     if (mode != SYNCHRONOUS_FULL || sqlite3_db_readonly(d->db, "main"))
         return fail(
-            why, RC_STORAGE, "cannot write '%s': it must belong to uid %u", d->path, geteuid());
+            why, RC_STORAGE, "cannot write '%s': let it belong to uid %u", d->path, geteuid());
 
     return RC_OK;
 }
@@ -281,7 +285,8 @@ check_transaction(struct database *d, struct why *why)
 {
     assert(d->is_in_transaction);
     if (sqlite3_get_autocommit(d->db))
-        return fail(why, RC_STORAGE, "'%s': an earlier error undid the transaction", d->path);
+        return fail(
+            why, RC_STORAGE, "'%s': an earlier error undid the transaction: ask again", d->path);
 
     return RC_OK;
 }

@@ -231,15 +231,18 @@ bind_path(struct listener *listener, const char *path, struct why *why)
     struct stat st;
 
     if (strlen(path) >= sizeof address.sun_path)
-        return fail(why, RC_SYSTEM, "socket path '%s' is longer than %zu bytes", path,
+        return fail(why, RC_SYSTEM,
+            "socket path '%s' is longer than %zu bytes: name a shorter one with --socket", path,
             sizeof address.sun_path - 1);
     memcpy(address.sun_path, path, strlen(path) + 1);
 
     if (lstat(path, &st) == 0) {
         if (!S_ISSOCK(st.st_mode))
-            return fail(why, RC_SYSTEM, "'%s' exists and is no socket", path);
+            return fail(why, RC_SYSTEM,
+                "'%s' exists and is no socket: remove it, or name another with --socket", path);
         if (is_alive(&address))
-            return fail(why, RC_BUSY, "another agent listens on '%s'", path);
+            return fail(why, RC_BUSY,
+                "another agent listens on '%s': end that, or name another with --socket", path);
         unlink(path);
     }
 
@@ -251,7 +254,11 @@ bind_path(struct listener *listener, const char *path, struct why *why)
     int bound = bind(listener->fd, (const struct sockaddr *)&address, sizeof address);
     umask(mask);
     if (bound < 0)
-        return fail(why, RC_SYSTEM, "cannot make the socket '%s': %s", path, strerror(errno));
+        return fail(why, RC_SYSTEM,
+            "cannot make the socket '%s': %s: let its directory belong to uid %u, or name another "
+            "with "
+            "--socket",
+            path, strerror(errno), geteuid());
 
     listener->is_ours = true;
     if (listen(listener->fd, SOMAXCONN) < 0)
@@ -285,10 +292,12 @@ static enum rc
 take_activated(struct listener *listener, struct why *why)
 {
     if (sd_listen_fds(1) != 1)
-        return fail(why, RC_SYSTEM, "systemd passed more than one socket, want one");
+        return fail(
+            why, RC_SYSTEM, "systemd passed more than one socket, want one: mend the socket unit");
 
     if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-        return fail(why, RC_SYSTEM, "systemd passed something that is no listening Unix socket");
+        return fail(why, RC_SYSTEM,
+            "systemd passed something that is no listening Unix socket: mend the socket unit");
 
     listener->fd = SD_LISTEN_FDS_START;
     /* systemd passes it blocking, unless the unit says NonBlocking=; accept would wait then. */

@@ -87,10 +87,23 @@ check_identity(struct login *login, const char *identity, struct why *why)
         return pin_identity(login, identity, why);
 
     if (strcmp(login->identity, identity) != 0)
-        return fail(why, RC_TOKEN, "another token is there: it is '%s', want '%s' as first seen",
+        return fail(why, RC_TOKEN,
+            "another token is there: it is '%s', want '%s' as first seen; put that one back",
             identity, login->identity);
 
     return RC_OK;
+}
+
+/* "file:/etc/pin 254:0 1096 179.88" names the place, and behind it the version of what is there. */
+static size_t
+place_len(const char *source)
+{
+    size_t len = strlen(source);
+
+    for (int n = 0; n < 3; n++)
+        while (len > 0 && source[--len] != ' ')
+            ;
+    return len > 0 ? len : strlen(source);
 }
 
 static enum rc
@@ -106,7 +119,9 @@ check_refused(struct login *login, const char *identity, const char *source, str
     }
 
     return fail(why, RC_LOCKED,
-        "the token refused the PIN in '%s'; another one is tried as soon as that changes", source);
+        "the token refused the PIN in '%.*s'; put the right one there: it is tried as soon as that "
+        "changes",
+        (int)place_len(source), source);
 }
 
 enum rc

@@ -83,8 +83,10 @@ fail_open(const char *path, struct why *why)
     if (errno == ELOOP)
         return fail(why, RC_DENIED, "%s is a symbolic link, want a file of its own", path);
 
-    return fail(why, errno == EACCES || errno == EPERM ? RC_DENIED : RC_SYSTEM, "%s: %s", path,
-        strerror(errno));
+    if (errno == EACCES || errno == EPERM)
+        return fail(why, RC_DENIED, "%s: %s: let uid %u read it", path, strerror(errno), geteuid());
+
+    return fail(why, RC_SYSTEM, "%s: %s", path, strerror(errno));
 }
 
 static enum rc

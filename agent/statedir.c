@@ -17,8 +17,10 @@ check_access(int fd, const char *dir, struct why *why)
 
     if (st.st_uid != geteuid())
         return fail(why, RC_STORAGE,
-            "state directory '%s' belongs to uid %u, want uid %u, under which the agent runs", dir,
-            st.st_uid, geteuid());
+            "state directory '%s' belongs to uid %u, want uid %u, under which the agent runs: give "
+            "it "
+            "to that, or name another with --state",
+            dir, st.st_uid, geteuid());
 
     if (st.st_mode & 022)
         return fail(why, RC_STORAGE,
@@ -38,7 +40,11 @@ static enum rc
 open_directory(int *ret_fd, const char *dir, struct why *why)
 {
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        return fail(why, RC_STORAGE, "cannot make state directory '%s': %s", dir, strerror(errno));
+        return fail(why, RC_STORAGE,
+            "cannot make state directory '%s': %s: make it for uid %u, with mode 0700, or name "
+            "another "
+            "with --state",
+            dir, strerror(errno), geteuid());
 
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
@@ -46,7 +52,9 @@ open_directory(int *ret_fd, const char *dir, struct why *why)
             "state directory '%s' is a symbolic link or no directory: name the directory itself",
             dir);
     if (fd < 0)
-        return fail(why, RC_STORAGE, "cannot open state directory '%s': %s", dir, strerror(errno));
+        return fail(why, RC_STORAGE,
+            "cannot open state directory '%s': %s: give it to uid %u, or name another with --state",
+            dir, strerror(errno), geteuid());
 
     *ret_fd = fd;
     return RC_OK;
@@ -74,7 +82,10 @@ statedir_open(int *ret_fd, const char *dir, struct why *why)
 
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno == EWOULDBLOCK)
-            return fail(why, RC_BUSY, "another agent runs with the state directory '%s'", name);
+            return fail(why, RC_BUSY,
+                "another agent runs with the state directory '%s': end that, or name another with "
+                "--state",
+                name);
 
         return fail(why, RC_STORAGE, "cannot lock state directory '%s': %s", name, strerror(errno));
     }

@@ -227,7 +227,8 @@ spawn(struct worker *worker, const char *path, const struct policy_token *token,
     posix_spawnattr_destroy(&attributes);
     if (reason != 0) {
         worker->pid = 0;
-        return fail(why, RC_SYSTEM, "cannot start '%s': %s", path, strerror(reason));
+        return fail(why, RC_SYSTEM, "cannot start '%s': %s; install countersign anew", path,
+            strerror(reason));
     }
 
     return RC_OK;

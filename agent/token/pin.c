@@ -14,11 +14,11 @@ identify(struct pin_source *source, enum token_pin kind, const char *name, struc
     struct stat *st = &source->st;
 
     if (fstat(source->fd, st) < 0 || !S_ISREG(st->st_mode))
-        return fail(why, RC_LOCKED, "PIN '%s' is not a regular file", name);
+        return fail(why, RC_LOCKED, "PIN '%s' is not a regular file; put one there", name);
 
     /* A credential's mode is the service manager's affair. */
     if (kind == TOKEN_PIN_FILE && (st->st_mode & (S_IRWXG | S_IRWXO)))
-        return fail(why, RC_LOCKED, "PIN file '%s' has mode %04o, want 0400", name,
+        return fail(why, RC_LOCKED, "PIN file '%s' has mode %04o, want 0400; chmod it", name,
             (unsigned)(st->st_mode & 07777));
 
     bytes_printf(&source->identity, "%s:%s %u:%u %ju %jd.%09ld",
@@ -42,7 +42,8 @@ open_credential(int *ret_fd, const char *name, struct why *why)
     int reason = errno;
     fd_close(&dir_fd);
     if (fd < 0)
-        return fail(why, RC_LOCKED, "credential '%s': %s", name, strerror(reason));
+        return fail(why, RC_LOCKED, "credential '%s': %s; see LoadCredential= in systemd.exec(5)",
+            name, strerror(reason));
 
     *ret_fd = fd;
     return RC_OK;
@@ -53,7 +54,8 @@ open_file(int *ret_fd, const char *name, struct why *why)
 {
     int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return fail(why, RC_LOCKED, "PIN file '%s': %s", name, strerror(errno));
+        return fail(why, RC_LOCKED, "PIN file '%s': %s; put the PIN there, for uid %u to read",
+            name, strerror(errno), geteuid());
 
     *ret_fd = fd;
     return RC_OK;
@@ -105,7 +107,8 @@ pin_read(struct pin *ret, const struct pin_source *source, struct why *why)
 
     ssize_t len = pread(source->fd, ret->b, sizeof ret->b, 0);
     if (len < 0)
-        return fail(why, RC_LOCKED, "the PIN cannot be read: %s", strerror(errno));
+        return fail(
+            why, RC_LOCKED, "the PIN cannot be read: %s; check its file system", strerror(errno));
 
     if (fstat(source->fd, &now) < 0 || !is_same_time(&now.st_mtim, &source->st.st_mtim) ||
         !is_same_time(&now.st_ctim, &source->st.st_ctim))
@@ -118,7 +121,8 @@ pin_read(struct pin *ret, const struct pin_source *source, struct why *why)
         ret->len--;
 
     if (ret->len == 0 || ret->len > PIN_MAX_BYTES || now.st_size > len)
-        return fail(why, RC_LOCKED, "the PIN is empty or longer than %d bytes", PIN_MAX_BYTES);
+        return fail(why, RC_LOCKED,
+            "the PIN is empty or longer than %d bytes; put the right one there", PIN_MAX_BYTES);
 
     return RC_OK;
 }

@@ -97,7 +97,8 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
     p11_kit_be_quiet();
     token->session.p11 = GUARDED(p11_kit_module_load(module, 0));
     if (!token->session.p11)
-        return fail(why, RC_TOKEN, "module '%s': %s", module, p11_kit_message());
+        return fail(why, RC_TOKEN, "module '%s' cannot be loaded; check 'module' in the policy: %s",
+            module, p11_kit_message());
 
     *ret = steal(token);
     return RC_OK;
@@ -164,20 +165,25 @@ find_slot(struct token *token, struct why *why)
         return lost(token, rv, "looking for the token", why);
 
     if (n == 0)
-        return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the module shows no such token"));
+        return enter(token, TOKEN_ABSENT,
+            fail(why, RC_TOKEN,
+                "the module shows no such token; plug it in, or check its 'uri' in the policy"));
 
     if (n > 1)
         return enter(token, TOKEN_FAILING,
-            fail(why, RC_TOKEN, "%zu tokens fit the 'uri' of the token, want 1", n));
+            fail(why, RC_TOKEN, "%zu tokens fit the 'uri' of the token, want 1; let it say which",
+                n));
 
     if (token->serial[0] && !span_is(bytes_span(&token->slot.serial), token->serial))
         return enter(token, TOKEN_ABSENT,
-            fail(why, RC_TOKEN, "another token is there: its serial is '%s', want '%s'",
+            fail(why, RC_TOKEN,
+                "another token is there: its serial is '%s', want '%s'; put that one back",
                 bytes_text(&token->slot.serial), token->serial));
 
     if (token->pinned[0] && !span_is(bytes_span(&token->slot.identity), token->pinned))
         return enter(token, TOKEN_ABSENT,
-            fail(why, RC_TOKEN, "another token is there: it is '%s', want '%s' as first seen",
+            fail(why, RC_TOKEN,
+                "another token is there: it is '%s', want '%s' as first seen; put that one back",
                 bytes_text(&token->slot.identity), token->pinned));
 
     return RC_OK;
@@ -189,7 +195,8 @@ check_flags(struct token *token, CK_FLAGS flags, struct why *why)
 {
     if (token->pin == TOKEN_PIN_NONE && (flags & CKF_LOGIN_REQUIRED))
         return enter(token, TOKEN_LOCKED,
-            fail(why, RC_LOCKED, "the token wants a PIN, and the policy names none"));
+            fail(why, RC_LOCKED,
+                "the token wants a PIN, and the policy names none; give it a 'pin' there"));
 
     if (token->pin == TOKEN_PIN_NONE)
         return RC_OK;
