@@ -85,7 +85,7 @@ inspect(struct inspected *ret, struct session *session, const char *argument, st
     if (!rc)
         rc = session_read(session, repository, why);
     if (rc)
-        return within(why, rc, "'%s'", argument);
+        return rc;
 
     ret->argument = argument;
     ret->trust = repository->trust;

@@ -76,7 +76,7 @@ COMMAND(cmd_list)
     if (!rc)
         rc = session_read(session, repository, why);
     if (rc)
-        return within(why, rc, "'%s'", arguments[0]);
+        return rc;
 
     note_absent_roles(session, repository);
     rc = released_for_notary(&released, trust_role_at(repository->trust, 0),

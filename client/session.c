@@ -293,7 +293,8 @@ session_read(struct session *session, struct repository *repository, struct why 
 {
     enum rc rc = update(session, repository, why);
     if (rc == RC_NOT_FOUND)
-        return fail(why, RC_UNTRUSTED, "not signed: the trust server has no such repository");
+        return fail(why, RC_UNTRUSTED, "'%s' is not signed: %s has no such repository",
+            repository->name, repo_url(repository->repo));
     if (rc)
         return rc;
 

@@ -167,8 +167,8 @@ def test_repositories_that_cannot_be_read(teams, docker, reader, registry):
     assert same_as_docker(reader, docker, absent) == (1, 4)
     assert same_as_docker(reader, docker, f"{teams.gun}:v1", absent, f"{teams.gun}:v9") == (1, 4)
     assert same_as_docker(reader, docker, "Upper/Case", teams.gun) == (1, 1)
-    assert "not signed: the trust server has no such repository" in \
-        reader.refused(4, "inspect", absent)
+    said = reader.refused(4, "inspect", absent)
+    assert f"'{absent}' is not signed: https://" in said and "has no such repository" in said
     reader.use_server("https://127.0.0.1:1")
     assert "127.0.0.1:1" in reader.refused(6, "inspect", teams.gun)
     assert reader.try_run("inspect", teams.gun).stdout == "[]\n"
