@@ -385,7 +385,11 @@ learn(bool *ret, struct auth *auth, const struct http_response *response, const 
     if (response->www_authenticate) {
         enum rc rc = challenge_parse(&challenge, response->www_authenticate, why);
         if (rc)
-            return within(why, RC_NETWORK, "%.200s", http_base(auth->http));
+            return fail(why, RC_NETWORK,
+                "%.120s: asks for credentials for '%.300s', but not as RFC 9110 has it: %s; "
+                "whoever "
+                "runs it must mend that",
+                http_base(auth->http), scope, why ? why->text : "");
     }
 
     struct token *token = find_token(auth, scope);

@@ -406,7 +406,8 @@ send_and_follow(struct http_response *ret, struct http *http, const struct http_
             return rc;
     }
 
-    return fail(why, RC_NETWORK, "%.200s: more than %d redirects", first.text, HTTP_REDIRECTS_MAX);
+    return fail(why, RC_NETWORK, "%.200s: more than %d redirects; whoever runs it must mend that",
+        first.text, HTTP_REDIRECTS_MAX);
 }
 
 /* What passes by itself: too many requests, or a server that restarts behind its proxy. */
