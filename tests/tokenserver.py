@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Authentication for system tests: a token server that docker-registry and notary-server believe,
-and a front that asks for Basic authentication.
+and fronts of real servers, of which one asks for Basic authentication.
 
     authority = Authority(tmp_path)
     with TokenServer(authority, users={"alice": "secret"}, rights={"alice": ["pull", "push"]}) as s:
@@ -113,7 +113,7 @@ class Request:
     granted: list  # actions
 
 
-class _Server:
+class Server:
     """A threaded HTTP server on a free loopback port."""
 
     def __init__(self, handler, tls_context=None):
@@ -209,7 +209,7 @@ class _TokenHandler(http.server.BaseHTTPRequestHandler):
             self._grant(user, form)
 
 
-class TokenServer(_Server):
+class TokenServer(Server):
     """rights: actions ("pull", "push", "*") by user; the user "" is who comes without a password.
 
     identity_tokens: user by token, for POST. member: "token" or "access_token".
@@ -249,44 +249,59 @@ class _FrontHandler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def _forward(self):
-        owner = self.server.owner
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        pair = _basic(self.headers.get("Authorization"))
-        owner.requests.append((self.command, self.path, pair[0] if pair else ""))
-        if pair is None or owner.users.get(pair[0]) != pair[1]:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="front"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
+    def _do(self):
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if not self.server.owner.intercept(self):
+            self.answer(*self.forward())
 
-        backend = http.client.HTTPConnection("127.0.0.1", owner.backend_port)
+    def forward(self):
+        """Status, headers and body of the server behind."""
+        backend = http.client.HTTPConnection("127.0.0.1", self.server.owner.backend_port)
         kept = ("host", "authorization", "connection")
         headers = {k: v for k, v in self.headers.items() if k.lower() not in kept}
-        backend.request(self.command, self.path, body, headers)
+        backend.request(self.command, self.path, self.body, headers)
         answer = backend.getresponse()
         data = answer.read()
         backend.close()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
+        return answer.status, answer.getheaders(), data
+
+    def answer(self, status, headers, data):
+        """Headers about length and connection are our own."""
+        self.send_response_only(status)
+        for name, value in headers:
             if name.lower() not in ("transfer-encoding", "content-length", "connection"):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _forward
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _do
 
 
-class BasicFront(_Server):
-    """A proxy that asks for Basic authentication before a plain server on loopback.
+class Front(Server):
+    """A proxy before a plain server on loopback. tls_context: None for a plain front."""
 
-    tls_context: None for a plain front.
-    """
-
-    def __init__(self, backend_port, users, tls_context=None):
+    def __init__(self, backend_port, tls_context=None):
         super().__init__(_FrontHandler, tls_context)
         self.backend_port = backend_port
-        self.users = users
         self.requests = []
+
+    def intercept(self, handler):
+        """Whether this request was answered here; else it goes to the server behind."""
+        raise NotImplementedError
+
+
+class BasicFront(Front):
+    """A front that asks for Basic authentication."""
+
+    def __init__(self, backend_port, users, tls_context=None):
+        super().__init__(backend_port, tls_context)
+        self.users = users
+
+    def intercept(self, handler):
+        pair = _basic(handler.headers.get("Authorization"))
+        self.requests.append((handler.command, handler.path, pair[0] if pair else ""))
+        if pair is not None and self.users.get(pair[0]) == pair[1]:
+            return False
+        handler.answer(401, [("WWW-Authenticate", 'Basic realm="front"')], b"")
+        return True
