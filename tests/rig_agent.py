@@ -52,6 +52,20 @@ class Agent:
             self.process.wait_until(lambda: self._is_ready(notify))
         return self
 
+    def fails_to_start(self, **changed):
+        """Try to start one like this, with other paths of policy, socket or state; what it says
+        before it ends."""
+        paths = {"policy": self.policy_file, "socket": self.socket, "state": self.state, **changed}
+        args = [part for name, path in paths.items() for part in (f"--{name}", path)]
+        log = self.directory / "log-of-another"
+        log.unlink(missing_ok=True)
+        process = Process([self.programs.agent, *args], log,
+                          self.sanitizer.environment(), rig_users.AGENT)
+        status = process.popen.wait(30)
+        self.sanitizer.check(process.text())
+        assert status == 1, process.text()
+        return process.text()
+
     @staticmethod
     def _is_ready(notify):
         while select.select([notify], [], [], 0)[0]:

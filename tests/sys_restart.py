@@ -10,7 +10,6 @@ import pytest
 import rig_users
 from rig_case import signs
 from rig_document import root, target, targets
-from rig_process import Process
 from rig_readers import TEAMS
 from rig_token import PIN
 from rig_varlink import INTERFACE, VarlinkError
@@ -144,7 +143,7 @@ def test_a_ledger_that_was_changed_is_refused(case):
     case.sign()
     case.agent.stop()
     case.agent.ledger.execute("UPDATE record SET body = replace(body, 'released', 'refused')")
-    assert "ledger was changed" in fails_to_start(case.agent)
+    assert "ledger was changed" in case.agent.fails_to_start()
 
 
 def test_workers_end_with_their_agent(case):
@@ -159,28 +158,16 @@ def test_workers_end_with_their_agent(case):
 # A second agent
 
 
-def fails_to_start(agent, **changed):
-    """Try to start an agent like this one, and return what it says before it ends."""
-    paths = {"policy": agent.policy_file, "socket": agent.socket, "state": agent.state, **changed}
-    args = [part for name, path in paths.items() for part in (f"--{name}", path)]
-    process = Process([agent.programs.agent, *args], agent.directory / "log-of-second",
-                      agent.sanitizer.environment(), rig_users.AGENT)
-    status = process.popen.wait(30)
-    agent.sanitizer.check(process.text())
-    assert status == 1, process.text()
-    return process.text()
-
-
 def test_a_ledger_has_one_agent(case):
-    said = fails_to_start(case.agent, socket=case.agent.socket.with_name("second.sock"))
-    assert str(case.agent.state) in said
+    said = case.agent.fails_to_start(socket=case.agent.socket.with_name("second.sock"))
+    assert f"another agent runs with the state directory '{case.agent.state}': end that" in said
     signs(case.sign(), "qa")
 
 
 def test_a_socket_has_one_agent(case, scratch):
     state_dir = scratch.directory("state", rig_users.AGENT.uid, 0o700)
-    said = fails_to_start(case.agent, state=state_dir)
-    assert f"another agent listens on '{case.agent.socket}'" in said
+    said = case.agent.fails_to_start(state=state_dir)
+    assert f"another agent listens on '{case.agent.socket}': end that" in said
     signs(case.sign(), "qa")
 
 
