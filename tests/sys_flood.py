@@ -5,6 +5,7 @@ import collections
 import contextlib
 import itertools
 import os
+import signal
 import socket
 import time
 
@@ -12,7 +13,7 @@ import pytest
 
 import rig_users
 from rig_attack import (LARGE, STATUS, Attack, Caller, Crowd, Dripper, Mute, Talker, Visitor, call,
-                        many, name_of, padded, signs, texts, values)
+                        dial, many, name_of, padded, signs, texts, values)
 from rig_case import signs as has_signed
 from rig_document import targets
 from rig_tree import bounds
@@ -96,6 +97,24 @@ def test_of_ten_thousand_connections_a_user_keeps_its_share(case, eve):
     with flooded(case, eve, Crowd, 10000, STATUS, limit=10000 - N) as seen:
         pass
     assert set(seen) == {"Busy CONN_MAX_PER_UID"} and seen.total() >= 10000 - N
+
+
+def test_those_who_wait_to_be_accepted_are_so_soon(case, eve):
+    """A queue that was full when the agent had something else to do."""
+    os.kill(case.agent.process.pid, signal.SIGSTOP)
+    with Attack(eve, case.agent.socket, many, Crowd, 5000, STATUS, 5000 - N) as attack:
+        case.agent.process.wait_until(lambda: is_queue_full(case))
+        os.kill(case.agent.process.pid, signal.SIGCONT)
+        case.agent.process.wait_until(lambda: not is_queue_full(case), seconds=DEADLINE_S)
+        is_served(case)
+        assert set(attack.result()) == {"Busy CONN_MAX_PER_UID"}
+
+
+def is_queue_full(case):
+    one = dial(str(case.agent.socket))
+    if one:
+        one.close()
+    return one is None
 
 
 def test_who_comes_and_goes_keeps_nobody_out(case, eve):
@@ -250,26 +269,22 @@ def test_refusals_do_not_fill_the_ledger(case, eve):
 
 def test_refusals_of_many_strangers_do_not_fill_the_ledger(case, stranger):
     """One user can have tens of thousands of subordinate uids."""
-    n_uids, n_each = BOUNDS["STRANGERS_MAX_PER_MIN"] // 50, BOUNDS["REFUSALS_MAX_PER_MIN"] + 1
+    n_each = BOUNDS["REFUSALS_MAX_PER_MIN"]
+    n_uids = 2 * BOUNDS["STRANGERS_MAX_PER_MIN"] // n_each + 4
     seen = collections.Counter()
-    for uid in range(stranger.uid, stranger.uid + n_uids):
-        with flooded_quietly(case, rig_users.user(uid), Talker, 4, STATUS, n_each) as one:
-            pass
-        seen.update(one)
+    with contextlib.ExitStack() as stack:
+        attacks = [stack.enter_context(Attack(
+            rig_users.user(uid), case.agent.socket, many, Talker, 4, STATUS, n_each))
+            for uid in range(stranger.uid, stranger.uid + n_uids)]
+        is_served(case)
+        for attack in attacks:
+            seen.update(attack.result())
     is_served(case)
     assert set(seen) == {"Denied not-granted"}
     case.agent.stop()
     records = [record for record in case.agent.ledger.records() if record["kind"] == "request"
                and record["reason"] == "not-granted"]
     assert is_bounded(len(records), "STRANGERS_MAX_PER_MIN")
-
-
-@contextlib.contextmanager
-def flooded_quietly(case, user, kind, n, frame, limit):
-    seen = collections.Counter()
-    with Attack(user, case.agent.socket, many, kind, n, frame, limit) as attack:
-        yield seen
-        seen.update(attack.result())
 
 
 def test_frames_that_are_not_readable_are_counted_only(case, eve):
