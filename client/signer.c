@@ -101,6 +101,8 @@ signer_new(struct signer **ret, struct agent_call *call, struct why *why)
 
     signer->call = call;
     enum rc rc = agent_call(&signer->reply, call, "ListKeys", NULL, why);
+    if (rc == RC_DENIED)
+        return within(why, rc, "keys of the agent");
     if (rc)
         return rc;
 

@@ -69,7 +69,8 @@ lost(struct token *token, CK_RV rv, const char *call, struct why *why)
 
     token->state = is_absent ? TOKEN_ABSENT : TOKEN_FAILING;
     token->rv = rv;
-    return fail(why, RC_TOKEN, "%s: 0x%lx (%s)", call, rv, p11_kit_strerror(rv));
+    return fail(why, RC_TOKEN, "%s: 0x%lx (%s); see to the token and its module", call, rv,
+        p11_kit_strerror(rv));
 }
 
 enum rc
