@@ -73,17 +73,21 @@ class _Repository:
             else:
                 self.meta[role] = listed(data)
         self._add_own("Snapshot", "snapshot", self.meta)
-        self._add_own("Timestamp", "timestamp",
-                      {"snapshot": listed(self.files["snapshot"][-1][1])})
+        self.renew()
         return True
+
+    def renew(self, expires="2049-01-01T00:00:00Z"):
+        """Another timestamp, of the same snapshot."""
+        self._add_own("Timestamp", "timestamp",
+                      {"snapshot": listed(self.files["snapshot"][-1][1])}, expires)
 
     def _add(self, role, version, data):
         self.files.setdefault(role, []).append((version, data))
 
-    def _add_own(self, kind, role, meta):
+    def _add_own(self, kind, role, meta, expires="2049-01-01T00:00:00Z"):
         version = self.version(role) + 1
         self._add(role, version, self.keys[role].file(
-            {"_type": kind, "expires": "2049-01-01T00:00:00Z", "meta": meta, "version": version}))
+            {"_type": kind, "expires": expires, "meta": meta, "version": version}))
 
     def find(self, name):
         """'targets/qa', '3.targets/qa' or 'targets/qa.SHA256'."""

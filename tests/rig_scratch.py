@@ -42,7 +42,7 @@ def write(path, text, owner=None, mode=0o644):
 def give(path, owner):
     """Make a path belong to a user; None leaves it."""
     if owner is not None and owner != os.geteuid():
-        os.chown(path, owner, owner)
+        os.chown(path, owner, owner, follow_symlinks=False)
 
 
 def give_tree(path, owner):

@@ -53,11 +53,15 @@ def test_nothing_is_signed_that_cannot_be_recorded(new_disk, new_client):
     signs(case.sign(targets(version=1)), "qa")
     filler = fill(case)
     for _ in range(3):
-        assert case.fails("StorageFailed", targets(version=2))["remedy"]
+        remedy = case.fails("StorageFailed", targets(version=2))["remedy"]
+        assert f"'{case.agent.state}/ledger.db' is full: make room there" in remedy
     case.denied("key-outside-scope", role="targets/developer")
     assert case.agent.call("Status")
     client = new_client(case.agent)
-    assert "ledger" in client.refused(5, "init", case.gun)
+    said = client.refused(5, "init", case.gun)
+    assert f"init '{case.gun}'" in said and "the agent cannot write its ledger: " in said
+    assert f"'{case.agent.state}/ledger.db' is full: make room there" in said
+    assert case.agent.process.text().count("nothing is signed: the file system of '") == 1
 
     filler.unlink()
     # What was not released has left no mark.

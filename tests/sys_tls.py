@@ -38,16 +38,16 @@ def test_the_authorities_of_the_system_count_besides_those_of_the_server(
     assert "no such repository" in user.refused(4, "list", gun, SSL_CERT_FILE=str(authority))
 
 
-@pytest.mark.parametrize("world,says", [
-    ({"names": ["elsewhere"]}, "127.0.0.1"),
-    ({"days": -1}, "expired"),
-])
-def test_a_certificate_that_is_not_right_is_named(user, scratch, gun, world, says):
+@pytest.mark.parametrize("world,says,remedy", [
+    ({"names": ["elsewhere"]}, "127.0.0.1", "call the server by a name that its certificate has"),
+    ({"days": -1}, "expired", "check the clock of this machine, else whoever runs the server"),
+], ids=["wrong name", "expired"])
+def test_a_certificate_that_is_not_right_is_named(user, scratch, gun, world, says, remedy):
     authority = tokenserver.Authority(scratch.directory("authority"), **world)
     with tokenserver.BasicFront(0, {}, authority.tls_context()) as server:
         said = user.refused(6, "list", gun, "-s", server.url,
                             "--tlscacert", authority.certificate_file)
-    assert server.url in said and says in said
+    assert server.url in said and says in said and remedy in said
     assert "put the authority's certificate" not in said
     assert server.requests == []
 
@@ -70,7 +70,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_wants_one(user, scratch,
     with tokenserver.BasicFront(0, {}, context) as server:
         list_it = ["list", gun, "-s", server.url, "--tlscacert", pem[0]]
         said = user.refused(6, *list_it)
-        assert server.url in said and "the server may want a client certificate" in said
+        assert server.url in said and "the server may want a client certificate: --tlscert" in said
         assert server.requests == []
 
         said = user.refused(6, *list_it, "--tlscert", pem[0], "--tlskey", pem[1])
