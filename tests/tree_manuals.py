@@ -50,6 +50,18 @@ def test_all_of_the_interface_is_in_the_protocol_page():
     assert not missing
 
 
+def test_every_error_has_the_exit_status_of_the_pages():
+    kinds = re.findall(r'\[RC_\w+\] = \{(?:"(\w+)"|NULL), (\d+)\}', text("proto/rc.c"))
+    assert len(kinds) == len(re.findall(r"^    RC_(?!MAX_)\w+,", text("proto/rc.h"), re.MULTILINE))
+    section = text(PROTOCOL).split(".Sh ERROR REPLIES")[1].split("\n.Sh ")[0]
+    assert set(re.findall(r"^\.It Er (\w+) .*No (\d)$", section, re.MULTILINE)) == \
+        {(name, status) for name, status in kinds if name}
+    section = text("client/countersign.1").split(".Sh EXIT STATUS")[1].split("\n.Sh ")[0]
+    # Wrong usage is found before there is an error with a kind.
+    assert set(re.findall(r"^\.It (\d)$", section, re.MULTILINE)) == \
+        {status for _, status in kinds} | {"2"}
+
+
 def test_every_bound_of_the_socket_is_in_the_protocol_page():
     section = text("proto/bounds.h").split("/* The socket */")[1].split("\n/* ")[0]
     page = rendered(PROTOCOL)
