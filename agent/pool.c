@@ -3,8 +3,9 @@
 
 #include "agent/member.h"
 
-/* After connections were read: what they ask for at one time goes to the token in one message. */
-#define PUMP_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+/* Before the next call is read: while it is judged a worker signs already. What finds all of them
+ * busy goes to the token in one message later. */
+#define PUMP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
 struct pool {
     struct crew crew;
