@@ -17,6 +17,7 @@ struct pubkey {
     struct bytes keytype, public_bytes, spki;
     STACK_OF(X509) * certificates; /* of x509 types */
     EVP_PKEY *evp;
+    EVP_PKEY_CTX *verifier;     /* NULL: not needed yet */
     struct algorithm algorithm; /* of evp */
     struct keyid id, canonical_id;
 };
@@ -376,6 +377,7 @@ pubkey_unref(struct pubkey *key)
         return;
 
     drop_certificates(key);
+    EVP_PKEY_CTX_free(key->verifier);
     EVP_PKEY_free(key->evp);
     bytes_done(&key->spki);
     bytes_done(&key->public_bytes);
@@ -429,6 +431,23 @@ EVP_PKEY *
 pubkey_evp(const struct pubkey *key)
 {
     return key->evp;
+}
+
+EVP_PKEY_CTX *
+pubkey_verifier(const struct pubkey *key)
+{
+    struct pubkey *owner = (struct pubkey *)key; /* for whoever looks at it, nothing changes */
+
+    if (key->verifier)
+        return key->verifier;
+
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->evp, NULL);
+    if (ctx && EVP_PKEY_verify_init(ctx) > 0 &&
+        EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0)
+        owner->verifier = ctx;
+    else
+        EVP_PKEY_CTX_free(ctx);
+    return key->verifier;
 }
 
 X509 *

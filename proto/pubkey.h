@@ -60,6 +60,9 @@ const struct keyid *pubkey_canonical_id(const struct pubkey *key);
 struct span pubkey_public(const struct pubkey *key); /* the decoded "public" bytes */
 struct span pubkey_spki(const struct pubkey *key);   /* DER; empty where it is no key */
 EVP_PKEY *pubkey_evp(const struct pubkey *key);      /* borrowed; NULL where it is no key */
+/* Ready to verify ECDSA signatures of SHA-256 digests, any number of them: to make it takes a fifth
+ * of the time of one. Borrowed; NULL: no memory, or no key. */
+EVP_PKEY_CTX *pubkey_verifier(const struct pubkey *key);
 /* Certificates of an x509 key object, its own first; borrowed, NULL behind the last. */
 X509 *pubkey_certificate(const struct pubkey *key, size_t i);
 /* "ec-p224", "ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519", "unknown" */

@@ -89,9 +89,6 @@ verify_ecdsa_der(struct bytes *ret, struct span raw, struct why *why)
 static bool
 set_padding(EVP_PKEY_CTX *ctx, enum verify_method method)
 {
-    if (method == VERIFY_ECDSA)
-        return true;
-
     if (method == VERIFY_RSAPKCS1V15)
         return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
 
@@ -100,16 +97,27 @@ set_padding(EVP_PKEY_CTX *ctx, enum verify_method method)
            EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) > 0;
 }
 
+static EVP_PKEY_CTX *
+new_rsa_verifier(const struct pubkey *key, enum verify_method method)
+{
+    closing(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pubkey_evp(key), NULL);
+    bool ok = ctx && EVP_PKEY_verify_init(ctx) > 0 && set_padding(ctx, method) &&
+              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0;
+
+    return ok ? steal(ctx) : NULL;
+}
+
 /* signature: as OpenSSL wants it, that is DER for ECDSA. */
 static bool
-is_over_digest(
-    EVP_PKEY *evp, enum verify_method method, const struct digest *digest, struct span signature)
+is_over_digest(const struct pubkey *key, enum verify_method method, const struct digest *digest,
+    struct span signature)
 {
-    closing(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(evp, NULL);
+    bool is_rsa = method != VERIFY_ECDSA;
+    closing(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *own = is_rsa ? new_rsa_verifier(key, method) : NULL;
+    EVP_PKEY_CTX *ctx = is_rsa ? own : pubkey_verifier(key);
 
-    bool ok = ctx && EVP_PKEY_verify_init(ctx) > 0 && set_padding(ctx, method) &&
-              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) > 0 &&
-              EVP_PKEY_verify(ctx, signature.p, signature.len, digest->b, sizeof digest->b) == 1;
+    bool ok =
+        ctx && EVP_PKEY_verify(ctx, signature.p, signature.len, digest->b, sizeof digest->b) == 1;
     ERR_clear_error();
     return ok;
 }
@@ -214,8 +222,7 @@ verify_digest(const struct pubkey *key, enum verify_method method, const struct 
         signature = bytes_span(&der);
     }
 
-    return is_over_digest(pubkey_evp(key), method, digest, signature) ? RC_OK
-                                                                      : fail_signature(key, why);
+    return is_over_digest(key, method, digest, signature) ? RC_OK : fail_signature(key, why);
 }
 
 /* What a threshold is counted over. */
