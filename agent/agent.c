@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <systemd/sd-daemon.h>
@@ -25,6 +26,15 @@ agent_now_us(void)
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void
+agent_warn_foreign(const struct audit_foreign *foreign, const char *key)
+{
+    log_line(LOG_LEVEL_WARNING,
+        "foreign-signature: key '%s' signed version %" PRId64 " of '%s' in '%s', and this ledger "
+        "knows up to %" PRId64 ": it is an old copy, or somebody else has the key",
+        key, foreign->version, foreign->role, foreign->repository, foreign->mark);
 }
 
 static void

@@ -37,5 +37,8 @@ must_check enum rc agent_run(const struct agent_options *options, struct why *wh
  */
 must_check enum rc agent_reload(struct agent *agent, json_t **ret_changes, struct why *why);
 
+/* Something else than this agent, as far as its ledger goes, signed with that key of it. */
+void agent_warn_foreign(const struct audit_foreign *foreign, const char *key);
+
 /* Wall clock, microseconds since 1970. */
 int64_t agent_now_us(void);

@@ -306,6 +306,30 @@ audit_put(
     return ledger_put_record(audit->ledger, request->at_us, bytes_span(&body), ret_seq, why);
 }
 
+enum rc
+audit_put_foreign(
+    struct audit *audit, const struct audit_foreign *foreign, int64_t at_us, struct why *why)
+{
+    closing(bytes_done) struct bytes body = BYTES_INIT(RECORD_MAX_BYTES);
+    struct audit_request keys = {.keys = foreign->keys};
+    int64_t seq = 0;
+
+    bytes_puts(&body, "{\"digest\":");
+    put_digest(&body, &foreign->digest);
+    bytes_putc(&body, ',');
+    put_list(&body, "keys", &keys, put_key, foreign->n_keys);
+    bytes_puts(&body, ",\"kind\":\"foreign-signature\",\"ledger\":");
+    put_text(&body, ledger_id(audit->ledger));
+    bytes_printf(&body, ",\"mark\":%" PRId64 ",\"repository\":", foreign->mark);
+    put_text(&body, foreign->repository);
+    bytes_puts(&body, ",\"role\":");
+    put_text(&body, foreign->role);
+    bytes_printf(&body, ",\"uid\":%u,\"version\":%" PRId64 "}", foreign->uid, foreign->version);
+    enum rc rc = bytes_check(&body, why);
+
+    return rc ? rc : ledger_put_record(audit->ledger, at_us, bytes_span(&body), &seq, why);
+}
+
 void
 audit_count_unreadable(struct audit *audit, uid_t uid, int64_t at_us)
 {

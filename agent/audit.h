@@ -47,6 +47,18 @@ struct audit_request {
     enum audit_outcome outcome;
 };
 
+/* A version that is published with signatures of keys of this agent, and that it did not release,
+ * as far as its ledger goes: that is an old copy, or somebody else has the keys. */
+struct audit_foreign {
+    const char *repository, *role;
+    int64_t version;
+    struct digest digest;
+    int64_t mark;            /* the highest version known before; 0: none */
+    const char *const *keys; /* canonical IDs */
+    size_t n_keys;
+    uid_t uid; /* who showed it */
+};
+
 struct audit;
 
 /* The ledger is borrowed for life. RC_NO_MEMORY. */
@@ -57,6 +69,9 @@ DEFINE_CLEANUP(struct audit, audit_free);
 /* One request. *ret_seq: its record; 0: only counted. RC_STORAGE, RC_TOO_LARGE, RC_NO_MEMORY. */
 must_check enum rc audit_put(
     struct audit *audit, const struct audit_request *request, int64_t *ret_seq, struct why *why);
+/* RC_STORAGE, RC_NO_MEMORY. */
+must_check enum rc audit_put_foreign(
+    struct audit *audit, const struct audit_foreign *foreign, int64_t at_us, struct why *why);
 /* A frame of uid that could not be read; is counted only. Needs no transaction. */
 void audit_count_unreadable(struct audit *audit, uid_t uid, int64_t at_us);
 

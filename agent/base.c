@@ -253,9 +253,35 @@ walk_chain(struct walk *w, int64_t *ret_own_version, const struct message_chain 
     return RC_OK;
 }
 
+/* All of them, where the threshold was content with some. */
 static enum rc
-add_role(struct base *base, const char *name, int64_t version, struct span message,
-    const struct tuf_targets *targets, struct why *why)
+find_signers(
+    struct base_role *ret, const struct walk *w, const struct tuf_file *file, struct why *why)
+{
+    closing(freep) struct pubkey **keys = NULL;
+    const struct tuf_keys *listed = NULL;
+    size_t n = 0;
+
+    const struct tuf_role *role = walk_role(w, span_of(ret->name), &listed);
+    enum rc rc = tuf_role_keys(&keys, &n, role, listed, why);
+    if (rc)
+        return rc;
+
+    ret->signers = calloc(n, sizeof *ret->signers);
+    if (!ret->signers)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < n; i++)
+        if (!verify_threshold(&keys[i], 1, 1, file->signatures, file->n_signatures,
+                bytes_span(&file->message), NULL))
+            ret->signers[ret->n_signers++] = *pubkey_canonical_id(keys[i]);
+
+    return RC_OK;
+}
+
+static enum rc
+add_role(struct base *base, const struct walk *w, const char *name, const struct tuf_file *file,
+    int64_t version, struct why *why)
 {
     struct base_role *role = mem_grow(&base->roles, base->n_roles, sizeof *role, CHAIN_FILES_MAX);
     if (!role)
@@ -267,10 +293,8 @@ add_role(struct base *base, const char *name, int64_t version, struct span messa
 
     base->n_roles++;
     role->version = version;
-    digest_of(&role->digest, message);
-    if (targets)
-        subject_notary_delegations(&role->delegations, targets);
-    return RC_OK;
+    digest_of(&role->digest, bytes_span(&file->message));
+    return find_signers(role, w, file, why);
 }
 
 static enum rc
@@ -279,7 +303,7 @@ keep_root(struct base *base, const struct walk *w, int64_t own_version, struct w
     const struct tuf_file *file = walk_root_file(w);
     int64_t version = walk_root_document(w)->version;
 
-    enum rc rc = add_role(base, "root", version, bytes_span(&file->message), NULL, why);
+    enum rc rc = add_role(base, w, "root", file, version, why);
     if (rc || version == own_version)
         return rc;
 
@@ -296,9 +320,13 @@ keep_targets(
     for (size_t i = 0; !rc && i < chain->n_files; i++) {
         struct span name = span_of(chain->files[i].role);
         const struct tuf_targets *document = walk_targets_document(w, name);
-        if (document)
-            rc = add_role(base, chain->files[i].role, document->version,
-                bytes_span(&walk_targets_file(w, name)->message), document, why);
+        const struct tuf_file *file = walk_targets_file(w, name);
+        if (!document)
+            continue;
+
+        rc = add_role(base, w, chain->files[i].role, file, document->version, why);
+        if (!rc)
+            subject_notary_delegations(&base->roles[base->n_roles - 1].delegations, document);
     }
 
     return rc;
@@ -339,8 +367,10 @@ base_free(struct base *base)
     if (!base)
         return;
 
-    for (size_t i = 0; i < base->n_roles; i++)
+    for (size_t i = 0; i < base->n_roles; i++) {
         free(base->roles[i].name);
+        free(base->roles[i].signers);
+    }
     free(base->roles);
     bytes_done(&base->root_file);
     free(base);

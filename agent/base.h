@@ -22,6 +22,8 @@ struct base_role {
     int64_t version;
     struct digest digest;      /* of its message */
     struct digest delegations; /* as in subject.h */
+    struct keyid *signers;     /* canonical IDs of the role's keys that signed it */
+    size_t n_signers;
 };
 
 struct base {

@@ -4,6 +4,17 @@
 #include "agent/answer.h"
 #include "proto/bounds.h"
 
+/* What is published binds also where it is why the request was refused: else another one, which
+ * does not show it, would be given what this one was not. */
+static bool
+heeds_bases(const struct ending *e)
+{
+    enum rc rc = e->judgment->decision ? e->judgment->decision->rc : RC_DENIED;
+
+    return e->outcome == AUDIT_RELEASED ||
+           (e->outcome == AUDIT_REFUSED && (rc == RC_ROLLBACK || rc == RC_STALE));
+}
+
 static enum rc
 on_write(void *userdata, struct ledger *ledger, struct why *why)
 {
@@ -12,6 +23,8 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
         e->outcome == AUDIT_FAILED ? e->failed_why.text : NULL};
 
     enum rc rc = judgment_record(&e->record, e->judgment, &end, why);
+    if (!rc && heeds_bases(e))
+        rc = judgment_put_bases(e->judgment, &end, why);
     if (rc)
         return rc;
 

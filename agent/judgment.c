@@ -287,35 +287,6 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     return decide(&j->decision, &request, why);
 }
 
-static enum rc
-put_base_role(const struct judgment_base *base, const struct base_role *role, struct ledger *ledger,
-    struct why *why)
-{
-    struct ledger_mark mark = {role->version, role->digest, role->delegations};
-    struct span root = bytes_span(&base->base->root_file);
-
-    enum rc rc = ledger_put_mark(ledger, base->repository, role->name, &mark, why);
-    if (rc == RC_ROLLBACK) /* more was released, or other bytes were: that stays */
-        return RC_OK;
-    if (rc || root.len == 0 || strcmp(role->name, "root") != 0)
-        return rc;
-
-    return ledger_put_root(ledger, base->repository, role->version, root, "base", why);
-}
-
-enum rc
-judgment_put_bases(const struct judgment *j, struct ledger *ledger, struct why *why)
-{
-    for (size_t i = 0; i < j->n_bases; i++)
-        for (size_t k = 0; j->bases[i].base && k < j->bases[i].base->n_roles; k++) {
-            enum rc rc = put_base_role(&j->bases[i], &j->bases[i].base->roles[k], ledger, why);
-            if (rc)
-                return rc;
-        }
-
-    return RC_OK;
-}
-
 /* The lists of a record, which borrow from the judgment. */
 struct lists {
     struct audit_document documents[DOCUMENTS_MAX];
@@ -411,4 +382,68 @@ judgment_record(
         request.detail = detail;
     }
     return audit_put(end->agent->audit, &request, ret, why);
+}
+
+/* The mark was raised to a version that one of our keys signed. */
+static enum rc
+put_foreign(const struct judgment *j, const struct base_role *role, const struct judgment_end *end,
+    struct audit_foreign *foreign, struct why *why)
+{
+    closing(freep) const char **keys = calloc(role->n_signers + 1, sizeof *keys);
+    const char *name = NULL;
+
+    if (!keys)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < j->n_keys; i++)
+        for (size_t k = 0; k < role->n_signers; k++)
+            if (keyid_eq(&j->keys[i].id, &role->signers[k])) {
+                name = j->keys[i].policy->name;
+                keys[foreign->n_keys++] = role->signers[k].hex;
+            }
+
+    if (!name)
+        return RC_OK;
+
+    foreign->keys = keys;
+    agent_warn_foreign(foreign, name);
+    return audit_put_foreign(end->agent->audit, foreign, agent_now_us(), why);
+}
+
+static enum rc
+put_base_role(const struct judgment *j, const struct judgment_base *base,
+    const struct base_role *role, const struct judgment_end *end, struct why *why)
+{
+    struct ledger *ledger = end->agent->ledger;
+    struct ledger_mark mark = {role->version, role->digest, role->delegations}, before = {0};
+    struct span root = bytes_span(&base->base->root_file);
+
+    enum rc rc = ledger_mark(&before, ledger, base->repository, role->name, why);
+    if (rc && rc != RC_NOT_FOUND)
+        return rc;
+
+    rc = ledger_put_mark(ledger, base->repository, role->name, &mark, why);
+    if (rc == RC_ROLLBACK) /* more was released, or other bytes were: that stays */
+        return RC_OK;
+    if (!rc && root.len > 0 && !strcmp(role->name, "root"))
+        rc = ledger_put_root(ledger, base->repository, role->version, root, "base", why);
+    if (rc || before.version == role->version)
+        return rc;
+
+    struct audit_foreign foreign = {base->repository, role->name, role->version, role->digest,
+        before.version, NULL, 0, end->peer->uid};
+    return put_foreign(j, role, end, &foreign, why);
+}
+
+enum rc
+judgment_put_bases(const struct judgment *j, const struct judgment_end *end, struct why *why)
+{
+    for (size_t i = 0; i < j->n_bases; i++)
+        for (size_t k = 0; j->bases[i].base && k < j->bases[i].base->n_roles; k++) {
+            enum rc rc = put_base_role(j, &j->bases[i], &j->bases[i].base->roles[k], end, why);
+            if (rc)
+                return rc;
+        }
+
+    return RC_OK;
 }

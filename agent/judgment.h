@@ -53,11 +53,6 @@ DEFINE_CLEANUP(struct judgment, judgment_free);
 must_check enum rc judgment_decide(
     struct judgment *judgment, struct agent *agent, const struct peer *peer, struct why *why);
 
-/* Remember what the verified chains show: raise marks to the versions published, and keep newer
- * roots. Within the open transaction of the ledger. RC_STORAGE, RC_NO_MEMORY. */
-must_check enum rc judgment_put_bases(
-    const struct judgment *judgment, struct ledger *ledger, struct why *why);
-
 /* How a request ended, for its record. */
 struct judgment_end {
     struct agent *agent;
@@ -70,3 +65,8 @@ struct judgment_end {
  * it was only counted. RC_STORAGE, RC_NO_MEMORY. */
 must_check enum rc judgment_record(
     int64_t *ret, const struct judgment *judgment, const struct judgment_end *end, struct why *why);
+/* Remember what the verified chains show: raise marks to the versions published, and keep newer
+ * roots. Where a key of this agent signed what raises a mark, that is recorded and logged. Within
+ * the open transaction of the ledger. RC_STORAGE, RC_NO_MEMORY. */
+must_check enum rc judgment_put_bases(
+    const struct judgment *judgment, const struct judgment_end *end, struct why *why);

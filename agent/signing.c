@@ -158,15 +158,11 @@ on_write(void *request, struct ledger *ledger, struct why *why)
 {
     struct signing *s = request;
 
-    enum rc rc = judgment_put_bases(s->ending.judgment, ledger, why);
-    if (rc)
-        return rc;
-
     for (size_t i = 0; i < s->ending.judgment->n_subjects; i++) {
         const struct subject *subject = s->ending.judgment->subjects[i];
         struct ledger_mark mark = {subject->version, subject->digest, subject->delegations};
 
-        rc = ledger_put_mark(ledger, subject->repository, subject->role, &mark, why);
+        enum rc rc = ledger_put_mark(ledger, subject->repository, subject->role, &mark, why);
         if (rc)
             return rc;
 

@@ -4,12 +4,16 @@
 The repository is made by the releaser, whose root the agent released, so it can verify what is
 published. The tagger has the same key, without the right to delegate.
 """
+import shutil
+
 import pytest
 
+import rig_case
 import rig_users
 from rig_chain import Chain
 from rig_document import (after, delegation, key_id, key_object, new_key, request, target,
                           targets)
+from rig_publisher import Publisher, new_private_key
 from rig_readers import TEAMS
 from rig_varlink import VarlinkError
 
@@ -352,3 +356,65 @@ def test_what_a_base_shows_is_remembered(case, token):
     case.agent.stop()
     assert case.agent.ledger.marks() == {
         (case.gun, "root"): 1, (case.gun, "targets"): published, (case.gun, "targets/qa"): 1}
+
+
+# A copy of the ledger that is older than what is published
+
+
+def foreign(agent):
+    """What records of an agent that has ended say was signed by others with its keys."""
+    return [(record["repository"], record["role"], record["version"], record["mark"],
+             record["keys"]) for record in agent.ledger.records()
+            if record["kind"] == "foreign-signature"]
+
+
+@pytest.fixture
+def restored(case, client, upload, scratch):
+    """A backup of the ledger is put back after the next targets were published."""
+    case.agent.stop()
+    backup = scratch.directory("backup") / "state"
+    shutil.copytree(case.agent.state, backup)
+    case.agent.start()
+    upload(f"{case.gun}:v1")
+    client.run("sign", f"{case.gun}:v1", "--role", "targets")
+    case.agent.stop()
+    for path in backup.iterdir():
+        (case.agent.state / path.name).write_bytes(path.read_bytes())
+    case.agent.start()
+    return case
+
+
+def test_a_restored_ledger_learns_what_is_published(restored):
+    chain = restored.chain()
+    published = chain.signed("targets")["version"]
+    restored.refused("Rollback", restored.next(chain, version=published), chain)
+    # From now on without being shown.
+    with pytest.raises(VarlinkError) as caught:
+        restored.sign(restored.next(chain, version=published), user=rig_users.RELEASER)
+    assert caught.value.parameters["marks"][0]["version"] == published
+    assert restored.sign(restored.next(chain), chain)["documents"]
+    assert "foreign-signature: key 'targets' signed" in restored.agent.process.text()
+    restored.agent.stop()
+    assert foreign(restored.agent) == [
+        (restored.gun, "targets", published, published - 1, [restored.key])]
+    restored.agent.ledger.verify()
+
+
+def test_what_this_agent_signed_is_not_foreign(case):
+    chain = case.chain()
+    assert case.sign(case.next(chain), chain)["documents"]
+    assert "foreign-signature" not in case.agent.process.text()
+    case.agent.stop()
+    assert foreign(case.agent) == []
+
+
+def test_what_others_sign_with_their_keys_is_not_foreign(agent, gun, token):
+    case = rig_case.Case(agent, gun, token)
+    certificate, _ = case.root_keys()
+    publisher = Publisher(gun, certificate, new_private_key())
+    signed = case.sign(publisher.root, role="root", key="root")
+    publisher.take_root_signature(signed["signatures"][0]["sig"])
+    assert case.sign(targets(), bases=[publisher.chain(targets(version=3))])["signatures"]
+    agent.stop()
+    assert agent.ledger.marks()[gun, "targets"] == 3
+    assert foreign(agent) == []

@@ -65,9 +65,9 @@ peer_of(uid_t uid)
         .uid = uid, .gid = 7, .gids = gids, .n_gids = 2, .pid = 42, .label = label, .door = door};
 }
 
-/* Its record must be the first of the ledger: the body is found in the file. */
+/* Its record must be the first of the ledger: the body is found in the file by its start. */
 static json_t *
-body_of_first(struct fixture *f)
+body_of_first(struct fixture *f, const char *start)
 {
     char path[128];
     static char file[4 * 1024 * 1024];
@@ -77,7 +77,7 @@ body_of_first(struct fixture *f)
     closing(fd_close) int fd = open(path, O_RDONLY);
     ssize_t len = read(fd, file, sizeof file);
     assert_true(len > 0);
-    char *at = memmem(file, (size_t)len, "{\"detail", 8);
+    char *at = memmem(file, (size_t)len, start, strlen(start));
     assert_non_null(at);
 
     json_t *body = json_loadb(at, (size_t)(file + len - at), JSON_DISABLE_EOF_CHECK, NULL);
@@ -146,7 +146,7 @@ test_writes_who_asked_what_and_how_it_ended(void **state)
     assert_int_equal(audit_put(f->audit, &request, &seq, &why), RC_OK);
     assert_int_equal(seq, 1);
 
-    json_t *body = body_of_first(f);
+    json_t *body = body_of_first(f, "{\"detail");
     assert_text(body, "kind", "request");
     assert_text(body, "ledger", ledger_id(f->ledger));
     assert_text(body, "method", "Sign");
@@ -195,7 +195,7 @@ test_scrubs_what_is_no_text(void **state)
     peer.label = NULL;
     assert_int_equal(audit_put(f->audit, &request, &seq, &why), RC_OK);
 
-    json_t *body = body_of_first(f);
+    json_t *body = body_of_first(f, "{\"detail");
     assert_text(json_array_get(json_object_get(body, "documents"), 0), "repository", "a???[2Jb");
     assert_text(body, "detail", "want \"a\", have 'b'");
     assert_text(body, "reason", "policy-invalid");
@@ -230,7 +230,7 @@ test_cuts_long_lists_to_a_count_and_a_digest(void **state)
         .outcome = AUDIT_FAILED};
     assert_int_equal(audit_put(f->audit, &request, &seq, &why), RC_OK);
 
-    json_t *body = body_of_first(f);
+    json_t *body = body_of_first(f, "{\"detail");
     assert_int_equal(json_array_size(json_object_get(body, "keys")), RECORD_NAMES_MAX);
     assert_null(json_object_get(body, "keys_more"));
 
@@ -341,6 +341,35 @@ test_keeps_counters_for_so_many_uids_and_joins_the_oldest(void **state)
     assert_int_equal(ledger_head_seq(f->ledger), REFUSED_UIDS_MAX + 1);
 }
 
+static void
+test_writes_what_others_signed_with_our_keys(void **state)
+{
+    struct fixture *f = *state;
+    const char *const keys[] = {"01ab"};
+    const struct audit_foreign foreign = {.repository = "registry.example.com/a",
+        .role = "targets",
+        .version = 7,
+        .digest = {{0x12}},
+        .mark = 5,
+        .keys = keys,
+        .n_keys = 1,
+        .uid = 1007};
+
+    assert_int_equal(audit_put_foreign(f->audit, &foreign, NOW_US, &why), RC_OK);
+    json_t *body = body_of_first(f, "{\"digest");
+    assert_text(body, "kind", "foreign-signature");
+    assert_text(body, "ledger", ledger_id(f->ledger));
+    assert_text(body, "repository", "registry.example.com/a");
+    assert_text(body, "role", "targets");
+    assert_int_equal(json_integer_value(json_object_get(body, "version")), 7);
+    assert_int_equal(json_integer_value(json_object_get(body, "mark")), 5);
+    assert_int_equal(json_integer_value(json_object_get(body, "uid")), 1007);
+    assert_int_equal(strlen(json_string_value(json_object_get(body, "digest"))), DIGEST_HEX_LEN);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(body, "keys"), 0)), "01ab");
+    json_decref(body);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -355,6 +384,7 @@ main(void)
         TEST(test_always_writes_what_was_allowed),
         TEST(test_counts_unreadable_frames_only),
         TEST(test_keeps_counters_for_so_many_uids_and_joins_the_oldest),
+        TEST(test_writes_what_others_signed_with_our_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,29 @@ test_shows_what_is_published(void **state)
 }
 
 static void
+test_shows_who_signed(void **state)
+{
+    closing(request_done) struct request q;
+    closing(repository_done) struct repository r = {0};
+    closing(base_freep) struct base *base = NULL;
+    static const char *const roles[] = {"root", "targets", "targets/qa"};
+    struct why why = {0};
+
+    (void)state;
+    request_init(&q, "targets/qa", NULL);
+    repository_make(&r, &(struct plan){0});
+    put_chain(&q, &r, &(struct plan){0}, QA);
+    assert_int_equal(verify(&base, &q, &r.files[ROOT], &why), RC_OK);
+
+    for (size_t i = 0; i < N_ELEMENTS(roles); i++) {
+        const struct base_role *role = base_find(base, roles[i]);
+        assert_int_equal(role->n_signers, 1);
+        for (size_t k = 0; k < i; k++)
+            assert_false(keyid_eq(&role->signers[0], &base_find(base, roles[k])->signers[0]));
+    }
+}
+
+static void
 test_shows_nothing_of_roles_that_were_not_brought(void **state)
 {
     closing(request_done) struct request q;
@@ -378,6 +401,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shows_what_is_published),
+        cmocka_unit_test(test_shows_who_signed),
         cmocka_unit_test(test_shows_nothing_of_roles_that_were_not_brought),
         cmocka_unit_test(test_refuses_each_file_that_breaks_a_rule),
         cmocka_unit_test(test_refuses_a_file_of_another_version_than_it_says),
