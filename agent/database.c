@@ -2,12 +2,11 @@
 #include "agent/database.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "agent/datafile.h"
 
 #define SCHEMA_MAX_BYTES (64 * 1024)
 #define SYNCHRONOUS_FULL 2      /* as "PRAGMA synchronous" answers */
@@ -35,6 +34,7 @@ struct database {
     const struct database_form *form;
     sqlite3_stmt **stmts;
     sqlite3_stmt *brackets[BRACKET_MAX_];
+    bool is_settled;        /* see settle() */
     bool is_in_transaction; /* of the caller; SQLite may have ended its own after an error */
 };
 
@@ -83,30 +83,6 @@ static enum rc
 run(struct database *d, const char *sql, struct why *why)
 {
     return sqlite3_exec(d->db, sql, NULL, NULL, NULL) ? database_fail(d, why) : RC_OK;
-}
-
-/* The file with the mode that SQLite gives to its journal as well. A new name must survive a crash
- * too, hence the fsync() of the directory. */
-static enum rc
-make_file(const char *path, struct why *why)
-{
-    closing(freep) char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
-    if (!dir)
-        return fail_memory(why);
-
-    closing(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    closing(fd_close) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || dir_fd < 0 || fsync(dir_fd) < 0)
-        return fail(why, RC_STORAGE,
-            "cannot write '%s': %s: it and its directory must belong to uid %u, on a file system "
-            "that is mounted for writing",
-            path, strerror(errno), geteuid());
-
-    struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return fail(why, RC_STORAGE, "'%s' is not a regular file: move it away", path);
-
-    return RC_OK;
 }
 
 static enum rc
@@ -231,7 +207,7 @@ enum rc
 database_open(
     struct database **ret, const char *path, const struct database_form *form, struct why *why)
 {
-    enum rc rc = make_file(path, why);
+    enum rc rc = datafile_make(path, why);
     if (rc)
         return rc;
 
@@ -300,11 +276,36 @@ put_bracket(struct database *d, enum bracket bracket, struct why *why)
     return rc;
 }
 
+/* What the last process left in the WAL need not be on the disk, even after an fsync() of ours: one
+ * that failed then made the kernel forget that it was to be written. Nothing may be built on it
+ * before it is in the database file, written and synced by this process. */
+static enum rc
+settle(struct database *d, struct why *why)
+{
+    int64_t is_busy = 1;
+
+    if (d->is_settled)
+        return RC_OK;
+
+    enum rc rc = pragma_int(&is_busy, d, "PRAGMA wal_checkpoint(RESTART)", why);
+    if (rc)
+        return rc;
+
+    if (is_busy)
+        return fail(
+            why, RC_STORAGE, "the log of '%s' is in use by another program: end that", d->path);
+
+    d->is_settled = true;
+    return RC_OK;
+}
+
 enum rc
 database_begin(struct database *d, struct why *why)
 {
     assert(!d->is_in_transaction);
-    enum rc rc = put_bracket(d, BRACKET_BEGIN, why);
+    enum rc rc = settle(d, why);
+    if (!rc)
+        rc = put_bracket(d, BRACKET_BEGIN, why);
     if (rc)
         return rc;
 

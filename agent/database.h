@@ -4,7 +4,8 @@
  * database — one SQLite file that is ours alone: opening it, transactions, cached statements. What
  * is in it is the caller's (ledger.h).
  *
- * What is committed is on the disk (WAL, synchronous=FULL). The file is held exclusively, so
+ * What is committed is on the disk (WAL, synchronous=FULL), what the process before has committed
+ * not later than what this one does first. The file is held exclusively, so
  * nothing else can write to it and no shared memory file is needed.
  *
  *     closing(query_done) struct query q = query_of(database, MARK);

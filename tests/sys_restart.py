@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -162,6 +163,63 @@ def test_a_ledger_has_one_agent(case):
     said = case.agent.fails_to_start(socket=case.agent.socket.with_name("second.sock"))
     assert f"another agent runs with the state directory '{case.agent.state}': end that" in said
     signs(case.sign(), "qa")
+
+
+def test_a_state_directory_has_one_agent_whatever_it_is_called(case, scratch):
+    other = scratch.directory("other")
+    (other / "parent").symlink_to(case.agent.state.parent)
+    said = fails_to_start(case.agent, socket=case.agent.socket.with_name("second.sock"),
+                          state=other / "parent" / case.agent.state.name)
+    assert "another agent runs" in said
+    (other / "state").symlink_to(case.agent.state)
+    assert "symbolic link" in fails_to_start(case.agent, state=other / "state")
+    signs(case.sign(), "qa")
+
+
+def test_a_state_directory_has_one_agent_where_it_is_mounted_again(case, scratch):
+    other = scratch.directory("mounted")
+    done = subprocess.run(["mount", "--bind", case.agent.state, other], capture_output=True,
+                          check=False)
+    if done.returncode != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        said = fails_to_start(case.agent, state=other,
+                              socket=case.agent.socket.with_name("second.sock"))
+        assert "another agent runs" in said
+    finally:
+        subprocess.run(["umount", other], check=True)
+    signs(case.sign(), "qa")
+
+
+def test_a_ledger_has_one_name(case, scratch):
+    """Another name of the file would have a log of its own."""
+    case.sign()
+    other = scratch.directory("linked", rig_users.AGENT.uid, 0o700)
+    os.link(case.agent.state / "ledger.db", other / "ledger.db")
+    second = {"state": other, "socket": case.agent.socket.with_name("second.sock")}
+    assert "hard link" in fails_to_start(case.agent, **second)
+    signs(case.sign(targets(version=2)), "qa")
+    case.agent.kill()
+    assert "hard link" in fails_to_start(case.agent, **second)
+    (other / "ledger.db").unlink()
+    case.agent.start()
+    case.rolled_back(targets(version=1))
+
+
+def test_a_second_agent_waits_for_the_death_of_the_first(case):
+    """It is started while the first one is being killed: there is one or none, never two."""
+    for version in range(1, 6):
+        signs(case.sign(targets(version=version)), "qa")
+        first = case.agent.process
+        first.popen.kill()
+        try:
+            case.agent.start()
+        except RuntimeError as error:
+            assert "another agent runs" in str(error)
+            first.popen.wait()
+            case.agent.start()
+        assert first.popen.wait() == -signal.SIGKILL
+        case.rolled_back(other(version))
 
 
 def test_a_socket_has_one_agent(case, scratch):
