@@ -5,6 +5,8 @@ Each process of pytest-xdist has servers of its own, so tests share nothing acro
 one they share servers but never a repository: see the fixture gun.
 """
 import itertools
+import os
+import random
 import sys
 from pathlib import Path
 
@@ -17,17 +19,21 @@ from rig_agent import Agent
 from rig_case import Case
 from rig_client import Client
 from rig_docker import Docker, Engine
+from rig_document import key_id, key_object
 from rig_image import Image
 from rig_notary import Notary
 from rig_notary_server import NotaryServer
 from rig_policy import ROLES, Policy
 from rig_programs import Programs
 from rig_proxy import HoldingProxy
+from rig_publisher import new_private_key, private_pem, public_pem
 from rig_readers import TEAMS, Readers
 from rig_registry import Registry
 from rig_sanitizer import Sanitizer
 from rig_scratch import Scratch
 from rig_token import Token
+from rig_victim import Victim
+from rig_workload import scopes
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +41,15 @@ ROOT = Path(__file__).parent.parent
 def pytest_addoption(parser):
     parser.addoption("--build", type=Path, default=ROOT / "build",
                      help="build directory with the programs to be tested (default: build)")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests have to say beside that they passed: record_property("summary", text)."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "summary" and report.when == "call":
+                    terminalreporter.write_line(value)
 
 
 @pytest.fixture(scope="session")
@@ -230,3 +245,42 @@ def no_sanitizer_reports(sanitizer):
     """A report of any process during a test is that test's failure."""
     yield
     sanitizer.check()
+
+
+@pytest.fixture(scope="session")
+def tracer(build):
+    return build / "tests" / "tracer"
+
+
+@pytest.fixture(scope="session")
+def copied_key():
+    return new_private_key()
+
+
+@pytest.fixture(scope="session")
+def victims_token(scratch, made_token, copied_key):
+    token = made_token.copy(scratch.directory("token"))
+    token.take_key("copied", private_pem(copied_key))
+    return token
+
+
+@pytest.fixture
+def new_workload(new_agent, victims_token, scratch, sanitizer, tracer, copied_key):
+    """Makes a workload with a victim of its own, which is not running yet."""
+    pems = {name: victims_token.public_key(name)
+            for name in ("root", "targets", "qa", "developer")}
+    pems["copied"] = public_pem(copied_key)
+    host = "registry.example.com"
+
+    def make(kind, seed=1):
+        policy = Policy(victims_token.copy(scratch.directory("token")), host, sanitizer)
+        policy["keys"] = {name: {"token": "hsm", "uri": f"pkcs11:object={name}", "scope": scope}
+                          for name, scope in scopes(host).items()}
+        who = {"users": [os.geteuid()]}
+        policy["grants"] = {"all": {**who, "keys": list(policy["keys"]), "delegate": True}}
+        policy["admins"] = who
+        victim = Victim(new_agent(policy), {key_id(key_object(pem)): pem for pem in pems.values()},
+                        tracer, random.Random(f"{seed} {kind.__name__}"))
+        return kind(victim, f"{host}/shop/{kind.__name__.lower()}", pems, copied_key)
+
+    return make

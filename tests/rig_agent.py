@@ -12,6 +12,9 @@ from rig_process import Process
 from rig_scratch import write
 from rig_varlink import Varlink
 
+# Becomes the program that follows as soon as it is told to.
+WAIT_FOR_A_LINE = ("/bin/sh", "-c", 'read -r line; exec "$@"', "sh")
+
 
 class Agent:
     def __init__(self, programs, sanitizer, directory, policy):
@@ -39,16 +42,21 @@ class Agent:
             env=self.sanitizer.environment(), capture_output=True, text=True,
             **rig_users.AGENT.popen())
 
-    def start(self):
-        """Start it and wait for its READY=1."""
+    def start(self, attach=None):
+        """Start it and wait for its READY=1. attach(pid), if any, is done before it begins."""
         name = f"countersign-test-{os.getpid()}-{self.directory.name}"
+        args = [self.programs.agent, "--policy", self.policy_file, "--socket", self.socket,
+                "--state", self.state]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
             notify.bind("\0" + name)
             self.process = Process(
-                [self.programs.agent, "--policy", self.policy_file, "--socket", self.socket,
-                 "--state", self.state],
-                self.directory / "log", self.sanitizer.environment(NOTIFY_SOCKET="@" + name),
-                rig_users.AGENT)
+                [*(WAIT_FOR_A_LINE if attach else ()), *args], self.directory / "log",
+                self.sanitizer.environment(NOTIFY_SOCKET="@" + name), rig_users.AGENT,
+                stdin=subprocess.PIPE if attach else subprocess.DEVNULL)
+            if attach:
+                attach(self.process.pid)
+                self.process.popen.stdin.write(b"\n")
+                self.process.popen.stdin.close()
             self.process.wait_until(lambda: self._is_ready(notify))
         return self
 

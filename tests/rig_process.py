@@ -22,12 +22,12 @@ def environment(**more):
 class Process:
     """Started at once; its standard output and error go to a file."""
 
-    def __init__(self, args, log, env, user=None, cwd="/"):
+    def __init__(self, args, log, env, user=None, cwd="/", stdin=subprocess.DEVNULL):
         self.args = [str(arg) for arg in args]
         self.log = log
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(
-                self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, cwd=cwd,
+                self.args, stdin=stdin, stdout=out, stderr=out, env=env, cwd=cwd,
                 **(user.popen() if user else {}))
         self.pid = self.popen.pid
 

@@ -168,11 +168,11 @@ def test_a_ledger_has_one_agent(case):
 def test_a_state_directory_has_one_agent_whatever_it_is_called(case, scratch):
     other = scratch.directory("other")
     (other / "parent").symlink_to(case.agent.state.parent)
-    said = fails_to_start(case.agent, socket=case.agent.socket.with_name("second.sock"),
-                          state=other / "parent" / case.agent.state.name)
+    said = case.agent.fails_to_start(socket=case.agent.socket.with_name("second.sock"),
+                                     state=other / "parent" / case.agent.state.name)
     assert "another agent runs" in said
     (other / "state").symlink_to(case.agent.state)
-    assert "symbolic link" in fails_to_start(case.agent, state=other / "state")
+    assert "symbolic link" in case.agent.fails_to_start(state=other / "state")
     signs(case.sign(), "qa")
 
 
@@ -183,8 +183,8 @@ def test_a_state_directory_has_one_agent_where_it_is_mounted_again(case, scratch
     if done.returncode != 0:
         pytest.skip("needs the right to mount")
     try:
-        said = fails_to_start(case.agent, state=other,
-                              socket=case.agent.socket.with_name("second.sock"))
+        said = case.agent.fails_to_start(
+            state=other, socket=case.agent.socket.with_name("second.sock"))
         assert "another agent runs" in said
     finally:
         subprocess.run(["umount", other], check=True)
@@ -197,10 +197,10 @@ def test_a_ledger_has_one_name(case, scratch):
     other = scratch.directory("linked", rig_users.AGENT.uid, 0o700)
     os.link(case.agent.state / "ledger.db", other / "ledger.db")
     second = {"state": other, "socket": case.agent.socket.with_name("second.sock")}
-    assert "hard link" in fails_to_start(case.agent, **second)
+    assert "hard link" in case.agent.fails_to_start(**second)
     signs(case.sign(targets(version=2)), "qa")
     case.agent.kill()
-    assert "hard link" in fails_to_start(case.agent, **second)
+    assert "hard link" in case.agent.fails_to_start(**second)
     (other / "ledger.db").unlink()
     case.agent.start()
     case.rolled_back(targets(version=1))
