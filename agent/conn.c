@@ -10,14 +10,15 @@
 #include "proto/bounds.h"
 
 /*
- *   READING ──something came──▶ WAITING ──its turn, a whole frame──▶ WORKING ──reply──▶ WRITING
- *    │ ▲  ▲                      │ │ ▲                                │             │ │ │
- *    │ │  └──── its turn, part ──┘ │ └────── all written, more is here ─────────────┘ │ │
- *    │ └─────────────────────────────────────────────────── all written ──────────────┘ │
- *    │ ▲                           │ its turn,                        │ hang-up         │
- *    │ └─ bytes are free ─ PAUSED ◀┤ no bytes free                    │                 │ no
- * progress, ▼ time-out              │     ▼ garbage                          ▼                 ▼
- * last reply WRITING (last reply) ◀───┴─────┘                                CLOSED CLOSED
+ *   READING ──something came──▶ WAITING ──its turn: a whole frame──▶ WORKING ──reply──▶ WRITING
+ *      ▲  ▲                      ▲ │ │                                 │                │ │ │
+ *      │  └── its turn: a part ──┼─┘ └─ its turn: no bytes ─▶ PAUSED   │ hang-up        │ │ │
+ *      ├─────────────────────────┼───────── bytes are free ───┘        ▼                │ │ │
+ *      │                         └───────── all written, more is here ──────────────────┘ │ │
+ *      └─────────────────────────────────── all written ──────────────────────────────────┘ │
+ *                                           CLOSED ◀──── no progress, last reply ───────────┘
+ *
+ * Garbage and time-outs lead to WRITING, for the last reply.
  *
  * What follows a frame is not read before that is answered, so end of file is seen only where no
  * complete call is left: a client may close its sending side and still have all of its answers.
