@@ -95,9 +95,9 @@ format_document(json_t **ret, const struct signer *signer, const struct batch_do
         return rc;
 
     bytes_put_base64(&message, document->message);
-    *ret =
-        json_pack("{s:s,s:s,s:s,s:s,s:o}", "format", "notary", "repository", document->repository,
-            "role", document->role, "message", bytes_text(&message), "keys", keys);
+    *ret = json_pack("{s:s,s:s,s:s,s:o,s:o}", "format", "notary", "repository",
+        document->repository, "role", document->role, "message",
+        json_stringn_nocheck(bytes_text(&message), message.len), "keys", keys);
     rc = bytes_check(&message, why);
     return rc ? rc : *ret ? RC_OK : fail_memory(why);
 }
@@ -128,11 +128,10 @@ format_documents(json_t **ret, const struct signer *signer, const struct batch *
 static const json_t *
 bases_that_fit(const struct batch *batch, const json_t *documents)
 {
-    size_t len = json_dumpb(documents, NULL, 0, JSON_COMPACT) + FRAME_SLACK_BYTES;
-
     if (!batch->bases)
         return NULL;
 
+    size_t len = json_dumpb(documents, NULL, 0, JSON_COMPACT) + FRAME_SLACK_BYTES;
     return len + json_dumpb(batch->bases, NULL, 0, JSON_COMPACT) <= FRAME_MAX_BYTES ? batch->bases
                                                                                     : NULL;
 }

@@ -244,11 +244,13 @@ canon_string(struct canon *c, struct span *ret_raw, struct why *why)
         return canon_refuse(c, "a string", why);
 
     size_t start = c->at + 1, at = start;
+    bool is_plain = true;
     for (;;) {
         at += span_plain_len((struct span){c->in.p + at, c->in.len - at});
         if (at >= c->in.len || c->in.p[at] == '"')
             break;
 
+        is_plain = false;
         if (c->in.p[at] == '\\') {
             uint8_t escaped = at + 1 < c->in.len ? c->in.p[at + 1] : 0;
             if (escaped != '"' && escaped != '\\')
@@ -262,7 +264,7 @@ canon_string(struct canon *c, struct span *ret_raw, struct why *why)
         return fail(why, RC_MALFORMED, "byte %zu: string without an end", c->at);
 
     struct span raw = {c->in.p + start, at - start};
-    if (!span_is_text(raw))
+    if (!is_plain && !span_is_text(raw))
         return fail(
             why, RC_MALFORMED, "byte %zu: string with a control character, or not in UTF-8", c->at);
 
@@ -401,7 +403,14 @@ raw_next(struct span *raw)
 int
 canon_cmp(struct span a_raw, struct span b_raw)
 {
+    size_t same = 0;
     int a, b;
+
+    while (same < a_raw.len && same < b_raw.len && a_raw.p[same] == b_raw.p[same] &&
+           a_raw.p[same] != '\\')
+        same++;
+    a_raw = (struct span){a_raw.p + same, a_raw.len - same};
+    b_raw = (struct span){b_raw.p + same, b_raw.len - same};
 
     do {
         a = raw_next(&a_raw);
