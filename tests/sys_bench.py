@@ -4,11 +4,13 @@ import json
 import math
 import subprocess
 
+import rig_users
 from rig_process import environment
 from rig_tree import ROOT
 
 
 def test_every_bench_leaves_its_figures(build, tmp_path):
+    rig_users.need_root_to_look()
     report = tmp_path / "report.json"
     done = subprocess.run(
         [ROOT / "contrib" / "bench" / "run", "--quick", "--build", build, "--json", report],
