@@ -29,7 +29,7 @@ def points(workload):
     done, _ = workload.victim.run(workload.calls(), during=workload.during)
     if SOAK_SECONDS:
         return range(1, len(done) + 20)
-    commit = next(call.n for call in done if call.is_sync())
+    commit = next((call.n for call in done if call.is_sync()), 0)
     reply = max(call.n for call in done if call.name in ("sendto", "sendmsg"))
     ends = 0, commit, reply, len(done)
     return sorted(n for begin, end, n_wanted in zip(ends, ends[1:], SAMPLE)
