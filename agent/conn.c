@@ -18,7 +18,8 @@
  *      └─────────────────────────────────── all written ──────────────────────────────────┘ │
  *                                           CLOSED ◀──── no progress, last reply ───────────┘
  *
- * Garbage and time-outs lead to WRITING, for the last reply.
+ * Garbage and time-outs lead to WRITING, for the last reply. A reply that is sent at once, with
+ * nothing more here, leads from WORKING to READING.
  *
  * What follows a frame is not read before that is answered, so end of file is seen only where no
  * complete call is left: a client may close its sending side and still have all of its answers.

@@ -18,6 +18,8 @@ from rig_process import Process, environment
 from rig_token import LABEL, MODULE, PIN, Token
 
 KEY = "bench"
+# A token that is used has several: ssh-agent looks for its key among them for each signature.
+OTHER_KEYS = ("root", "targets", "developer", "qa")
 N_CORES = os.cpu_count()
 P11_KIT_CLIENT = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so"
 
@@ -49,7 +51,7 @@ class Signers:
     def __init__(self, bench):
         self.bench = bench
         self.token = Token(bench.scratch.directory("token"), rig_users.AGENT,
-                           {KEY: "EC:secp256r1"})
+                           {key: "EC:secp256r1" for key in (KEY, *OTHER_KEYS)})
         self.agent = self._agent()
         self.processes = []
         self.ours = Load(bench, "agent", self.agent.socket, rig_users.RELEASER, "--key",
