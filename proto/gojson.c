@@ -18,6 +18,7 @@
 struct gojson {
     struct span in;
     size_t at, depth;
+    bool refuses_duplicates;
     struct bytes out;
 };
 
@@ -328,21 +329,22 @@ go_sort(struct gojson *g, struct go_member *members, size_t n, struct why *why)
     qsort_r(members, n, sizeof *members, go_member_cmp, g);
     for (size_t i = 0; i < n; i++) {
         const struct go_member *m = &members[i];
+        struct span name = go_name(g, m);
 
-        if (i + 1 < n && span_eq(go_name(g, m), go_name(g, m + 1)))
+        bool is_twice = i + 1 < n && span_eq(name, go_name(g, m + 1));
+        if (is_twice && g->refuses_duplicates)
+            return fail(why, RC_MALFORMED, "member '%.*s' stands twice",
+                name.len < 64 ? (int)name.len : 64, (const char *)name.p);
+        if (is_twice)
             continue;
 
         bytes_puts(&sorted, sorted.len > 0 ? "," : "");
         bytes_put(&sorted, (struct span){g->out.p + m->at, m->len});
     }
 
-    enum rc rc = bytes_check(&sorted, why);
-    if (rc)
-        return rc;
-
     bytes_cut(&g->out, start);
     bytes_put(&g->out, bytes_span(&sorted));
-    return RC_OK;
+    return bytes_check(&sorted, why);
 }
 
 static enum rc
@@ -385,10 +387,10 @@ go_object(struct gojson *g, struct why *why)
     bool has_more = go_byte(g) != '}';
     while (has_more) {
         struct go_member *m = mem_grow(&members, n, sizeof *members, TARGETS_MAX);
-        if (!m && n == TARGETS_MAX)
-            return fail(why, RC_TOO_LARGE, "an object of more than %d members", TARGETS_MAX);
         if (!m)
-            return fail_memory(why);
+            return n < TARGETS_MAX
+                       ? fail_memory(why)
+                       : fail(why, RC_TOO_LARGE, "an object of more than %d members", TARGETS_MAX);
 
         rc = go_member(g, m, why);
         if (rc)
@@ -442,19 +444,15 @@ go_text(struct gojson *g, struct why *why)
         return go_refuse(g, "the end", why);
 
     rc = bytes_check(&g->out, why);
-    if (rc)
-        return rc;
-
-    if (memchr(g->out.p, FRACTION, g->out.len))
-        return fail(why, RC_MALFORMED, "a number with a fraction");
-
-    return RC_OK;
+    if (!rc && memchr(g->out.p, FRACTION, g->out.len))
+        rc = fail(why, RC_MALFORMED, "a number with a fraction");
+    return rc;
 }
 
-enum rc
-gojson_canonical(struct bytes *ret, struct span json, struct why *why)
+static enum rc
+go_rewrite(struct bytes *ret, struct span json, bool refuses_duplicates, struct why *why)
 {
-    struct gojson g = {.in = json.p ? json : SPAN(""), .out = BYTES_INIT(ret->max)};
+    struct gojson g = {json.p ? json : SPAN(""), 0, 0, refuses_duplicates, BYTES_INIT(ret->max)};
 
     enum rc rc = go_text(&g, why);
     if (!rc) {
@@ -464,4 +462,16 @@ gojson_canonical(struct bytes *ret, struct span json, struct why *why)
 
     bytes_done(&g.out);
     return rc;
+}
+
+enum rc
+gojson_canonical(struct bytes *ret, struct span json, struct why *why)
+{
+    return go_rewrite(ret, json, false, why);
+}
+
+enum rc
+gojson_unambiguous(struct bytes *ret, struct span json, struct why *why)
+{
+    return go_rewrite(ret, json, true, why);
 }

@@ -21,3 +21,6 @@
  * RC_TOO_LARGE: ret is full, or an object has more than TARGETS_MAX members. RC_NO_MEMORY.
  */
 must_check enum rc gojson_canonical(struct bytes *ret, struct span json, struct why *why);
+/* The same, but a member that stands twice is RC_MALFORMED: nobody publishes such a thing, and not
+ * all readers take the last one. */
+must_check enum rc gojson_unambiguous(struct bytes *ret, struct span json, struct why *why);

@@ -252,6 +252,35 @@ test_says_where_and_what(void **state)
 }
 
 static void
+test_refuses_duplicates_where_it_is_told_to(void **state)
+{
+    static const struct {
+        const char *in, *member;
+    } rows[] = {
+        {"{\"a\":1,\"a\":1}", "a"},
+        {"{\"b\":1,\"a\":2,\"b\":3}", "b"},
+        {"[{\"x\":{\"c\":1,\"\\u0063\":2}}]", "c"},
+    };
+    closing(bytes_done) struct bytes distinct = BYTES_INIT(64);
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        closing(bytes_done) struct bytes b = BYTES_INIT(64), want = BYTES_INIT(64);
+        struct why why = {0};
+
+        assert_int_equal(gojson_canonical(&b, span_of(rows[i].in), NULL), RC_OK);
+        bytes_clear(&b);
+        assert_int_equal(gojson_unambiguous(&b, span_of(rows[i].in), &why), RC_MALFORMED);
+        bytes_printf(&want, "member '%s' stands twice", rows[i].member);
+        assert_string_equal(why.text, bytes_text(&want));
+        assert_int_equal(b.len, 0);
+    }
+
+    assert_int_equal(gojson_unambiguous(&distinct, SPAN("{\"b\":{\"a\":1},\"a\":1}"), NULL), RC_OK);
+    assert_string_equal(bytes_text(&distinct), "{\"a\":1,\"b\":{\"a\":1}}");
+}
+
+static void
 test_bounds_the_depth(void **state)
 {
     static const char *const forms[][2] = {{"[", "]"}, {"{\"a\":", "}"}};
@@ -333,6 +362,7 @@ main(void)
         cmocka_unit_test(test_refuses_what_go_refuses),
         cmocka_unit_test(test_refuses_a_raw_nul),
         cmocka_unit_test(test_says_where_and_what),
+        cmocka_unit_test(test_refuses_duplicates_where_it_is_told_to),
         cmocka_unit_test(test_bounds_the_depth),
         cmocka_unit_test(test_bounds_the_members_of_an_object),
         cmocka_unit_test(test_bounds_the_result),
