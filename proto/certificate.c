@@ -158,6 +158,9 @@ check_name(const X509 *x509, const char *repository, bool is_prefix_taken, struc
     if (rc)
         return rc;
 
+    if (!span_is_text(name))
+        return fail(why, RC_UNTRUSTED, "common name with a control character, or not in UTF-8");
+
     bool is_starred = name.len > 0 && memchr(name.p, '*', name.len);
     if (!is_starred && span_is(name, repository))
         return RC_OK;
