@@ -161,20 +161,34 @@ canon_member(struct canon *c, struct span *ret_name, bool *ret_more, struct why 
     return RC_OK;
 }
 
+/* What comes next is not the member of that name. */
+static enum rc
+canon_refuse_name(struct canon *c, const char *name, struct why *why)
+{
+    size_t at = c->at;
+    struct span next;
+
+    enum rc rc = canon_next_name(c, &next, why);
+    if (rc)
+        return rc;
+
+    if (!next.p)
+        return fail(why, RC_MALFORMED, "byte %zu: want member '%s'", at, name);
+
+    return fail(why, RC_MALFORMED, "byte %zu: want member '%s', have '%.*s'", at, name,
+        (int)(next.len < 64 ? next.len : 64), next.p);
+}
+
 enum rc
 canon_expect(struct canon *c, const char *name, struct why *why)
 {
-    size_t at = c->at;
     bool found = false;
 
     enum rc rc = canon_optional(c, name, &found, why);
     if (rc)
         return rc;
 
-    if (!found)
-        return fail(why, RC_MALFORMED, "byte %zu: want member '%s'", at, name);
-
-    return RC_OK;
+    return found ? RC_OK : canon_refuse_name(c, name, why);
 }
 
 enum rc

@@ -108,7 +108,7 @@ read_certificates(struct pubkey *key)
 }
 
 static EVP_PKEY *
-read_public(struct pubkey *key)
+read_public(const struct pubkey *key)
 {
     struct span bytes = bytes_span(&key->public_bytes);
 
@@ -118,7 +118,6 @@ read_public(struct pubkey *key)
         return derkey_read(bytes);
     case PUBKEY_ECDSA_X509:
     case PUBKEY_RSA_X509:
-        read_certificates(key);
         return X509_get_pubkey(pubkey_certificate(key, 0));
     case PUBKEY_ED25519:
         return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes.p, bytes.len);
@@ -135,6 +134,9 @@ static void
 find_key(struct pubkey *key)
 {
     struct algorithm algorithm;
+
+    if (pubkey_is_x509(key))
+        read_certificates(key);
 
     closing(EVP_PKEY_freep) EVP_PKEY *evp = read_public(key);
     if (evp && !algorithm_of(&algorithm, evp, NULL) && algorithm.family == types[key->type].family)
@@ -413,6 +415,32 @@ const struct keyid *
 pubkey_canonical_id(const struct pubkey *key)
 {
     return &key->canonical_id;
+}
+
+enum rc
+pubkey_check(const struct pubkey *key, struct why *why)
+{
+    struct span keytype = pubkey_keytype(key);
+    struct algorithm algorithm;
+
+    if (key->evp)
+        return RC_OK;
+
+    if (key->type == PUBKEY_UNKNOWN)
+        return fail(why, RC_UNSUPPORTED, "nobody knows type '%.*s'", (int)keytype.len,
+            (const char *)keytype.p);
+
+    closing(EVP_PKEY_freep) EVP_PKEY *evp = read_public(key);
+    ERR_clear_error();
+    if (!evp)
+        return fail(why, RC_UNSUPPORTED, "it has no %s as Notary writes it for type '%.*s'",
+            pubkey_is_x509(key) ? "certificate" : "public part", (int)keytype.len,
+            (const char *)keytype.p);
+
+    enum rc rc = algorithm_of(&algorithm, evp, why);
+    return rc ? rc
+              : fail(why, RC_UNSUPPORTED, "type '%.*s' and %s do not fit", (int)keytype.len,
+                    (const char *)keytype.p, algorithm.name);
 }
 
 struct span

@@ -63,6 +63,8 @@ EVP_PKEY *pubkey_evp(const struct pubkey *key);      /* borrowed; NULL where it 
 /* Ready to verify ECDSA signatures of SHA-256 digests, any number of them: to make it takes a fifth
  * of the time of one. Borrowed; NULL: no memory, or no key. */
 EVP_PKEY_CTX *pubkey_verifier(const struct pubkey *key);
+/* RC_UNSUPPORTED: it is no key; why. */
+must_check enum rc pubkey_check(const struct pubkey *key, struct why *why);
 /* Certificates of an x509 key object, its own first; borrowed, NULL behind the last. */
 X509 *pubkey_certificate(const struct pubkey *key, size_t i);
 /* "ec-p224", "ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519", "unknown" */

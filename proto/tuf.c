@@ -35,8 +35,10 @@ signature_keep(struct tuf_file *file, const struct keyid *keyid, enum verify_met
         return fail(why, RC_TOO_LARGE, "more than %d bytes", SIGNATURE_MAX_BYTES);
 
     enum rc rc = base64_parse(&file->signature_bytes, text, why);
-    if (rc == RC_MALFORMED)
-        return RC_OK; /* no signature: left out */
+    if (rc == RC_MALFORMED) {
+        file->n_unreadable++; /* no signature: left out */
+        return RC_OK;
+    }
     if (rc)
         return rc;
 
@@ -89,8 +91,10 @@ signature_scan(struct tuf_file *file, struct canon *c, struct why *why)
     if (rc)
         return rc;
 
-    if (!has_text || keyid_parse(&keyid, keyid_raw, NULL))
-        return RC_OK; /* verifies nothing: left out */
+    if (!has_text || keyid_parse(&keyid, keyid_raw, NULL)) {
+        file->n_unreadable++; /* verifies nothing: left out */
+        return RC_OK;
+    }
 
     return signature_keep(file, &keyid, verify_method_find(method), text, why);
 }
@@ -101,8 +105,10 @@ signatures_scan(struct tuf_file *file, struct canon *c, struct why *why)
     bool more = false;
 
     enum rc rc = canon_array(c, why);
-    if (!rc)
-        rc = canon_element(c, &more, why);
+    if (rc)
+        return within(why, rc, "signatures");
+
+    rc = canon_element(c, &more, why);
     for (size_t i = 0; !rc && more; i++) {
         rc = signature_scan(file, c, why);
         if (rc)
@@ -193,6 +199,19 @@ exact_read(struct tuf_file *file, struct why *why)
     return RC_OK;
 }
 
+/* Go takes a member whose name differs in case for the same one, and the last of them counts. We
+ * would read one document, and notary another. */
+static enum rc
+check_spelling(struct span name, const char *known, struct why *why)
+{
+    bool is_alike = name.len == strlen(known) && !span_is(name, known) &&
+                    !strncasecmp((const char *)name.p, known, name.len);
+
+    return is_alike ? fail(why, RC_MALFORMED, "member '%.*s', want '%s'", (int)name.len,
+                          (const char *)name.p, known)
+                    : RC_OK;
+}
+
 static enum rc
 tolerant_read(struct tuf_file *file, struct why *why)
 {
@@ -200,7 +219,7 @@ tolerant_read(struct tuf_file *file, struct why *why)
     struct span message = {0}, ignored, name;
     struct canon c;
 
-    enum rc rc = gojson_canonical(&plain, bytes_span(&file->raw), why);
+    enum rc rc = gojson_unambiguous(&plain, bytes_span(&file->raw), why);
     if (rc)
         return rc;
 
@@ -209,6 +228,12 @@ tolerant_read(struct tuf_file *file, struct why *why)
     for (bool more = !rc; more;) {
         rc = canon_member(&c, &name, &more, why);
         if (rc || !more)
+            break;
+
+        rc = check_spelling(name, "signed", why);
+        if (!rc)
+            rc = check_spelling(name, "signatures", why);
+        if (rc)
             break;
 
         if (span_is(name, "signed"))
@@ -350,12 +375,12 @@ tuf_expires_scan(int64_t *ret, struct canon *c, struct why *why)
     struct span text;
 
     enum rc rc = canon_expect(c, "expires", why);
-    if (!rc)
-        rc = canon_string(c, &text, why);
     if (rc)
         return rc;
 
-    rc = utc_parse(ret, text, why);
+    rc = canon_string(c, &text, why);
+    if (!rc)
+        rc = utc_parse(ret, text, why);
     return rc ? within(why, rc, "expires") : RC_OK;
 }
 
@@ -365,10 +390,14 @@ tuf_version_scan(int64_t *ret, struct canon *c, struct why *why)
     int64_t version;
 
     enum rc rc = canon_expect(c, "version", why);
-    if (!rc)
-        rc = canon_integer(c, &version, why);
-    if (!rc)
-        rc = canon_close(c, why);
+    if (rc)
+        return rc;
+
+    rc = canon_integer(c, &version, why);
+    if (rc)
+        return within(why, rc, "version");
+
+    rc = canon_close(c, why);
     if (!rc)
         rc = canon_end(c, why);
     if (rc)

@@ -20,6 +20,7 @@ struct tuf_file {
     struct bytes message;                /* canonical form of "signed" */
     struct verify_signature *signatures; /* their spans point into signature_bytes */
     size_t n_signatures;
+    size_t n_unreadable; /* signatures that were left out */
     struct bytes signature_bytes;
     bool is_exact; /* raw is the wire form, byte for byte */
 };

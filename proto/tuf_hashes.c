@@ -134,10 +134,12 @@ tuf_hashes_scan_content(
         rc = tuf_hashes_scan(&hashes, c, why);
     if (!rc)
         rc = canon_expect(c, "length", why);
-    if (!rc)
-        rc = canon_integer(c, &length, why);
     if (rc)
         return rc;
+
+    rc = canon_integer(c, &length, why);
+    if (rc)
+        return within(why, rc, "length");
 
     if (length < 0)
         return fail(why, RC_MALFORMED, "length is %" PRId64, length);

@@ -11,7 +11,7 @@ key_scan(struct pubkey **ret, struct canon *c, struct why *why)
     closing(bytes_done) struct bytes keytype = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     closing(bytes_done) struct bytes public_bytes = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     struct span keytype_raw, text;
-    enum canon_kind private;
+    enum canon_kind null;
 
     enum rc rc = canon_object(c, why);
     if (!rc)
@@ -24,10 +24,10 @@ key_scan(struct pubkey **ret, struct canon *c, struct why *why)
         rc = canon_object(c, why);
     if (!rc)
         rc = canon_expect(c, "private", why);
-    if (!rc)
-        rc = canon_literal(c, &private, why);
-    if (!rc && private != CANON_NULL)
+    if (!rc && canon_peek(c) != CANON_NULL)
         rc = fail(why, RC_MALFORMED, "\"private\" is not null");
+    if (!rc)
+        rc = canon_literal(c, &null, why);
     if (!rc)
         rc = canon_expect(c, "public", why);
     if (!rc)
@@ -78,8 +78,10 @@ tuf_keys_scan(struct tuf_keys *ret, struct canon *c, struct why *why)
     bool more = false;
 
     enum rc rc = canon_object(c, why);
-    if (!rc)
-        rc = canon_member(c, &id, &more, why);
+    if (rc)
+        return within(why, rc, "keys");
+
+    rc = canon_member(c, &id, &more, why);
     while (!rc && more) {
         rc = keys_add(&keys, id, c, why);
         if (!rc)
@@ -180,8 +182,10 @@ keyids_scan(struct tuf_role *role, struct canon *c, struct why *why)
     }
 
     rc = canon_array(c, why);
-    if (!rc)
-        rc = canon_element(c, &more, why);
+    if (rc)
+        return within(why, rc, "keyids");
+
+    rc = canon_element(c, &more, why);
     while (!rc && more) {
         rc = keyids_add(role, c, why);
         if (!rc)
@@ -219,8 +223,10 @@ paths_scan(struct tuf_role *role, struct canon *c, struct why *why)
         return rc;
 
     rc = canon_array(c, why);
-    if (!rc)
-        rc = canon_element(c, &more, why);
+    if (rc)
+        return within(why, rc, "paths");
+
+    rc = canon_element(c, &more, why);
     while (!rc && more) {
         rc = paths_add(role, c, why);
         if (!rc)
@@ -240,12 +246,11 @@ static enum rc
 threshold_scan(struct tuf_role *role, struct canon *c, struct why *why)
 {
     enum rc rc = canon_expect(c, "threshold", why);
-    if (!rc)
-        rc = canon_integer(c, &role->threshold, why);
-    if (!rc)
-        rc = canon_close(c, why);
+    if (rc)
+        return rc;
 
-    return rc;
+    rc = canon_integer(c, &role->threshold, why);
+    return rc ? within(why, rc, "threshold") : canon_close(c, why);
 }
 
 enum rc
@@ -407,21 +412,6 @@ tuf_role_keys(struct pubkey ***ret, size_t *ret_n, const struct tuf_role *role,
     return RC_OK;
 }
 
-enum rc
-tuf_role_verify(const struct tuf_role *role, const struct tuf_keys *keys,
-    const struct tuf_file *file, struct why *why)
-{
-    closing(freep) struct pubkey **found = NULL;
-    size_t n = 0;
-
-    enum rc rc = tuf_role_keys(&found, &n, role, keys, why);
-    if (rc)
-        return rc;
-
-    return verify_threshold(found, n, role->threshold, file->signatures, file->n_signatures,
-        bytes_span(&file->message), why);
-}
-
 static int
 keyid_order(const void *a, const void *b)
 {
@@ -466,4 +456,25 @@ tuf_role_check(const struct tuf_role *role, const struct tuf_keys *keys, struct 
             name_len, name, role->threshold, role->n_keyids);
 
     return TUF_SOUND;
+}
+
+enum rc
+tuf_role_verify(const struct tuf_role *role, const struct tuf_keys *keys,
+    const struct tuf_file *file, struct why *why)
+{
+    closing(freep) struct pubkey **found = NULL;
+    size_t n = 0;
+
+    enum rc rc = tuf_role_keys(&found, &n, role, keys, why);
+    if (!rc)
+        rc = verify_threshold(found, n, role->threshold, file->signatures, file->n_signatures,
+            bytes_span(&file->message), why);
+    if (rc != RC_UNTRUSTED)
+        return rc;
+
+    /* A listing that nobody can sign for is the reason, not who signed. */
+    if (tuf_role_check(role, keys, why) || file->n_unreadable == 0)
+        return rc;
+
+    return within(why, rc, "%zu of its signatures cannot be read", file->n_unreadable);
 }

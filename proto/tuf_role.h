@@ -59,7 +59,8 @@ bool tuf_role_admits_from(
 must_check enum rc tuf_role_keys(struct pubkey ***ret, size_t *ret_n, const struct tuf_role *role,
     const struct tuf_keys *keys, struct why *why);
 
-/* RC_UNTRUSTED: fewer than threshold distinct ones of these keys signed the file; how many. */
+/* RC_UNTRUSTED: fewer than threshold distinct ones of these keys signed the file; how many, or the
+ * flaw for which nobody can. */
 must_check enum rc tuf_role_verify(const struct tuf_role *role, const struct tuf_keys *keys,
     const struct tuf_file *file, struct why *why);
 

@@ -161,8 +161,8 @@ check_method(
     enum pubkey_type type = pubkey_type(key);
     const char *id = pubkey_id(key)->hex;
 
-    if (!pubkey_evp(key))
-        return fail(why, RC_UNTRUSTED, "key '%s' is of no use: it verifies nothing", id);
+    if (pubkey_check(key, why))
+        return within(why, RC_UNTRUSTED, "key '%s' is of no use", id);
 
     if (method >= VERIFY_METHOD_MAX_ ||
         (type != methods[method].plain && type != methods[method].x509))
@@ -271,6 +271,46 @@ counts(const struct ballot *ballot, size_t i)
     return false;
 }
 
+/* Why there is no valid signature by a key: what is wrong with the last one that says it is. */
+static enum rc
+explain_unsigned(const struct ballot *ballot, const struct pubkey *key, struct why *why)
+{
+    enum rc rc = fail(why, RC_UNTRUSTED, "no signature by key '%s'", pubkey_id(key)->hex);
+
+    for (size_t i = 0; i < ballot->n_signatures; i++) {
+        const struct verify_signature *s = &ballot->signatures[i];
+        if (keyid_eq(&s->keyid, pubkey_id(key)))
+            rc = verify_message(key, s->method, ballot->message, s->signature, why);
+    }
+
+    return rc;
+}
+
+/* Why the i-th key does not count. */
+static enum rc
+explain_key(const struct ballot *ballot, size_t i, struct why *why)
+{
+    const struct pubkey *key = ballot->keys[i];
+
+    for (size_t before = 0; before < i; before++)
+        if (keyid_eq(pubkey_canonical_id(ballot->keys[before]), pubkey_canonical_id(key)))
+            return fail(why, RC_UNTRUSTED, "'%s' and '%s' are one key",
+                pubkey_id(ballot->keys[before])->hex, pubkey_id(key)->hex);
+
+    return explain_unsigned(ballot, key, why);
+}
+
+/* The first key that does not count is why there are too few. */
+static enum rc
+explain_ballot(const struct ballot *ballot, struct why *why)
+{
+    for (size_t i = 0; i < ballot->n_keys; i++)
+        if (!counts(ballot, i))
+            return explain_key(ballot, i, why);
+
+    return fail(why, RC_UNTRUSTED, "there are no more keys");
+}
+
 enum rc
 verify_threshold(struct pubkey *const *keys, size_t n_keys, int64_t threshold,
     const struct verify_signature *signatures, size_t n_signatures, struct span message,
@@ -286,10 +326,9 @@ verify_threshold(struct pubkey *const *keys, size_t n_keys, int64_t threshold,
     for (size_t i = 0; i < n_keys && n_valid < threshold; i++)
         n_valid += counts(&ballot, i);
 
-    if (n_valid < threshold)
-        return fail(why, RC_UNTRUSTED,
-            "signed by %" PRId64 " of %zu keys, the threshold is %" PRId64, n_valid, n_keys,
-            threshold);
+    if (n_valid >= threshold)
+        return RC_OK;
 
-    return RC_OK;
+    return within(why, explain_ballot(&ballot, why),
+        "signed by %" PRId64 " of %zu keys, the threshold is %" PRId64, n_valid, n_keys, threshold);
 }

@@ -40,7 +40,8 @@ struct verify_signature {
 /*
  * At least threshold distinct keys (distinct by canonical ID, so one key under two IDs counts once)
  * of keys[] signed message. Signatures by others, or invalid ones, are ignored.
- * RC_UNTRUSTED: how many of how many; threshold below 1 included.
+ * RC_UNTRUSTED: how many of how many, and why the first key that does not count does not; threshold
+ * below 1 included.
  */
 must_check enum rc verify_threshold(struct pubkey *const *keys, size_t n_keys, int64_t threshold,
     const struct verify_signature *signatures, size_t n_signatures, struct span message,

@@ -277,6 +277,11 @@ test_names_the_member_that_is_missing_or_unknown(void **state)
     canon_init(&c, SPAN("{\"b\":1,\"x\":2}"));
     assert_int_equal(canon_object(&c, &why), RC_OK);
     assert_int_equal(canon_expect(&c, "a", &why), RC_MALFORMED);
+    assert_string_equal(why.text, "byte 1: want member 'a', have 'b'");
+
+    canon_init(&c, SPAN("{}"));
+    assert_int_equal(canon_object(&c, &why), RC_OK);
+    assert_int_equal(canon_expect(&c, "a", &why), RC_MALFORMED);
     assert_string_equal(why.text, "byte 1: want member 'a'");
 
     canon_init(&c, SPAN("{\"b\":1,\"x\":2}"));

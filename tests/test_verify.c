@@ -382,15 +382,44 @@ test_counts_distinct_keys(void **state)
     }
 }
 
+/* Three must sign; letters as above. */
+static const struct {
+    const char *keys, *signatures, *says;
+} reasons[] = {
+    {"abc", "ab", "signed by 2 of 3 keys, the threshold is 3: no signature by key '"},
+    {"abc", "abC", "is not over these bytes"},
+    {"abc", "abcC", NULL},
+    {"abx", "abx", "signed by 2 of 3 keys, the threshold is 3: '"},
+    {"abx", "abx", "' are one key"},
+    {"ab", "ab", "signed by 2 of 2 keys, the threshold is 3: there are no more keys"},
+};
+
 static void
-test_says_how_many_signed(void **state)
+test_says_how_many_signed_and_why_no_more(void **state)
 {
     const struct fixture *f = *state;
-    struct why why;
+    static const uint8_t damaged[64] = {1};
 
-    assert_int_equal(
-        verify_threshold(f->keys, N_KEYS, 3, f->signatures, 1, message, &why), RC_UNTRUSTED);
-    assert_string_equal(why.text, "signed by 1 of 4 keys, the threshold is 3");
+    for (size_t i = 0; i < N_ELEMENTS(reasons); i++) {
+        struct pubkey *keys[3];
+        struct verify_signature signatures[4];
+        size_t n_keys = strlen(reasons[i].keys), n_signatures = strlen(reasons[i].signatures);
+        struct why why = {0};
+
+        for (size_t k = 0; k < n_keys; k++)
+            keys[k] = f->keys[index_of(reasons[i].keys[k])];
+        for (size_t k = 0; k < n_signatures; k++) {
+            char letter = reasons[i].signatures[k];
+            signatures[k] = f->signatures[index_of(letter)];
+            if (letter < 'a')
+                signatures[k].signature = (struct span){damaged, sizeof damaged};
+        }
+
+        enum rc rc = verify_threshold(keys, n_keys, 3, signatures, n_signatures, message, &why);
+        assert_int_equal(rc, reasons[i].says ? RC_UNTRUSTED : RC_OK);
+        if (!strstr(why.text, reasons[i].says ? reasons[i].says : ""))
+            fail_msg("'%s', want '%s'", why.text, reasons[i].says);
+    }
 }
 
 static void
@@ -424,7 +453,8 @@ main(void)
         cmocka_unit_test(test_names_methods_as_metadata_does),
         cmocka_unit_test(test_chooses_the_method_of_a_key),
         cmocka_unit_test_setup_teardown(test_counts_distinct_keys, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_says_how_many_signed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_says_how_many_signed_and_why_no_more, set_up, tear_down),
         cmocka_unit_test(test_counts_ed25519_too),
     };
 
