@@ -16,12 +16,12 @@ struct matter {
 };
 
 /* For people, and inside JSON: printable ASCII, cut where it is too long. */
-like_printf(2, 3) static void say(char ret[160], const char *fmt, ...)
+like_printf(2, 3) static void say(char ret[DECIDE_TEXT_BYTES], const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(ret, 160, fmt, ap);
+    vsnprintf(ret, DECIDE_TEXT_BYTES, fmt, ap);
     va_end(ap);
     for (char *c = ret; *c; c++)
         if (*c < 0x20 || *c > 0x7e)

@@ -42,12 +42,14 @@ struct decide_request {
     bool is_partial;
 };
 
+#define DECIDE_TEXT_BYTES sizeof((struct why){0}.text) /* what is wrong with a base, whole */
+
 /* One rule as Explain shows it. */
 struct decide_check {
     const char *rule;
     enum reason reason; /* why it does not hold */
     bool holds;
-    char want[160], have[160];
+    char want[DECIDE_TEXT_BYTES], have[DECIDE_TEXT_BYTES];
 };
 
 /* What becomes of one key that a document names. */

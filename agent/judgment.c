@@ -355,7 +355,7 @@ judgment_record(
     int64_t *ret, const struct judgment *j, const struct judgment_end *end, struct why *why)
 {
     closing(lists_done) struct lists lists = {0};
-    char detail[400];
+    char detail[2 * DECIDE_TEXT_BYTES + 16];
 
     enum rc rc = make_lists(&lists, j, why);
     if (rc)
