@@ -282,9 +282,11 @@ explain(const struct exchange *x, CURLcode code, struct why *why)
         .url = x->url,
         .ca_dir = x->http->ca_dir,
         .has_certificate = x->http->certs.cert_file != NULL,
-        .max_bytes = !is_too_large ? 0
-                     : is_head     ? HTTP_HEADERS_MAX_BYTES
-                                   : x->response.body.max,
+        .too_large = !is_too_large           ? RC_OK
+                     : x->request->too_large ? x->request->too_large
+                                             : RC_NETWORK,
+        .max_bytes = is_head ? HTTP_HEADERS_MAX_BYTES : x->response.body.max,
+        .is_head = is_head,
         .idle_timeout_s = x->http->idle_timeout_s,
         .timeout_s = x->http->timeout_s,
     };

@@ -38,6 +38,7 @@ struct http_request {
     const char *authorization; /* whole value, "Bearer …"; NULL: none. Wiped by its owner. */
     struct span body;
     size_t max_bytes;          /* of the answer's body; an error's may have HTTP_ERROR_MAX_BYTES */
+    enum rc too_large;         /* what a longer one is; 0: RC_NETWORK */
     bool is_redirect_followed; /* GET only, https only once https, at most HTTP_REDIRECTS_MAX */
 };
 

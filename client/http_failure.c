@@ -115,10 +115,10 @@ explain_other(const struct http_failure *f, struct why *why)
 enum rc
 http_failure(const struct http_failure *f, struct why *why)
 {
-    if (f->max_bytes > 0)
-        return fail(why, RC_NETWORK,
-            "%.200s: the answer has more than %zu bytes, the limit; check what answers there",
-            f->url->text, f->max_bytes);
+    if (f->too_large)
+        return fail(why, f->too_large,
+            "%.200s: the %s has more than %zu bytes, the limit; check what answers there",
+            f->url->text, f->is_head ? "head of the answer" : "answer", f->max_bytes);
 
     if (f->code == CURLE_PEER_FAILED_VERIFICATION)
         return explain_certificate(f, why);

@@ -15,9 +15,11 @@ struct http_failure {
     const struct url *url;
     const char *ca_dir; /* where a missing authority goes; NULL: docker's usual place */
     bool has_certificate;
-    size_t max_bytes; /* not 0: the answer was stopped, as it had more than these */
+    enum rc too_large; /* not RC_OK: the answer was stopped, as it had more than max_bytes */
+    size_t max_bytes;
+    bool is_head; /* of its head, else of its body */
     int idle_timeout_s, timeout_s;
 };
 
-/* RC_NETWORK. */
+/* RC_NETWORK, or too_large. */
 must_check enum rc http_failure(const struct http_failure *failure, struct why *why);

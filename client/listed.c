@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/listed.h"
 
-static enum rc
-fetch_listed(struct bytes *ret, const struct tuf_listed *listed, const char *role,
-    const struct view_sources *from, struct why *why)
-{
-    closing(freep) char *name = NULL;
-    char hex[DIGEST_HEX_LEN + 1];
-
-    digest_hex(hex, &listed->hashes.sha256);
-    if (asprintf(&name, "%s.%s", role, hex) < 0)
-        return fail_memory(why);
-
-    enum rc rc = repo_get(ret, from->repo, name, DOCUMENT_MAX_BYTES, why);
-    if (rc == RC_NOT_FOUND)
-        return fail(why, RC_UNTRUSTED,
-            "the server lists %s.json, but has no such file: the last publication broke it", name);
-
-    return rc;
-}
-
 /* Whether this is the file, as far as its SHA-256 says; walk.h judges what was loaded. */
 static bool
 is_listed(const struct tuf_listed *listed, struct span file)
@@ -55,5 +36,5 @@ listed_load(struct bytes *ret, const struct tuf_listed *listed, const char *role
         return RC_OK;
 
     bytes_clear(ret);
-    return fetch_listed(ret, listed, role, from, why);
+    return repo_get_listed(ret, from->repo, role, listed, why);
 }

@@ -220,9 +220,16 @@ refuse(const struct repo *repo, const struct http_response *response, const char
     return fail(why, RC_NETWORK, "%s: %s of '%s': %s", base, what, repo->repository, error.text);
 }
 
+/* What is wanted of an answer. */
+struct wanted {
+    const char *scope;
+    size_t max_bytes;
+    enum rc too_large; /* what a longer one is */
+};
+
 /* Append the body of what lies under name to ret. */
 static enum rc
-get(struct bytes *ret, struct repo *repo, const char *name, const char *scope, size_t max_bytes,
+get(struct bytes *ret, struct repo *repo, const char *name, const struct wanted *wanted,
     struct why *why)
 {
     closing(http_response_done) struct http_response response = {0};
@@ -237,9 +244,10 @@ get(struct bytes *ret, struct repo *repo, const char *name, const char *scope, s
     const struct http_request request = {
         .method = "GET",
         .path = bytes_text(&path),
-        .max_bytes = max_bytes,
+        .max_bytes = wanted->max_bytes,
+        .too_large = wanted->too_large,
     };
-    rc = auth_send(&response, repo->server->auth, &request, scope, why);
+    rc = auth_send(&response, repo->server->auth, &request, wanted->scope, why);
     if (rc)
         return rc;
 
@@ -264,7 +272,31 @@ repo_get(struct bytes *ret, struct repo *repo, const char *name, size_t max_byte
     if (asprintf(&file, "%s.json", name) < 0)
         return fail_memory(why);
 
-    return get(ret, repo, file, repo->pull, max_bytes, why);
+    return get(ret, repo, file, &(struct wanted){repo->pull, max_bytes, RC_NETWORK}, why);
+}
+
+enum rc
+repo_get_listed(struct bytes *ret, struct repo *repo, const char *role,
+    const struct tuf_listed *listed, struct why *why)
+{
+    int64_t length = listed->length;
+    size_t max_bytes = length < DOCUMENT_MAX_BYTES ? (size_t)length : DOCUMENT_MAX_BYTES;
+    char hex[DIGEST_HEX_LEN + 1];
+    closing(freep) char *file = NULL;
+
+    if (!listed->hashes.has_sha256)
+        return fail(why, RC_UNTRUSTED, "no sha256 is listed");
+
+    digest_hex(hex, &listed->hashes.sha256);
+    if (asprintf(&file, "%s.%s.json", role, hex) < 0)
+        return fail_memory(why);
+
+    enum rc rc = get(ret, repo, file, &(struct wanted){repo->pull, max_bytes, RC_UNTRUSTED}, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, RC_UNTRUSTED,
+            "the server lists %s, but has no such file: the last publication broke it", file);
+
+    return rc;
 }
 
 enum rc
@@ -276,7 +308,8 @@ repo_get_key(struct bytes *ret, struct repo *repo, const char *role, struct why 
         return fail_memory(why);
 
     /* Before the first publication each request makes a key, hence the right to push. */
-    enum rc rc = get(ret, repo, file, repo->push, PUBLIC_KEY_MAX_BYTES, why);
+    enum rc rc =
+        get(ret, repo, file, &(struct wanted){repo->push, PUBLIC_KEY_MAX_BYTES, RC_NETWORK}, why);
     if (rc == RC_NOT_FOUND)
         return fail(why, RC_NETWORK,
             "%s makes no %s key for '%s': it may serve other prefixes only; name the trust server "

@@ -3,7 +3,7 @@
 /*
  * repo — one repository on a Notary server: fetch its files, publish new ones. Verifies nothing.
  */
-#include "proto/bytes.h"
+#include "proto/tuf_snapshot.h"
 
 struct repo_server;
 struct repo;
@@ -38,6 +38,13 @@ const char *repo_url(const struct repo *repo); /* of its server */
  */
 must_check enum rc repo_get(
     struct bytes *ret, struct repo *repo, const char *name, size_t max_bytes, struct why *why);
+
+/*
+ * GET …/ROLE.SHA256.json, as the snapshot or the timestamp lists it. Appends to ret; the content is
+ * not verified. RC_UNTRUSTED: listed without sha256, not there, or longer than listed. RC_NETWORK.
+ */
+must_check enum rc repo_get_listed(struct bytes *ret, struct repo *repo, const char *role,
+    const struct tuf_listed *listed, struct why *why);
 
 /* GET …/ROLE.key: the server's key object for "timestamp" or "snapshot", as it comes. RC_NETWORK:
  * also a server that makes none for this repository. */
