@@ -36,17 +36,24 @@ version_before(const struct view_sources *from, const char *role)
     return targets ? targets->version : 0;
 }
 
-/* What this machine saw before must not be newer than file, which comes now. */
+/* The version of role that this machine saw before file, which comes now; 0: none, or file. */
+static int64_t
+seen_before(
+    const struct view *view, const char *role, struct span file, const struct view_sources *from)
+{
+    const struct tuf_keys *keys = NULL;
+    const struct tuf_role *listed = walk_role(view->walk, span_of(role), &keys);
+    int64_t version = from->before ? version_before(from, role) : 0;
+
+    return version > 0 ? version : seen_version(from->cache, role, file, listed, keys);
+}
+
+/* What this machine saw before must not be newer than file. */
 static enum rc
 set_floor(struct view *view, const char *role, struct span file, const struct view_sources *from,
     struct why *why)
 {
-    const struct tuf_keys *keys = NULL;
-    const struct tuf_role *listed = walk_role(view->walk, span_of(role), &keys);
-
-    int64_t version = from->before ? version_before(from, role) : 0;
-    if (version == 0)
-        version = seen_version(from->cache, role, file, listed, keys);
+    int64_t version = seen_before(view, role, file, from);
 
     return version > 0 ? walk_floor(view->walk, span_of(role), version, why) : RC_OK;
 }
@@ -247,11 +254,12 @@ fail_unrelated(const struct view *view, const struct view_sources *from, struct 
         span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw)))
         return distrust(from, why ? why->text : "", why);
 
+    struct why cause = why ? *why : (struct why){0};
     return fail(why, RC_UNTRUSTED,
-        "the trust server has a root of '%s' that does not follow from the one that this machine "
+        "%s; the trust server has a root that does not follow from the one that this machine "
         "trusts: the repository was made anew, or it is not the same server; ask its owner, and "
         "only then remove '%s'",
-        from->repository, cache_dir(from->cache));
+        cause.text, cache_dir(from->cache));
 }
 
 /* Start anew, ask for newer roots first. */
@@ -311,6 +319,18 @@ view_new(struct view **ret, const struct view_sources *from, struct why *why)
     return RC_OK;
 }
 
+/* A role whose file is not listed has not signed yet. Or who signs the snapshot, without a key of
+ * the role, hides what it says: TUF 1.0 5.5.5. */
+static void
+check_unlisted(const struct view *view, struct trust_role *role, const struct view_sources *from)
+{
+    role->version = seen_before(view, role->name, SPAN(""), from);
+    if (role->version > 0)
+        role->problem = fail(&role->why, RC_UNTRUSTED,
+            "%s: the snapshot lists it no more, version %" PRId64 " was seen before", role->name,
+            role->version);
+}
+
 /* Fetch and verify one role. Where the fault is the file's, it is noted in the role. */
 static enum rc
 load_role(
@@ -320,8 +340,10 @@ load_role(
     struct span name = span_of(role->name);
 
     const struct tuf_listed *listed = walk_listed(view->walk, name);
-    if (!listed)
+    if (!listed) {
+        check_unlisted(view, role, from);
         return RC_OK;
+    }
 
     enum rc rc = listed_load(&raw, listed, role->name, from, &role->why);
     if (!rc)
