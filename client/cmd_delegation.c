@@ -3,6 +3,7 @@
 
 #include "client/command.h"
 #include "client/pubkey_arg.h"
+#include "client/skipped.h"
 #include "client/table.h"
 #include "proto/bounds.h"
 
@@ -194,7 +195,7 @@ COMMAND(cmd_delegation_list)
     if (rc)
         return rc;
 
-    session_note_problems(session, repository);
+    skipped_note(repository->trust, session_progress(session));
     if (options_has(session_options(session), OPTION_JSON)) {
         json_auto_t *roles = json_array();
         for (size_t i = 1; i < trust_n_roles(repository->trust); i++)

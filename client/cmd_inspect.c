@@ -58,21 +58,6 @@ list_signers(struct inspected *inspected, struct why *why)
     return RC_OK;
 }
 
-/* A name outside the paths of its role: docker shows it where all tags are asked for, and refuses
- * to pull it. */
-static void
-note_outside_paths(const struct inspected *inspected, const struct progress *progress)
-{
-    const struct trust_role *roles = trust_role_at(inspected->trust, 0);
-
-    for (size_t i = 0; i < inspected->released.n; i++) {
-        const struct released_row *row = &inspected->released.rows[i];
-        if (!released_admits(roles, trust_n_roles(inspected->trust), row->role, span_of(row->name)))
-            progress_note(progress, "%s: '%s' is outside the paths of %s: nobody will pull it",
-                inspected->argument, row->name, row->role->name);
-    }
-}
-
 static enum rc
 inspect(struct inspected *ret, struct session *session, const char *argument, struct why *why)
 {
@@ -97,7 +82,6 @@ inspect(struct inspected *ret, struct session *session, const char *argument, st
     if (rc)
         return rc;
 
-    note_outside_paths(ret, session_progress(session));
     if (ref.tag && !ref.digest && ret->released.n == 0)
         return fail(why, RC_UNTRUSTED, "'%s' is not signed", argument);
 

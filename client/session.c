@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "client/skipped.h"
 #include "proto/reference.h"
 
 #define REPOSITORIES_MAX 10000 /* of one command line */
@@ -277,17 +278,6 @@ session_update_existing(struct session *session, struct repository *repository, 
     return rc == RC_NOT_FOUND ? fail(why, rc, "%s; 'countersign init' makes it", why->text) : rc;
 }
 
-void
-session_note_problems(struct session *session, const struct repository *repository)
-{
-    for (size_t i = 0; i < trust_n_roles(repository->trust); i++) {
-        const struct trust_role *role = trust_role_at(repository->trust, i);
-        if (role->problem)
-            progress_note(&session->progress, "'%s': readers skip %s, as it does not verify: %s",
-                repository->name, role->name, role->why.text);
-    }
-}
-
 enum rc
 session_read(struct session *session, struct repository *repository, struct why *why)
 {
@@ -298,7 +288,7 @@ session_read(struct session *session, struct repository *repository, struct why 
     if (rc)
         return rc;
 
-    session_note_problems(session, repository);
+    skipped_note(repository->trust, &session->progress);
     return RC_OK;
 }
 

@@ -46,8 +46,6 @@ must_check enum rc session_update_existing(
  * RC_UNTRUSTED: also where the server has no such repository: it is not signed. */
 must_check enum rc session_read(
     struct session *session, struct repository *repository, struct why *why);
-/* Note which roles of an updated repository do not verify, and why. */
-void session_note_problems(struct session *session, const struct repository *repository);
 /* The registry of a host; *ret is borrowed. */
 must_check enum rc session_registry(
     struct registry **ret, struct session *session, const char *host, struct why *why);
