@@ -228,7 +228,7 @@ on_busy(sd_event_source *source, void *userdata)
 }
 
 static void
-test_waits_for_a_pause_and_not_for_ever(void **state)
+test_does_not_wait_for_a_pause_for_ever(void **state)
 {
     struct office *o = *state;
     struct request a = {o, 'a', GOOD, NULL, RC_MAX_, 0};
@@ -239,9 +239,6 @@ test_waits_for_a_pause_and_not_for_ever(void **state)
     for (int i = 0; i < 2; i++) { /* also the second time */
         memset(o->told, 0, sizeof o->told);
         add(&a);
-        assert_true(sd_event_run(o->event, 0) > 0);
-        assert_string_equal(o->told, "");
-
         clock_advance_ms(5);
         for (int turn = 0; turn < 3; turn++)
             assert_true(sd_event_run(o->event, 0) > 0);
@@ -263,7 +260,7 @@ main(void)
         OFFICE(test_tells_everybody_where_the_transaction_is_lost),
         OFFICE(test_takes_what_is_added_by_those_who_are_told),
         OFFICE(test_commits_what_waits_before_it_goes),
-        OFFICE(test_waits_for_a_pause_and_not_for_ever),
+        OFFICE(test_does_not_wait_for_a_pause_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
