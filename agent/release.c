@@ -5,10 +5,10 @@
 
 #include "proto/bounds.h"
 
-/* How long who waits comes after who asks: as long as a transaction takes, so that no more than
- * half of the time goes into them, and no longer than some fsyncs of a disk. */
+/* How long who waits comes after who asks: as long as a transaction takes, where that is short, so
+ * that no more than half of the time goes into them. */
 #define WAIT_MIN_US 1000
-#define WAIT_MAX_US 5000
+#define WAIT_MAX_US 2000
 
 struct waiting {
     struct release_item item;
