@@ -434,6 +434,24 @@ canon_cmp(struct span a_raw, struct span b_raw)
     return a - b;
 }
 
+int
+canon_cmp_decoded(struct span decoded, struct span raw)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.p[i] == '\\')
+            i++;
+        if (at == decoded.len)
+            return -1;
+        if (decoded.p[at] != raw.p[i])
+            return decoded.p[at] < raw.p[i] ? -1 : 1;
+        at++;
+    }
+
+    return at < decoded.len;
+}
+
 void
 canon_decode(struct bytes *b, struct span raw)
 {

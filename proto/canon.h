@@ -78,6 +78,8 @@ must_check enum rc canon_end(struct canon *c, struct why *why);
 
 /* Order of two raw strings by their decoded bytes: <0, 0, >0. */
 int canon_cmp(struct span a_raw, struct span b_raw);
+/* The same, where one of them is decoded already. */
+int canon_cmp_decoded(struct span decoded, struct span raw);
 /* Append the decoded form of a raw string that canon_string() returned. */
 void canon_decode(struct bytes *b, struct span raw);
 /* Append decoded as a string with its quotes. */

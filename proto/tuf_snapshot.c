@@ -112,7 +112,7 @@ tuf_snapshot_find(const struct tuf_snapshot *snapshot, struct span role)
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = canon_cmp(role, snapshot->files[middle].role);
+        int order = canon_cmp_decoded(role, snapshot->files[middle].role);
         if (order == 0)
             return &snapshot->files[middle];
 

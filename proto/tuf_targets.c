@@ -277,25 +277,6 @@ tuf_targets_check(const struct tuf_targets *targets, struct span role, struct wh
     return flaw;
 }
 
-/* Order of a decoded name and the decoded form of raw. */
-static int
-name_cmp(struct span name, struct span raw)
-{
-    size_t at = 0;
-
-    for (size_t i = 0; i < raw.len; i++) {
-        if (raw.p[i] == '\\')
-            i++;
-        if (at == name.len)
-            return -1;
-        if (name.p[at] != raw.p[i])
-            return name.p[at] < raw.p[i] ? -1 : 1;
-        at++;
-    }
-
-    return at < name.len;
-}
-
 const struct tuf_target *
 tuf_targets_find(const struct tuf_targets *targets, struct span name)
 {
@@ -303,7 +284,7 @@ tuf_targets_find(const struct tuf_targets *targets, struct span name)
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = name_cmp(name, targets->targets[middle].name);
+        int order = canon_cmp_decoded(name, targets->targets[middle].name);
         if (order == 0)
             return &targets->targets[middle];
 

@@ -65,6 +65,21 @@ test_lists_what_notary_published(void **state)
 }
 
 static void
+test_finds_files_by_their_decoded_name(void **state)
+{
+    closing(tuf_snapshot_freep) struct tuf_snapshot *snapshot = NULL;
+    closing(bytes_done) struct bytes message = BYTES_INIT(4096);
+
+    (void)state;
+    bytes_puts(&message, head);
+    bytes_puts(&message, "\"a\":" LISTED ",\"b\\\\c\":" LISTED TAIL);
+    assert_int_equal(tuf_snapshot_parse(&snapshot, bytes_span(&message), NULL), RC_OK);
+    assert_ptr_equal(tuf_snapshot_find(snapshot, SPAN("b\\c")), &snapshot->files[1]);
+    assert_null(tuf_snapshot_find(snapshot, SPAN("b\\\\c")));
+    assert_null(tuf_snapshot_find(snapshot, SPAN("\\a")));
+}
+
+static void
 test_reads_and_writes_back(void **state)
 {
     static const char *const rows[] = {
@@ -186,6 +201,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists_what_notary_published),
+        cmocka_unit_test(test_finds_files_by_their_decoded_name),
         cmocka_unit_test(test_reads_and_writes_back),
         cmocka_unit_test(test_refuses_other_members),
         cmocka_unit_test(test_takes_timestamps_that_list_the_snapshot_alone),
