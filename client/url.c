@@ -15,8 +15,15 @@ host_length(const char *authority)
     if (authority[0] != '[')
         return strspn(authority, LETTERS DIGITS ".-_");
 
-    size_t len = 1 + strspn(authority + 1, DIGITS "abcdefABCDEF:.");
-    return len > 1 && authority[len] == ']' ? len + 1 : 0;
+    char address[INET6_ADDRSTRLEN];
+    uint8_t parsed[16];
+    size_t len = strspn(authority + 1, DIGITS "abcdefABCDEF:.");
+
+    if (authority[1 + len] != ']' || len >= sizeof address)
+        return 0;
+
+    snprintf(address, sizeof address, "%.*s", (int)len, authority + 1);
+    return inet_pton(AF_INET6, address, parsed) == 1 ? len + 2 : 0;
 }
 
 static enum rc

@@ -64,6 +64,8 @@ test_refuses_what_others_could_read_differently(void **state)
         {"a word for a port", "https://host:http/"},
         {"an IPv6 address without an end", "https://[::1"},
         {"an IPv6 address with a tail", "https://[::1]x/"},
+        {"what is no IPv6 address", "https://[:41]:5000/"},
+        {"a longer one than there is", "https://[0000:0000:0000:0000:0000:0000:0000:0000:0000]/"},
         {"an IPv6 address without brackets", "https://::1/"},
     };
 
