@@ -12,11 +12,12 @@
 static const struct {
     const char *name;
     enum policy_uri_kind kind;
+    size_t max; /* bytes of it in CK_TOKEN_INFO; 0: there is no bound */
 } attributes[] = {
-    {"token", POLICY_URI_TOKEN},
-    {"manufacturer", POLICY_URI_TOKEN},
-    {"serial", POLICY_URI_TOKEN},
-    {"model", POLICY_URI_TOKEN},
+    {"token", POLICY_URI_TOKEN, 32},
+    {"manufacturer", POLICY_URI_TOKEN, 32},
+    {"serial", POLICY_URI_TOKEN, 16},
+    {"model", POLICY_URI_TOKEN, 16},
     {"object", POLICY_URI_KEY},
     {"id", POLICY_URI_KEY},
 };
@@ -29,12 +30,14 @@ is_plain(uint8_t c)
 }
 
 static enum rc
-check_value(struct span value, struct why *why)
+check_value(struct span value, size_t max, struct why *why)
 {
+    size_t n = 0; /* bytes that it stands for */
+
     if (value.len == 0)
         return fail(why, RC_MALFORMED, "it is empty");
 
-    for (size_t i = 0; i < value.len; i++) {
+    for (size_t i = 0; i < value.len; i++, n++) {
         if (is_plain(value.p[i]))
             continue;
 
@@ -49,6 +52,10 @@ check_value(struct span value, struct why *why)
 
         i += 2;
     }
+
+    /* p11-kit refuses it, and the worker would end. */
+    if (max > 0 && n > max)
+        return fail(why, RC_MALFORMED, "it is %zu bytes, tokens have up to %zu", n, max);
 
     return RC_OK;
 }
@@ -96,7 +103,7 @@ check_attribute(unsigned *seen, struct span attribute, enum policy_uri_kind kind
 
     *seen |= 1u << index;
     struct span value = {equals + 1, attribute.len - name.len - 1};
-    rc = check_value(value, why);
+    rc = check_value(value, attributes[index].max, why);
     return rc ? within(why, rc, "value of '%s'", attributes[index].name) : RC_OK;
 }
 

@@ -44,6 +44,11 @@ static const struct {
     {"refuses half a percent code", "pkcs11:object=a%2", POLICY_URI_KEY, "must be written as %25"},
     {"refuses a wrong percent code", "pkcs11:object=%zz", POLICY_URI_KEY, "must be written as %25"},
     {"refuses a space", "pkcs11:object=a b", POLICY_URI_KEY, "' ' must be written as %20"},
+    {"takes a label as long as tokens have it", "pkcs11:token=%20bcdefghijklmnopqrstuvwxyz012345",
+        POLICY_URI_TOKEN, NULL},
+    {"refuses a longer label", "pkcs11:token=%20bcdefghijklmnopqrstuvwxyz0123456", POLICY_URI_TOKEN,
+        "value of 'token': it is 33 bytes, tokens have up to 32"},
+    {"refuses a longer serial", "pkcs11:serial=01234567890123456", POLICY_URI_TOKEN, "up to 16"},
     {"refuses a slash", "pkcs11:object=a/b", POLICY_URI_KEY, "'/' must be written as %2F"},
 };
 
