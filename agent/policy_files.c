@@ -239,7 +239,8 @@ read_from(
         return rc;
 
     /* The NUL ends the name, the digest has a fixed length: no two sets have the same input. */
-    digest_of(&digest, (struct span){ret->p + start, ret->len - start});
+    bool is_empty = ret->len == start;
+    digest_of(&digest, is_empty ? SPAN("") : (struct span){ret->p + start, ret->len - start});
     bytes_puts(&files->digest_input, path);
     bytes_putc(&files->digest_input, 0);
     bytes_put(&files->digest_input, digest_span(&digest));
