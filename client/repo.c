@@ -198,13 +198,6 @@ refuse(const struct repo *repo, const struct http_response *response, const char
     if (response->status == 401 || response->status == 403)
         return auth_denied(repo->server->auth, repo->repository, error.text, why);
 
-    if (http_error_is(&error, "METADATA_NOT_FOUND") || http_error_is(&error, "GENERIC_NOT_FOUND"))
-        return fail(why, RC_NOT_FOUND, "%s has no %s for '%s'", base, what, repo->repository);
-
-    if (http_error_is(&error, "VERSION"))
-        return fail(why, RC_CONFLICT, "%s: somebody else has published '%s': %s", base,
-            repo->repository, error.text);
-
     if (response->status == 404)
         return fail(why, RC_NETWORK,
             "%s: no Notary server answers here for '%s': %s; name the trust server with --server "
@@ -226,6 +219,33 @@ struct wanted {
     size_t max_bytes;
     enum rc too_large; /* what a longer one is */
 };
+
+static enum rc
+refuse_to_give(const struct repo *repo, const struct http_response *response, const char *what,
+    struct why *why)
+{
+    struct http_error error;
+
+    http_error_read(&error, response);
+    if (http_error_is(&error, "METADATA_NOT_FOUND") || http_error_is(&error, "GENERIC_NOT_FOUND"))
+        return fail(why, RC_NOT_FOUND, "%s has no %s for '%s'", repo_server_url(repo->server), what,
+            repo->repository);
+
+    return refuse(repo, response, what, why);
+}
+
+static enum rc
+refuse_to_publish(const struct repo *repo, const struct http_response *response, struct why *why)
+{
+    struct http_error error;
+
+    http_error_read(&error, response);
+    if (http_error_is(&error, "VERSION"))
+        return fail(why, RC_CONFLICT, "%s: somebody else has published '%s': %s",
+            repo_server_url(repo->server), repo->repository, error.text);
+
+    return refuse(repo, response, "publication", why);
+}
 
 /* Append the body of what lies under name to ret. */
 static enum rc
@@ -252,7 +272,7 @@ get(struct bytes *ret, struct repo *repo, const char *name, const struct wanted 
         return rc;
 
     if (response.status != 200)
-        return refuse(repo, &response, name, why);
+        return refuse_to_give(repo, &response, name, why);
 
     if (http_response_is(&response, "text/html"))
         return fail(why, RC_NETWORK,
@@ -387,6 +407,6 @@ repo_publish(struct repo *repo, const struct repo_upload *uploads, size_t n, str
     if (response.status == 200)
         return RC_OK;
 
-    rc = refuse(repo, &response, "publication", why);
+    rc = refuse_to_publish(repo, &response, why);
     return response.status >= 500 ? RC_TIMEOUT : rc;
 }

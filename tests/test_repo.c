@@ -82,6 +82,8 @@ test_tells_answers_apart(void **state)
         {"no right", ERROR("403", "DENIED"), RC_NETWORK, "HTTP 403 DENIED"},
         {"a redirect", "HTTP/1.1 302 X\r\nLocation: https://elsewhere/\r\n\r\n", RC_NETWORK,
             "sends us on to 'https://elsewhere/'"},
+        {"a conflict, where nothing is published", ERROR("400", "VERSION"), RC_NETWORK,
+            "HTTP 400 VERSION"},
         {"out of order", ERROR("500", "NO_STORAGE"), RC_NETWORK, "HTTP 500 NO_STORAGE: m"},
         {"more than was wanted", "HTTP/1.1 200 OK\r\n\r\n12345", RC_NETWORK, "more than 4 bytes"},
         {"as much as was wanted", "HTTP/1.1 200 OK\r\n\r\n1234", RC_OK, ""},
