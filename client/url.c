@@ -5,20 +5,48 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#define NAME_BYTES 254 /* RFC 1035 §2.3.4, with a NUL */
+
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* Whether a host that ends in a number is an address for everybody: curl takes "127.1" and "0x7f.1"
+ * for 127.0.0.1, and others for a name. */
+static bool
+is_address_or_name(const char *host, size_t len)
+{
+    char name[NAME_BYTES];
+    struct in_addr address;
+
+    if (len >= sizeof name)
+        return false;
+
+    snprintf(name, sizeof name, "%.*s", (int)len, host);
+    bool is_rooted = len > 0 && name[len - 1] == '.';
+    if (is_rooted)
+        name[len - 1] = 0;
+
+    const char *dot = strrchr(name, '.');
+    const char *last = dot ? dot + 1 : name;
+    bool is_hex =
+        !strncasecmp(last, "0x", 2) && strspn(last + 2, DIGITS "abcdefABCDEF") == strlen(last + 2);
+    bool is_number = is_hex || strspn(last, DIGITS) == strlen(last);
+
+    return !is_number || (!is_rooted && inet_pton(AF_INET, name, &address) == 1);
+}
 
 /* Length of the host at the start of authority; 0 where there is none. */
 static size_t
 host_length(const char *authority)
 {
-    if (authority[0] != '[')
-        return strspn(authority, LETTERS DIGITS ".-_");
-
     char address[INET6_ADDRSTRLEN];
     uint8_t parsed[16];
-    size_t len = strspn(authority + 1, DIGITS "abcdefABCDEF:.");
+    size_t len = strspn(authority, LETTERS DIGITS ".-_");
 
+    if (authority[0] != '[')
+        return is_address_or_name(authority, len) ? len : 0;
+
+    len = strspn(authority + 1, DIGITS "abcdefABCDEF:.");
     if (authority[1 + len] != ']' || len >= sizeof address)
         return 0;
 

@@ -4,8 +4,8 @@
  * url — an address of a server, taken apart strictly, so that nobody else can read it differently.
  *
  * "https://" or "http://", a host, perhaps a port, perhaps a path with a query. No user, no
- * fragment, no white space; a host of letters, digits, '.', '-' and '_', or an IPv6 address in
- * brackets.
+ * fragment, no white space; a host of letters, digits, '.', '-' and '_', which is an IPv4
+ * address in full if it ends in a number, or an IPv6 address in brackets.
  */
 #include "proto/bytes.h"
 
