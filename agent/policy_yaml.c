@@ -72,6 +72,17 @@ starts_deceptive(const uint8_t *p, size_t len)
     return false;
 }
 
+/* Where the first of them is; s.len: there is none. */
+static size_t
+find_deceptive(struct span s)
+{
+    size_t i = 0;
+
+    while (i < s.len && !starts_deceptive(s.p + i, s.len - i))
+        i++;
+    return i;
+}
+
 static enum rc
 check_line(const char *file, struct span text, struct span line, struct why *why)
 {
@@ -79,9 +90,9 @@ check_line(const char *file, struct span text, struct span line, struct why *why
         return fail_at(file, text, line.p,
             "from here on: a control character, or bytes that are no UTF-8", why);
 
-    for (size_t i = 0; i < line.len; i++)
-        if (starts_deceptive(line.p + i, line.len - i))
-            return fail_at(file, text, line.p + i, "a character that is not shown", why);
+    size_t at = find_deceptive(line);
+    if (at < line.len)
+        return fail_at(file, text, line.p + at, "a character that is not shown", why);
 
     return RC_OK;
 }
@@ -185,6 +196,10 @@ read_scalar(struct policy_node *ret, struct reader *r, const struct event *event
 
     if (!span_is_text(s))
         return policy_node_fail(&r->here, why, "a text with control characters");
+
+    /* By an escape: the file shows it, but what shows the policy would not. */
+    if (find_deceptive(s) < s.len)
+        return policy_node_fail(&r->here, why, "a text with a character that is not shown");
 
     ret->is_plain = style == FYSS_PLAIN;
     ret->text = span_dup(s);

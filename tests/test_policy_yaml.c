@@ -94,6 +94,9 @@ static const struct {
     {"refuses a line separator", "a: b\xe2\x80\xa8\n", "a character that is not shown"},
     {"refuses a zero-width space", "a: b\xe2\x80\x8b\n", "a character that is not shown"},
     {"refuses an isolate", "a: b\xe2\x81\xa7\n", "a character that is not shown"},
+    {"refuses an escaped line separator", "a: \"b\\L\"\n",
+        "f:1:4: a text with a character that is"},
+    {"refuses an escaped mark of direction", "a: \"b\\u202ec\"\n", "a character that is not shown"},
     {"refuses the mark of Arabic letters", "a: b\xd8\x9c\n", "a character that is not shown"},
 };
 
