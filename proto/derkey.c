@@ -78,11 +78,11 @@ derkey_read(struct span der)
 {
     for (size_t i = 0; i < N_ELEMENTS(forms); i++) {
         const struct form *form = &forms[i];
-        const uint8_t *key = der.p + form->header_len;
         if (der.len != form->header_len + form->key_len ||
             memcmp(der.p, form->header, form->header_len) != 0)
             continue;
 
+        const uint8_t *key = der.p + form->header_len;
         if (!form->group)
             return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, form->key_len);
         if (key[0] == POINT_CONVERSION_UNCOMPRESSED)
