@@ -229,11 +229,11 @@ policy_read_check_repository(const char *text, struct why *why)
     closing(freep) char *normal = NULL;
 
     enum rc rc = pattern_check(text, why);
-    if (rc || !pattern_is_literal(text) || repository_is_normal(text))
+    if (rc || !pattern_is_literal(text))
         return rc;
 
     rc = repository_normalise(&normal, text, why);
-    if (rc)
+    if (rc || !strcmp(normal, text))
         return rc;
 
     return fail(

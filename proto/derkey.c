@@ -63,14 +63,14 @@ put_encoded(struct bytes *b, const EVP_PKEY *evp)
 static EVP_PKEY *
 read_other(struct span der)
 {
-    closing(bytes_done) struct bytes again = BYTES_INIT(der.len);
     const uint8_t *at = der.p;
+    uint8_t *again = NULL;
 
     closing(EVP_PKEY_freep) EVP_PKEY *evp = d2i_PUBKEY(NULL, &at, (long)der.len);
-    if (evp)
-        put_encoded(&again, evp);
-
-    return span_eq(bytes_span(&again), der) ? steal(evp) : NULL;
+    int len = evp ? i2d_PUBKEY(evp, &again) : -1;
+    bool is_one_form = len > 0 && span_eq((struct span){again, (size_t)len}, der);
+    OPENSSL_free(again);
+    return is_one_form ? steal(evp) : NULL;
 }
 
 EVP_PKEY *

@@ -87,66 +87,87 @@ add_certificate(struct pubkey *key, struct span der)
     return true;
 }
 
-/* Only certificates as Go writes them; else the list stays empty. */
-static void
+/* Only certificates as Go writes them; else the list stays empty. RC_NO_MEMORY. */
+static enum rc
 read_certificates(struct pubkey *key)
 {
     struct span text = bytes_span(&key->public_bytes), rest = text;
     closing(bytes_done) struct bytes der = BYTES_INIT(text.len);
     closing(bytes_done) struct bytes again = BYTES_INIT(text.len);
     struct pem_block block;
+    enum rc rc = RC_OK;
     bool is_sound = true;
 
     while (is_sound && !pem_next(&block, &rest, NULL)) {
         bytes_clear(&der);
-        is_sound = !pem_decode(&der, &block, NULL) && add_certificate(key, bytes_span(&der));
+        rc = pem_decode(&der, &block, NULL);
+        is_sound = !rc && add_certificate(key, bytes_span(&der));
         pem_format(&again, SPAN("CERTIFICATE"), bytes_span(&der));
     }
 
     if (!is_sound || !span_eq(bytes_span(&again), text))
         drop_certificates(key);
+
+    bool has_run_out = rc == RC_NO_MEMORY || bytes_check(&again, NULL) == RC_NO_MEMORY;
+    return has_run_out ? RC_NO_MEMORY : RC_OK;
 }
 
-static EVP_PKEY *
-read_public(const struct pubkey *key)
+/* *ret: NULL where there is no key. RC_NO_MEMORY. */
+static enum rc
+read_public(EVP_PKEY **ret, const struct pubkey *key)
 {
     struct span bytes = bytes_span(&key->public_bytes);
 
     switch (key->type) {
     case PUBKEY_ECDSA:
     case PUBKEY_RSA:
-        return derkey_read(bytes);
+        *ret = derkey_read(bytes);
+        break;
     case PUBKEY_ECDSA_X509:
     case PUBKEY_RSA_X509:
-        return X509_get_pubkey(pubkey_certificate(key, 0));
+        *ret = X509_get_pubkey(pubkey_certificate(key, 0));
+        break;
     case PUBKEY_ED25519:
-        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes.p, bytes.len);
+        *ret = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes.p, bytes.len);
+        break;
     case PUBKEY_UNKNOWN:
     case PUBKEY_TYPE_MAX_:
         break;
     }
 
-    return NULL;
+    /* OpenSSL fails for this reason as for any other. */
+    bool has_run_out = !*ret && ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+    return has_run_out ? RC_NO_MEMORY : RC_OK;
 }
 
-/* Find the key in the public bytes; whatever is wrong with it, it is none. */
-static void
-find_key(struct pubkey *key)
+/* Find the key in the public bytes; whatever is wrong with it, it is none. A lack of memory says
+ * nothing about it: else it would be another key, with another canonical ID. */
+static enum rc
+find_key(struct pubkey *key, struct why *why)
 {
+    closing(EVP_PKEY_freep) EVP_PKEY *evp = NULL;
     struct algorithm algorithm;
 
-    if (pubkey_is_x509(key))
-        read_certificates(key);
+    ERR_clear_error();
+    enum rc rc = pubkey_is_x509(key) ? read_certificates(key) : RC_OK;
+    if (!rc)
+        rc = read_public(&evp, key);
+    if (rc)
+        return fail_memory(why);
 
-    closing(EVP_PKEY_freep) EVP_PKEY *evp = read_public(key);
     if (evp && !algorithm_of(&algorithm, evp, NULL) && algorithm.family == types[key->type].family)
         derkey_put(&key->spki, evp);
     ERR_clear_error();
+
+    if (bytes_check(&key->spki, NULL) == RC_NO_MEMORY)
+        return fail_memory(why);
 
     if (key->spki.len > 0) {
         key->evp = steal(evp);
         key->algorithm = algorithm;
     }
+
+    return RC_OK;
 }
 
 static void
@@ -228,8 +249,9 @@ pubkey_new(struct pubkey **ret, struct span keytype, struct span public_bytes, s
     if (rc)
         return within(why, rc, "public part of a key");
 
-    find_key(key);
-    rc = set_ids(key, why);
+    rc = find_key(key, why);
+    if (!rc)
+        rc = set_ids(key, why);
     if (rc)
         return rc;
 
@@ -430,14 +452,19 @@ pubkey_check(const struct pubkey *key, struct why *why)
         return fail(why, RC_UNSUPPORTED, "nobody knows type '%.*s'", (int)keytype.len,
             (const char *)keytype.p);
 
-    closing(EVP_PKEY_freep) EVP_PKEY *evp = read_public(key);
     ERR_clear_error();
+    closing(EVP_PKEY_freep) EVP_PKEY *evp = NULL;
+    enum rc rc = read_public(&evp, key);
+    ERR_clear_error();
+    if (rc)
+        return fail_memory(why);
+
     if (!evp)
         return fail(why, RC_UNSUPPORTED, "it has no %s as Notary writes it for type '%.*s'",
             pubkey_is_x509(key) ? "certificate" : "public part", (int)keytype.len,
             (const char *)keytype.p);
 
-    enum rc rc = algorithm_of(&algorithm, evp, why);
+    rc = algorithm_of(&algorithm, evp, why);
     return rc ? rc
               : fail(why, RC_UNSUPPORTED, "type '%.*s' and %s do not fit", (int)keytype.len,
                     (const char *)keytype.p, algorithm.name);
