@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fault.h"
 
+#include <assert.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,4 +118,32 @@ __wrap_asprintf(char **ret, const char *fmt, ...)
     int len = __wrap_vasprintf(ret, fmt, ap);
     va_end(ap);
     return len;
+}
+
+/* SQLite's own way to allocate, which knows the size of what it gave. */
+static sqlite3_mem_methods sqlite_real;
+
+static void *
+sqlite_malloc(int size)
+{
+    return strikes() ? NULL : sqlite_real.xMalloc(size);
+}
+
+static void *
+sqlite_realloc(void *p, int size)
+{
+    return strikes() ? NULL : sqlite_real.xRealloc(p, size);
+}
+
+void
+fault_cover_sqlite(void)
+{
+    int rc = sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_real);
+    assert(rc == SQLITE_OK);
+
+    sqlite3_mem_methods counted = sqlite_real;
+    counted.xMalloc = sqlite_malloc;
+    counted.xRealloc = sqlite_realloc;
+    rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &counted);
+    assert(rc == SQLITE_OK);
 }

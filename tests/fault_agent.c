@@ -18,127 +18,295 @@
 #include "proto/bounds.h"
 #include "tests/fault.h"
 
-static const char *const both[] = {"qa", "rsa-qa", NULL};
+#define DAY    INT64_C(86400)
+#define FUTURE "2029-11-22T13:44:54Z"
+
+static const char *const both[] = {"qa", "rsa-qa", NULL}, *const targets[] = {"targets", NULL},
+                         *const root[] = {"root", NULL};
+
+static struct forge_key other; /* of the roles that this agent has no keys for */
+
+static int64_t
+mark_of(struct daemon *d, const char *role)
+{
+    struct ledger_mark mark = {0};
+
+    enum rc rc = ledger_mark(&mark, d->agent.ledger, DAEMON_REPOSITORY, role, NULL);
+    assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
+    return mark.version;
+}
+
+/* By the agent's root key, which is certified for it. */
+static void
+put_root(struct bytes *message, int64_t version)
+{
+    struct forge_key *key = softkeyring_key("root");
+    int64_t now = agent_now_us() / 1000000;
+
+    if (!pubkey_is_x509(key->key))
+        forge_key_certify(key, DAEMON_REPOSITORY, now - DAY, now + 1000 * DAY);
+    const struct forge_role roles[] = {{"root", {key}, 1, NULL}, {"snapshot", {&other}, 1, NULL},
+        {"targets", {&other}, 1, NULL}, {"timestamp", {&other}, 1, NULL}};
+    forge_root(message, version, FUTURE, roles);
+}
 
 static json_t *
-sign(size_t n)
+sign(struct daemon *d)
 {
-    closing(freep) char *message = daemon_targets((int64_t)n, 30);
+    closing(freep) char *message = daemon_targets(mark_of(d, "targets/qa") + 1, 30);
 
     return json_pack("{s:[o]}", "documents", daemon_document("targets/qa", message, both));
 }
 
 static json_t *
-issue(size_t n)
+sign_root_and_targets(struct daemon *d)
 {
+    closing(freep) char *message = daemon_targets(mark_of(d, "targets") + 1, 30);
+    closing(bytes_done) struct bytes root_message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    put_root(&root_message, mark_of(d, "root") + 1);
+    return json_pack("{s:[o,o],s:b}", "documents",
+        daemon_document("root", bytes_text(&root_message), root),
+        daemon_document("targets", message, targets), "partial", true);
+}
+
+/* What is published: the first version of everything. */
+struct published {
+    struct bytes root, timestamp, snapshot, targets;
+};
+
+static void
+publish(struct published *p)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    const struct forge_role qa = {"targets/qa", {softkeyring_key("qa")}, 1, "[\"\"]"};
+    const struct forge_key *const by_root[FORGE_KEYS_MAX] = {softkeyring_key("root")};
+    const struct forge_key *const by_other[FORGE_KEYS_MAX] = {&other};
+
+    *p = (struct published){
+        BYTES_INIT(65536), BYTES_INIT(65536), BYTES_INIT(65536), BYTES_INIT(65536)};
+    put_root(&message, 1);
+    forge_file(&p->root, bytes_span(&message), by_root);
+    forge_targets(&message, 1, FUTURE, &qa, 1, "{}");
+    forge_file(&p->targets, bytes_span(&message), by_other);
+    const struct forge_listed listed[] = {
+        {"root", bytes_span(&p->root)}, {"targets", bytes_span(&p->targets)}};
+    forge_snapshot(&message, 1, FUTURE, listed, 2);
+    forge_file(&p->snapshot, bytes_span(&message), by_other);
+    forge_timestamp(&message, 1, FUTURE, bytes_span(&p->snapshot));
+    forge_file(&p->timestamp, bytes_span(&message), by_other);
+}
+
+static void
+published_done(struct published *p)
+{
+    bytes_done(&p->root);
+    bytes_done(&p->timestamp);
+    bytes_done(&p->snapshot);
+    bytes_done(&p->targets);
+}
+
+static json_t *
+file(const char *role, const struct bytes *raw)
+{
+    closing(bytes_done) struct bytes base64 = BYTES_INIT(2 * DOCUMENT_MAX_BYTES);
+    char hex[DIGEST_HEX_LEN + 1];
+    struct digest digest;
+
+    digest_of(&digest, bytes_span(raw));
+    digest_hex(hex, &digest);
+    bytes_put_base64(&base64, bytes_span(raw));
+    return json_pack("{s:s,s:i,s:s,s:s}", "role", role, "version", 1, "digest", hex, "message",
+        bytes_text(&base64));
+}
+
+static json_t *
+sign_on_a_base(struct daemon *d)
+{
+    closing(published_done) struct published p;
+    json_t *parameters = sign(d);
+
+    publish(&p);
+    json_object_set_new(parameters, "bases",
+        json_pack("[{s:s,s:[o,o,o,o]}]", "repository", DAEMON_REPOSITORY, "files",
+            file("1.root", &p.root), file("timestamp", &p.timestamp), file("snapshot", &p.snapshot),
+            file("targets", &p.targets)));
+    return parameters;
+}
+
+/* From now on a chain that begins with that root is believed. */
+static void
+pin_root(struct daemon *d)
+{
+    closing(published_done) struct published p;
+
+    publish(&p);
+    assert_int_equal(ledger_begin(d->agent.ledger, NULL), RC_OK);
+    assert_int_equal(
+        ledger_put_root(d->agent.ledger, DAEMON_REPOSITORY, 1, bytes_span(&p.root), "base", NULL),
+        RC_OK);
+    assert_int_equal(ledger_commit(d->agent.ledger, NULL), RC_OK);
+}
+
+static json_t *
+issue(struct daemon *d)
+{
+    static int n;
     char repository[64];
 
-    snprintf(repository, sizeof repository, "registry.example.com/shop/web%zu", n);
+    (void)d;
+    snprintf(repository, sizeof repository, "registry.example.com/shop/web%d", n++);
     return json_pack("{s:s,s:s}", "repository", repository, "key", softkeyring_id("root"));
 }
 
 static json_t *
-nothing(size_t n)
+nothing(struct daemon *d)
 {
-    (void)n;
+    (void)d;
     return NULL;
 }
 
-static const struct {
+struct call {
     const char *method;
     uid_t uid;
-    json_t *(*parameters)(size_t n); /* of the nth call */
-} calls[] = {
-    {"Sign", UID_ALICE, sign},
-    {"Sign", UID_BOB, sign}, /* who is refused */
+    json_t *(*parameters)(struct daemon *d); /* of the next call */
+    const char *role;                        /* whose mark goes up; NULL: none does */
+    bool is_refused;
+};
+
+static const struct call calls[] = {
+    {"Sign", UID_ALICE, sign, "targets/qa"},
+    {"Sign", UID_BOB, sign, .is_refused = true},
+    {"Sign", UID_ADMIN, sign_root_and_targets, "root"},
     {"Explain", UID_ALICE, sign},
     {"IssueRootCertificate", UID_ADMIN, issue},
     {"ListKeys", UID_ADMIN, nothing},
     {"Status", UID_ALICE, nothing},
-    {"Status", UID_STRANGER, nothing},
+    {"Status", UID_STRANGER, nothing, .is_refused = true},
     {"Reload", UID_ADMIN, nothing},
     {"org.varlink.service.GetInfo", UID_ALICE, nothing},
 };
 
-static int64_t
-mark_of(struct daemon *d)
+/* What is answered before the connection ends; "": nothing. */
+static const char *
+hear(int fd, size_t n)
 {
-    struct ledger_mark mark = {0};
+    static char answer[65536];
 
-    enum rc rc = ledger_mark(&mark, d->agent.ledger, DAEMON_REPOSITORY, "targets/qa", NULL);
-    assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
-    return mark.version;
+    ssize_t len = recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT);
+    if (len < 0 && errno == EAGAIN)
+        fail_msg("allocation %zu: the caller waits for ever", n);
+    answer[len > 0 ? len : 0] = 0;
+    return answer;
 }
 
-/* The connection with its call, and whatever is answered before it ends. */
-static void
-call_without(struct daemon *d, const struct bytes *frame, uid_t uid, size_t n)
+/* The call, of which the nth allocation fails; false: it has not so many. */
+static bool
+call_without(struct daemon *d, const struct call *call, const json_t *parameters, size_t n)
 {
-    closing(fd_close) int fd = daemon_dial(d, uid);
-    char answer[4096];
-    int64_t records = ledger_head_seq(d->agent.ledger), mark = mark_of(d);
+    closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_MAX_BYTES);
+    closing(fd_close) int fd = daemon_dial(d, call->uid);
+    int64_t records = ledger_head_seq(d->agent.ledger);
+    int64_t mark = call->role ? mark_of(d, call->role) : 0;
+    char method[64];
 
-    assert_int_equal(send(fd, frame->p, frame->len, MSG_NOSIGNAL), frame->len);
+    snprintf(method, sizeof method, "%s%s", strchr(call->method, '.') ? "" : MESSAGE_INTERFACE ".",
+        call->method);
+    message_put_call(&frame, method, parameters, false);
+    assert_int_equal(send(fd, frame.p, frame.len, MSG_NOSIGNAL), frame.len);
     fault_arm(n);
     daemon_pump(d);
     fault_suspend();
 
-    ssize_t len = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
-    if (len < 0 && errno == EAGAIN)
-        fail_msg("allocation %zu: the caller waits for ever", n);
-    if (len > 0 && mark_of(d) > mark)
-        assert_true(ledger_head_seq(d->agent.ledger) > records);
-    if (len > 0 && len < (ssize_t)sizeof answer && strstr(answer, "\"signatures\":[{"))
-        assert_true(mark_of(d) > mark);
+    const char *answer = hear(fd, n);
+    bool is_higher = call->role && mark_of(d, call->role) > mark;
+    assert_true(!is_higher || ledger_head_seq(d->agent.ledger) > records);
+    assert_true(!call->role || !strstr(answer, "\"signatures\":[{") || is_higher);
+    if (!fault_has_struck() && !strstr(answer, "\"error\":") == call->is_refused)
+        fail_msg("%s with all its memory: %.400s", call->method, answer);
     fault_resume();
+    bool has_struck = fault_has_struck();
+    fault_arm(0);
+    return has_struck;
+}
+
+/* For each allocation of the call; what was to be signed is signed after it failed. */
+static void
+sweep(struct daemon *d, const struct call *call)
+{
+    bool has_struck = true;
+
+    for (size_t n = 1; has_struck; n++) {
+        json_auto_t *parameters = call->parameters(d);
+        int64_t mark = call->role ? mark_of(d, call->role) : 0;
+
+        has_struck = call_without(d, call, parameters, n);
+        if (!call->role)
+            continue;
+
+        json_auto_t *again = daemon_call(d, call->uid, call->method, json_incref(parameters));
+        daemon_assert_reply(again);
+        assert_int_equal(mark_of(d, call->role), mark + 1);
+    }
 }
 
 static void
 test_answers_or_hangs_up_whatever_allocation_fails(void **state)
 {
-    struct daemon *d = *state;
-
-    for (size_t i = 0; i < N_ELEMENTS(calls); i++) {
-        bool has_struck = true;
-
-        for (size_t n = 1; has_struck; n++) {
-            closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_MAX_BYTES);
-            bool is_ours = !strchr(calls[i].method, '.');
-            char method[64];
-
-            fault_arm(0);
-            json_auto_t *parameters = calls[i].parameters(n);
-            snprintf(method, sizeof method, "%s%s", is_ours ? MESSAGE_INTERFACE "." : "",
-                calls[i].method);
-            message_put_call(&frame, method, parameters, false);
-            call_without(d, &frame, calls[i].uid, n);
-            has_struck = fault_has_struck();
-
-            fault_arm(0);
-            json_auto_t *next = daemon_call(d, UID_ALICE, "ListKeys", NULL);
-            daemon_assert_reply(next);
-        }
-    }
+    for (size_t i = 0; i < N_ELEMENTS(calls); i++)
+        sweep(*state, &calls[i]);
 }
 
 static void
-test_signs_the_same_again_after_it_failed(void **state)
+test_reads_what_is_published_or_says_no(void **state)
 {
+    const struct call call = {"Sign", UID_ALICE, sign_on_a_base, "targets/qa"};
+    struct daemon *d = *state;
+
+    pin_root(d);
+    sweep(d, &call);
+    assert_int_equal(mark_of(d, "targets"), 1); /* the base was believed */
+}
+
+static void
+test_loses_no_connection_whatever_allocation_fails(void **state)
+{
+    static const char call[] = "{\"method\":\"org.varlink.service.GetInfo\"}";
     struct daemon *d = *state;
     bool has_struck = true;
 
     for (size_t n = 1; has_struck; n++) {
-        closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_MAX_BYTES);
-        json_auto_t *parameters = sign(n);
-
-        message_put_call(&frame, MESSAGE_INTERFACE ".Sign", parameters, false);
-        call_without(d, &frame, UID_ALICE, n);
+        fault_arm(n);
+        closing(fd_close) int fd = daemon_dial(d, UID_ALICE);
+        send(fd, call, sizeof call, MSG_NOSIGNAL);
+        daemon_pump(d);
         has_struck = fault_has_struck();
+        fault_suspend();
+        assert_true(*hear(fd, n) || has_struck);
+        fault_resume();
+        fd_close(&fd);
+        daemon_pump(d);
+
         fault_arm(0);
-        json_auto_t *again = daemon_call(d, UID_ALICE, "Sign", json_incref(parameters));
-        daemon_assert_reply(again);
-        assert_int_equal(mark_of(d), n);
+        json_auto_t *next = daemon_call(d, UID_ALICE, "ListKeys", NULL);
+        daemon_assert_reply(next);
     }
+}
+
+static int
+make_key(void **state)
+{
+    (void)state;
+    forge_key_init(&other, "P-256");
+    return 0;
+}
+
+static int
+drop_key(void **state)
+{
+    (void)state;
+    forge_key_done(&other);
+    return 0;
 }
 
 int
@@ -147,8 +315,10 @@ main(void)
 #define DAEMON(test) cmocka_unit_test_setup_teardown(test, daemon_open, daemon_close)
     const struct CMUnitTest tests[] = {
         DAEMON(test_answers_or_hangs_up_whatever_allocation_fails),
-        DAEMON(test_signs_the_same_again_after_it_failed),
+        DAEMON(test_reads_what_is_published_or_says_no),
+        DAEMON(test_loses_no_connection_whatever_allocation_fails),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    fault_cover_sqlite();
+    return cmocka_run_group_tests(tests, make_key, drop_key);
 }

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole policy: policy.yaml, a file of policy.d and a certificate. One that is taken is complete:
+ * names are unique, everything that is named is there, and nothing is beyond its bounds.
+ */
+#include "agent/policy.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/pattern.h"
+#include "tests/fuzz.h"
+
+static char directory[] = "/tmp/countersign-fuzz-XXXXXX";
+static const char *const files[] = {"policy.yaml", "policy.d/50-more.yaml", "key.pem"};
+
+/* libfyaml 0.7.12 loses what it has of a document that it then refuses. */
+const char *__lsan_default_suppressions(void);
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml\n";
+}
+
+static const char *
+path_of(const char *name)
+{
+    static char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
+}
+
+static void
+remove_all(void)
+{
+    for (size_t i = 0; i < N_ELEMENTS(files); i++)
+        unlink(path_of(files[i]));
+    rmdir(path_of("policy.d"));
+    rmdir(directory);
+}
+
+static void
+set_up(void)
+{
+    assert(mkdtemp(directory));
+    umask(077);
+    assert(!mkdir(path_of("policy.d"), 0700));
+    atexit(remove_all);
+}
+
+static void
+write_files(struct span rest)
+{
+    for (size_t i = 0; i < N_ELEMENTS(files); i++) {
+        struct span text = fuzz_part(&rest);
+
+        unlink(path_of(files[i]));
+        if (i == 1 && text.len == 0)
+            continue;
+
+        FILE *file = fopen(path_of(files[i]), "wxe");
+        assert(file && fwrite(text.p, 1, text.len, file) == text.len && !fclose(file));
+    }
+}
+
+static void
+check_who(const struct policy_who *who)
+{
+    for (size_t i = 0; i < who->n_names; i++) {
+        const struct policy_name *name = &who->names[i];
+
+        assert(*name->name);
+        assert(!name->is_resolved ||
+               name->id != (name->is_group ? peer_overflow_gid() : peer_overflow_uid()));
+    }
+}
+
+static void
+check_patterns(char **patterns, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        assert(!pattern_check(patterns[i], NULL));
+}
+
+static void
+check_key(const struct policy *policy, const struct policy_key *key)
+{
+    assert(policy_find_key(policy, key->name) == key);
+    assert(key->rank != RANK_TIMESTAMP && key->rank < RANK_MAX_);
+    assert(key->n_at >= 1 && key->n_scope >= 1);
+    for (size_t i = 0; i < key->n_at; i++) {
+        assert(policy_find_token(policy, key->at[i].token->name) == key->at[i].token);
+        assert(!strncmp(key->at[i].uri, "pkcs11:", 7));
+    }
+    for (size_t i = 0; i < key->n_scope; i++) {
+        const struct policy_scope *scope = &key->scope[i];
+
+        assert(scope->n_repositories >= 1 && scope->n_roles >= 1);
+        check_patterns(scope->repositories, scope->n_repositories);
+        for (size_t k = 0; k < scope->n_roles; k++) {
+            assert(!strncmp(scope->roles[k], "targets/", 8) == (key->rank == RANK_DELEGATION));
+            assert(
+                key->rank == RANK_DELEGATION || role_rank(span_of(scope->roles[k])) == key->rank);
+        }
+    }
+    if (key->certificate)
+        assert(pubkey_is_x509(key->certificate) && pubkey_evp(key->certificate));
+}
+
+static void
+check_grant(const struct policy *policy, const struct policy_grant *grant)
+{
+    assert(grant->n_keys >= 1 && grant->who.n_names >= 1);
+    assert(grant->max_validity_s >= 0 && grant->max_validity_s <= VALIDITY_MAX_S);
+    check_who(&grant->who);
+    check_patterns(grant->repositories, grant->n_repositories);
+    for (size_t i = 0; i < grant->n_keys; i++) {
+        assert(policy_find_key(policy, grant->keys[i]->name) == grant->keys[i]);
+        assert(policy_grant_has_key(grant, grant->keys[i]));
+        assert(!grant->repositories || grant->keys[i]->rank == RANK_ROOT);
+    }
+}
+
+static void
+check(const struct policy *policy)
+{
+    closing(bytes_done) struct bytes described = BYTES_INIT(64 * 1024 * 1024);
+
+    for (size_t i = 0; i < policy->n_tokens; i++) {
+        const struct policy_token *token = &policy->tokens[i];
+
+        assert(policy_find_token(policy, token->name) == token);
+        assert(token->module[0] == '/' && token->workers >= 1 && token->workers <= WORKERS_MAX);
+        assert((token->pin == POLICY_PIN_NONE) == !token->pin_source);
+    }
+    for (size_t i = 0; i < policy->n_keys; i++)
+        check_key(policy, &policy->keys[i]);
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        check_grant(policy, &policy->grants[i]);
+        for (size_t k = 0; k < i; k++)
+            assert(strcmp(policy->grants[i].name, policy->grants[k].name) != 0);
+    }
+    check_who(&policy->admins);
+    policy_describe(&described, policy);
+    assert(!bytes_check(&described, NULL));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    closing(policy_unrefp) struct policy *policy = NULL;
+    closing(policy_unrefp) struct policy *again = NULL;
+    static bool is_set_up;
+    struct why why = {""};
+
+    if (!is_set_up)
+        set_up();
+    is_set_up = true;
+
+    write_files((struct span){data, len});
+    enum rc rc = policy_load(&policy, path_of("policy.yaml"), &why);
+    assert(rc == RC_OK || *why.text);
+    if (rc)
+        return 0;
+
+    check(policy);
+    assert(!policy_load(&again, path_of("policy.yaml"), NULL));
+    assert(digest_eq(&policy->digest, &again->digest));
+    return 0;
+}
