@@ -8,6 +8,7 @@
 #include "proto/algorithm.h"
 #include "proto/bounds.h"
 #include "proto/canon.h"
+#include "proto/certlist.h"
 #include "proto/derkey.h"
 #include "proto/pem.h"
 
@@ -51,67 +52,6 @@ static const enum pubkey_type x509_types[] = {
 DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free);
 DEFINE_CLEANUP(X509, X509_free);
 
-static X509 *
-read_certificate(struct span der)
-{
-    const uint8_t *at = der.p;
-
-    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
-    if (certificate && at == der.p + der.len)
-        return certificate;
-
-    X509_free(certificate);
-    return NULL;
-}
-
-static void
-drop_certificates(struct pubkey *key)
-{
-    sk_X509_pop_free(key->certificates, X509_free);
-    key->certificates = NULL;
-}
-
-/* Append the certificate of one block to the key's list. */
-static bool
-add_certificate(struct pubkey *key, struct span der)
-{
-    closing(X509_freep) X509 *certificate = read_certificate(der);
-
-    if (!key->certificates)
-        key->certificates = sk_X509_new_null();
-
-    if (!certificate || !key->certificates || !sk_X509_push(key->certificates, certificate))
-        return false;
-
-    certificate = NULL; /* it is the list's now */
-    return true;
-}
-
-/* Only certificates as Go writes them; else the list stays empty. RC_NO_MEMORY. */
-static enum rc
-read_certificates(struct pubkey *key)
-{
-    struct span text = bytes_span(&key->public_bytes), rest = text;
-    closing(bytes_done) struct bytes der = BYTES_INIT(text.len);
-    closing(bytes_done) struct bytes again = BYTES_INIT(text.len);
-    struct pem_block block;
-    enum rc rc = RC_OK;
-    bool is_sound = true;
-
-    while (is_sound && !pem_next(&block, &rest, NULL)) {
-        bytes_clear(&der);
-        rc = pem_decode(&der, &block, NULL);
-        is_sound = !rc && add_certificate(key, bytes_span(&der));
-        pem_format(&again, SPAN("CERTIFICATE"), bytes_span(&der));
-    }
-
-    if (!is_sound || !span_eq(bytes_span(&again), text))
-        drop_certificates(key);
-
-    bool has_run_out = rc == RC_NO_MEMORY || bytes_check(&again, NULL) == RC_NO_MEMORY;
-    return has_run_out ? RC_NO_MEMORY : RC_OK;
-}
-
 /* *ret: NULL where there is no key. RC_NO_MEMORY. */
 static enum rc
 read_public(EVP_PKEY **ret, const struct pubkey *key)
@@ -149,7 +89,9 @@ find_key(struct pubkey *key, struct why *why)
     struct algorithm algorithm;
 
     ERR_clear_error();
-    enum rc rc = pubkey_is_x509(key) ? read_certificates(key) : RC_OK;
+    enum rc rc = pubkey_is_x509(key)
+                     ? certlist_read(&key->certificates, bytes_span(&key->public_bytes))
+                     : RC_OK;
     if (!rc)
         rc = read_public(&evp, key);
     if (rc)
@@ -289,7 +231,7 @@ pubkey_from_spki(struct pubkey **ret, struct span der, struct why *why)
 static enum rc
 from_certificate(struct pubkey **ret, struct span der, struct why *why)
 {
-    closing(X509_freep) X509 *certificate = read_certificate(der);
+    closing(X509_freep) X509 *certificate = certlist_read_one(der);
     closing(bytes_done) struct bytes pem = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     const EVP_PKEY *evp = certificate ? X509_get0_pubkey(certificate) : NULL;
     struct algorithm algorithm;
@@ -400,7 +342,7 @@ pubkey_unref(struct pubkey *key)
     if (!key || --key->n_refs > 0)
         return;
 
-    drop_certificates(key);
+    sk_X509_pop_free(key->certificates, X509_free);
     EVP_PKEY_CTX_free(key->verifier);
     EVP_PKEY_free(key->evp);
     bytes_done(&key->spki);
