@@ -80,11 +80,21 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
 }
 
 void
+ending_expect(struct ending *e)
+{
+    e->is_expected = true;
+    release_expect(e->agent->release);
+}
+
+void
 ending_finish(struct ending *e, enum audit_outcome outcome)
 {
     struct release_item item = {on_write, on_recorded, e};
     struct why why;
 
+    if (e->is_expected)
+        release_expected(e->agent->release);
+    e->is_expected = false;
     e->is_finishing = true;
     e->outcome = outcome;
     e->stop(e->request);

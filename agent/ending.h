@@ -23,6 +23,7 @@ struct ending {
     void (*free)(void *request);
 
     sd_event_source *deadline;
+    bool is_expected;  /* see ending_expect() */
     bool is_finishing; /* outcome is set, and its record under way */
     enum audit_outcome outcome;
     enum rc failed; /* with AUDIT_FAILED */
@@ -34,6 +35,8 @@ struct ending {
 /* The connection's call is this request's from now on, for SIGN_TIMEOUT_S at most. Where it fails
  * the call is the caller's to answer. RC_SYSTEM. */
 must_check enum rc ending_begin(struct ending *ending, struct why *why);
+/* It waits for nobody but its tokens: what is recorded meanwhile may wait for it. */
+void ending_expect(struct ending *ending);
 /*
  * The end: released, refused by the decision, failed, or cancelled. The request is freed later,
  * never from within this call unless there is no memory. What cannot be released after all ends as

@@ -22,6 +22,8 @@ struct release {
     sd_event_source *idle; /* enabled while something waits */
     uint64_t since_us;     /* when the first of those that wait came, by the loop's clock */
     uint64_t wait_us;
+    size_t n_expected;                 /* at work, to be added soon */
+    bool is_due;                       /* the last one of them came */
     void (*committed)(void *userdata); /* NULL: nobody cares */
     void *userdata;
     struct waiting *waiting; /* for the next transaction */
@@ -83,6 +85,7 @@ commit(struct release *release)
     release->telling = steal(release->waiting);
     release->n_telling = release->n_waiting;
     release->n_waiting = 0;
+    release->is_due = false;
 
     uint64_t before = now_us();
     write_all(release);
@@ -114,7 +117,7 @@ on_prepare(sd_event_source *source, void *userdata)
     uint64_t now = 0;
 
     (void)sd_event_now(release->event, CLOCK_MONOTONIC, &now);
-    if (now - release->since_us >= release->wait_us)
+    if (release->is_due || now - release->since_us >= release->wait_us)
         (void)sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
     return 0;
 }
@@ -149,6 +152,19 @@ release_free(struct release *release)
         commit(release);
     sd_event_source_disable_unref(release->idle);
     free(release);
+}
+
+void
+release_expect(struct release *release)
+{
+    release->n_expected++;
+}
+
+void
+release_expected(struct release *release)
+{
+    release->n_expected--;
+    release->is_due = release->n_expected == 0;
 }
 
 enum rc

@@ -4,8 +4,8 @@
  * release — requests that wait for the ledger: recorded first, released then.
  *
  * Many share one transaction: an event source of the lowest priority commits all that are ready
- * when nothing else is to be done, or soon in any case, so that callers who never pause do not keep
- * others waiting. Only then are they told.
+ * when nothing else is to be done, or as soon as nobody is at work who could share it, or soon in
+ * any case, so that callers who never pause do not keep others waiting. Only then are they told.
  */
 #include <systemd/sd-event.h>
 
@@ -30,6 +30,11 @@ DEFINE_CLEANUP(struct release, release_free);
 
 /* Called after each transaction that was committed. */
 void release_on_commit(struct release *release, void (*committed)(void *userdata), void *userdata);
+
+/* A request is at work that will be added soon. Once for each such request, whatever becomes of it:
+ * release_expected(), just before it is added. */
+void release_expect(struct release *release);
+void release_expected(struct release *release);
 
 /* done() comes later, once, never from within this call. item is copied. RC_NO_MEMORY, RC_SYSTEM.
  */

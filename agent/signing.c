@@ -310,6 +310,7 @@ begin_jobs(struct signing *s, struct why *why)
     if (!s->jobs)
         return fail_memory(why);
 
+    ending_expect(&s->ending);
     for (size_t i = 0; i < decision->n_verdicts; i++)
         for (size_t k = 0; k < decision->verdicts[i].n_choices; k++) {
             if (decision->verdicts[i].choices[k].left_out != REASON_NONE)

@@ -248,6 +248,24 @@ test_does_not_wait_for_a_pause_for_ever(void **state)
     sd_event_source_disable_unref(busy);
 }
 
+static void
+test_waits_for_no_pause_where_nobody_is_at_work_who_could_share_it(void **state)
+{
+    struct office *o = *state;
+    struct request a = {o, 'a', GOOD, NULL, RC_MAX_, 0};
+    sd_event_source *busy = NULL;
+
+    assert_true(sd_event_add_defer(o->event, &busy, on_busy, NULL) >= 0);
+    assert_true(sd_event_source_set_enabled(busy, SD_EVENT_ON) >= 0);
+    release_expect(o->release);
+    release_expected(o->release);
+    add(&a);
+    assert_true(sd_event_run(o->event, 0) > 0); /* not the other one, which comes before a pause */
+    assert_string_equal(o->told, "a");
+    assert_int_equal(o->n_commits, 1);
+    sd_event_source_disable_unref(busy);
+}
+
 int
 main(void)
 {
@@ -261,6 +279,7 @@ main(void)
         OFFICE(test_takes_what_is_added_by_those_who_are_told),
         OFFICE(test_commits_what_waits_before_it_goes),
         OFFICE(test_does_not_wait_for_a_pause_for_ever),
+        OFFICE(test_waits_for_no_pause_where_nobody_is_at_work_who_could_share_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
