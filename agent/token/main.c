@@ -13,19 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/footprint.h"
 #include "agent/token/token.h"
 
 #define AGENT_FD         3
 #define LOOK_INTERVAL_MS 1000 /* a token that came back is seen within a second */
-#define START_MS         1000 /* the first signatures are made by then */
 
 struct work {
     struct token *token;
     struct bytes said;                     /* what was told last */
     uint32_t said_id;                      /* and its id */
     bool has_found;                        /* it was FOUND */
-    bool is_at_rest;                       /* what only the start needed was given back */
     uint8_t message[WORKER_MESSAGE_BYTES]; /* what was received last */
 };
 
@@ -191,19 +188,6 @@ answer(struct work *w, const struct frame *asked, struct why *why)
     return tell(&frame, why);
 }
 
-/* The next message; the first time that there is none for a while, the start is over. */
-static enum rc
-listen_at_rest(struct frame *ret, struct work *w, struct why *why)
-{
-    enum rc rc = listen_for(ret, w, w->is_at_rest ? -1 : START_MS, why);
-    if (rc != RC_TIMEOUT)
-        return rc;
-
-    footprint_shrink();
-    w->is_at_rest = true;
-    return listen_for(ret, w, -1, why);
-}
-
 /* Until the agent is gone, which is RC_NOT_FOUND, or the token is lost. */
 static enum rc
 work(struct work *w, struct why *why)
@@ -220,7 +204,7 @@ work(struct work *w, struct why *why)
 
     while (rc == RC_OK) {
         struct frame frame;
-        rc = listen_at_rest(&frame, w, why);
+        rc = listen_for(&frame, w, -1, why);
         if (rc == RC_OK)
             rc = answer(w, &frame, why);
     }
