@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sysconfig
 
 import rig_users
 import machine
@@ -21,7 +22,7 @@ KEY = "bench"
 # A token that is used has several: ssh-agent looks for its key among them for each signature.
 OTHER_KEYS = ("root", "targets", "developer", "qa")
 N_CORES = os.cpu_count()
-P11_KIT_CLIENT = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so"
+P11_KIT_CLIENT = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/pkcs11/p11-kit-client.so"
 
 _numbers = itertools.count(1)
 
