@@ -7,9 +7,12 @@ import select
 import signal
 import socket
 import subprocess
+import sysconfig
 import time
 from pathlib import Path
 
+# Where Debian has the libraries of this architecture.
+LIBRARIES = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"))
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 TICK_MS = 10
 

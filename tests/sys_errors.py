@@ -13,6 +13,7 @@ import rig_users
 from rig_agent import Agent
 from rig_bad_agent import BadAgent, Endless, says
 from rig_own_server import OwnServer
+from rig_process import LIBRARIES
 from rig_scratch import give
 from rig_sentences import has, rows
 from rig_token import PIN
@@ -303,7 +304,7 @@ def test_a_token_that_is(case, client, token, state, spoil, mend, cause, remedy)
 
 MODULES = [
     ("is not there", "/nowhere/pkcs11.so", "cannot open shared object file"),
-    ("is no PKCS#11 module", "/lib/x86_64-linux-gnu/libm.so.6", "C_GetFunctionList"),
+    ("is no PKCS#11 module", str(LIBRARIES / "libm.so.6"), "C_GetFunctionList"),
     ("is no library", "/etc/passwd", "invalid ELF header"),
 ]
 

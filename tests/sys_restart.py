@@ -11,12 +11,13 @@ import pytest
 import rig_users
 from rig_case import signs
 from rig_document import root, target, targets
+from rig_process import LIBRARIES
 from rig_readers import TEAMS
 from rig_token import PIN
 from rig_varlink import INTERFACE, VarlinkError
 
 # A PKCS#11 module that passes calls on to another one and writes them down.
-SPY = "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so"
+SPY = str(LIBRARIES / "pkcs11-spy.so")
 WRONG_PIN = "4711-hidden"
 
 

@@ -8,21 +8,20 @@ import json
 import os
 import re
 import subprocess
-import sysconfig
 
 import rig_users
 import machine
 from bench import MoreAtMost, RatioAtLeast
 from rig_agent import Agent
 from rig_document import key_id, key_object
-from rig_process import Process, environment
+from rig_process import LIBRARIES, Process, environment
 from rig_token import LABEL, MODULE, PIN, Token
 
 KEY = "bench"
 # A token that is used has several: ssh-agent looks for its key among them for each signature.
 OTHER_KEYS = ("root", "targets", "developer", "qa")
 N_CORES = os.cpu_count()
-P11_KIT_CLIENT = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/pkcs11/p11-kit-client.so"
+P11_KIT_CLIENT = str(LIBRARIES / "pkcs11/p11-kit-client.so")
 
 _numbers = itertools.count(1)
 
