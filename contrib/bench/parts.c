@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 /* cmocka wants four of the above first */
@@ -40,7 +41,7 @@ struct bench {
     struct digest digest;
     json_t *reply;
     struct judgment *judgment;
-    int fd, bare_fd;
+    int fd, bare_fd, relay_fd;
 };
 
 typedef void run_part(struct bench *b);
@@ -151,6 +152,17 @@ part_fdatasync(struct bench *b)
     assert_int_equal(fdatasync(b->bare_fd), 0);
 }
 
+/* To a process behind another one and back, with one byte: as a request goes from its client to the
+ * agent and to the worker. */
+__attribute__((noinline)) static void
+part_wakes(struct bench *b)
+{
+    char c = 0;
+
+    assert_int_equal(write(b->relay_fd, &c, 1), 1);
+    assert_int_equal(read(b->relay_fd, &c, 1), 1);
+}
+
 /* What the softkeyring does in place of a token. */
 __attribute__((noinline)) static void
 part_sign(struct bench *b)
@@ -257,6 +269,9 @@ finish(struct bench *b)
 
     fd_close(&b->fd);
     fd_close(&b->bare_fd);
+    fd_close(&b->relay_fd);
+    while (wait(NULL) > 0)
+        ;
     daemon_pump(&b->daemon);
     judgment_free(b->judgment);
     daemon_stop(&b->daemon.agent);
@@ -268,6 +283,38 @@ finish(struct bench *b)
     free((char *)options->policy_path);
     free((char *)options->socket_path);
     free((char *)options->state_dir);
+}
+
+/* A process that passes on what it is told, and then the answer; without further it is the one that
+ * answers. It ends with its caller. */
+static int
+spawn_relay(int further)
+{
+    char c = 0;
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(fds[0]);
+        while (read(fds[1], &c, 1) == 1 &&
+               (further < 0 || (write(further, &c, 1) == 1 && read(further, &c, 1) == 1)) &&
+               write(fds[1], &c, 1) == 1)
+            ;
+        _exit(0);
+    }
+
+    close(fds[1]);
+    return fds[0];
+}
+
+static void
+start_relays(struct bench *b)
+{
+    closing(fd_close) int last = spawn_relay(-1);
+
+    b->relay_fd = spawn_relay(last);
 }
 
 static int
@@ -317,6 +364,7 @@ main(int argc, char **argv)
         {"sign", part_sign},
         {"verify", part_verify},
         {"fdatasync", part_fdatasync},
+        {"wakes", part_wakes},
     };
     struct bench b = {.frame = BYTES_INIT(FRAME_MAX_BYTES), .signature = BYTES_INIT(1024)};
     int64_t n = 0;
@@ -327,6 +375,7 @@ main(int argc, char **argv)
     }
 
     b.directory = argv[1];
+    start_relays(&b); /* first: they inherit nothing that others wait for the end of */
     b.request = (struct request){REPOSITORY, softkeyring_id(KEY), 1, BYTES_INIT(0)};
     request_init(&b.request);
     start(&b);

@@ -212,6 +212,7 @@ def split(bench, signers):
     bench.add("  of it the rest: loop, sockets, waking processes", "us",
               [max(0, whole - part) for whole, part in zip(results["whole"], known)],
               may_be_zero=True)
+    bench.add("a byte to a process behind another one and back", "us", times["wakes"])
     bench.add("4 KiB written and fdatasync", "us", times["fdatasync"])
 
     if machine.option(bench.build, "b_sanitize") == "none":
