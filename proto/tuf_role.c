@@ -386,7 +386,7 @@ tuf_role_admits_from(size_t *ret_len, const struct tuf_role *role, struct span n
 bool
 tuf_role_admits(const struct tuf_role *role, struct span name)
 {
-    size_t len;
+    size_t len = 0;
 
     return tuf_role_admits_from(&len, role, name, 0);
 }
