@@ -39,13 +39,23 @@ class Victim:
 
     def start(self):
         self.agent.start()
+        self.wait_for_keys()
 
     def wait_for_keys(self):
-        """Until all of its tokens can sign."""
+        """Until all of its tokens can sign. SoftHSM shows no token, ever, to a process that begins
+        while one of the agent before is busy with it: another worker sees it."""
+        has_new_workers = False
+
         def are_ready():
+            nonlocal has_new_workers
             call = Call("ListKeys")
             self._ask([call], None)
-            return all(key["state"] == "ready" for key in call.reply["keys"])
+            states = {key["state"] for key in call.reply["keys"]}
+            if "absent" in states and not has_new_workers:
+                has_new_workers = True
+                for pid in self.agent.workers():
+                    os.kill(pid, signal.SIGKILL)
+            return states == {"ready"}
 
         self.agent.process.wait_until(are_ready)
 
@@ -69,6 +79,7 @@ class Victim:
             self._watch = self._trace(pid)
 
         self.agent.start(attach)
+        self.wait_for_keys()
 
     def start_and_die(self, n):
         """Start it on the disk and kill it at its nth call, unless it makes fewer until it is ready;
