@@ -42,7 +42,7 @@ ask(struct member *m, struct frame *frame, enum member_phase next, uint64_t time
 
     frame->id = ++m->id;
     m->phase = next;
-    if (worker_send(m->worker, frame, timeout_ms, &why))
+    if (worker_send(m->worker, frame, -1, timeout_ms, &why))
         worker_kill(m->worker);
 }
 
@@ -312,7 +312,7 @@ try_login(struct member *m)
 
     if (rc == RC_OK) {
         m->phase = MEMBER_LOGGING_IN;
-        if (worker_send(m->worker, &frame, 0, &why))
+        if (worker_send(m->worker, &frame, -1, 0, &why))
             worker_kill(m->worker);
         return;
     }

@@ -48,24 +48,20 @@ lied(struct worker *worker)
 static bool
 receive(struct worker *worker)
 {
+    closing(fd_close) int passed = -1; /* a worker has nothing to pass */
     struct frame frame;
 
     if (worker->fd < 0 || worker->has_lied)
         return false;
 
-    ssize_t len = recv(worker->fd, worker->message, sizeof worker->message, MSG_TRUNC);
-    if (len <= 0) {
-        /* End of file: its end will be seen, and until then there is nothing to read. */
-        if (len == 0 || errno != EAGAIN)
-            worker_hang_up(worker);
-        return false;
-    }
-
-    size_t got = (size_t)len < sizeof worker->message ? (size_t)len : sizeof worker->message;
-    if (frame_parse(&frame, (struct span){worker->message, got}, FRAME_FROM_WORKER, &worker->lie)) {
+    enum rc rc = channel_receive(
+        &frame, &passed, worker->fd, worker->message, FRAME_FROM_WORKER, &worker->lie);
+    if (rc == RC_MALFORMED)
         lied(worker);
+    else if (rc && rc != RC_TIMEOUT)
+        worker_hang_up(worker); /* its end will be seen, and until then there is nothing to read */
+    if (rc)
         return false;
-    }
 
     (void)sd_event_source_set_enabled(worker->on_deadline, SD_EVENT_OFF);
     worker->calls->on_message(worker->userdata, &frame);
@@ -307,18 +303,17 @@ worker_free(struct worker *worker)
 }
 
 enum rc
-worker_send(struct worker *worker, const struct frame *frame, uint64_t timeout_ms, struct why *why)
+worker_send(struct worker *worker, const struct frame *frame, int passed, uint64_t timeout_ms,
+    struct why *why)
 {
-    closing(bytes_done) struct bytes message = BYTES_INIT(WORKER_MESSAGE_BYTES);
-
-    enum rc rc = frame_format(&message, frame, why);
-    if (rc)
+    enum rc rc = channel_send(worker->fd, frame, passed, why);
+    if (rc == RC_TOO_LARGE || rc == RC_NO_MEMORY)
         return rc;
 
     /* At most one request is under way, so a socket without room is one that nobody reads. */
-    if (worker->fd < 0 || send(worker->fd, message.p, message.len, MSG_NOSIGNAL) < 0) {
+    if (rc) {
         worker_kill(worker);
-        return fail(why, RC_SYSTEM, "the worker does not read");
+        return within(why, rc, "the worker does not read");
     }
 
     if (timeout_ms > 0 &&

@@ -13,7 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/policy.h"
-#include "agent/token/frame.h"
+#include "agent/token/channel.h"
 
 struct worker;
 
@@ -38,10 +38,11 @@ must_check enum rc worker_new(struct worker **ret, sd_event *event, const char *
 void worker_free(struct worker *worker);
 DEFINE_CLEANUP(struct worker, worker_free);
 
-/* timeout_ms: it is killed if no message came from it by then; 0: never. RC_TOO_LARGE; RC_SYSTEM:
- * it does not read, and will be ended. */
-must_check enum rc worker_send(
-    struct worker *worker, const struct frame *frame, uint64_t timeout_ms, struct why *why);
+/* passed: a descriptor for it, which stays the caller's; -1: none. timeout_ms: it is killed if no
+ * message came from it by then; 0: never. RC_TOO_LARGE; RC_SYSTEM: it does not read, and will be
+ * ended. */
+must_check enum rc worker_send(struct worker *worker, const struct frame *frame, int passed,
+    uint64_t timeout_ms, struct why *why);
 
 void worker_hang_up(struct worker *worker); /* it ends by itself; on_end comes */
 void worker_kill(struct worker *worker);    /* at once; on_end comes */

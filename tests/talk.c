@@ -74,7 +74,7 @@ talk_finish(struct talk *t)
 void
 talk_say(struct talk *t, const struct frame *frame)
 {
-    assert_int_equal(worker_send(t->worker, frame, 0, NULL), RC_OK);
+    assert_int_equal(worker_send(t->worker, frame, -1, 0, NULL), RC_OK);
 }
 
 void

@@ -56,7 +56,7 @@ test_kills_what_does_not_answer(void **state)
 
     (void)state;
     start_script(&t, "while :; do :; done");
-    assert_int_equal(worker_send(t.worker, &frame, 1, NULL), RC_OK);
+    assert_int_equal(worker_send(t.worker, &frame, -1, 1, NULL), RC_OK);
     talk_await_end(&t, WORKER_HUNG);
     talk_finish(&t);
 }

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/token/channel.h"
 #include "agent/token/token.h"
 
 #define AGENT_FD         3
@@ -24,6 +25,7 @@ struct work {
     uint32_t said_id;                      /* and its id */
     bool has_found;                        /* it was FOUND */
     uint8_t message[WORKER_MESSAGE_BYTES]; /* what was received last */
+    int passed;                            /* the descriptor beside it; -1: none */
 };
 
 /* What a process that knows a PIN should be like. */
@@ -50,16 +52,8 @@ harden(struct why *why)
 static enum rc
 tell(const struct frame *frame, struct why *why)
 {
-    closing(bytes_done) struct bytes message = BYTES_INIT(WORKER_MESSAGE_BYTES);
-
-    enum rc rc = frame_format(&message, frame, why);
-    if (rc)
-        return rc;
-
-    if (send(AGENT_FD, message.p, message.len, MSG_NOSIGNAL) < 0)
-        return fail(why, RC_SYSTEM, "cannot write to the agent: %s", strerror(errno));
-
-    return RC_OK;
+    enum rc rc = channel_send(AGENT_FD, frame, -1, why);
+    return rc ? within(why, rc, "the agent") : RC_OK;
 }
 
 /* What is wrong, as the token says, or else with this process. */
@@ -86,17 +80,11 @@ listen_for(struct frame *ret, struct work *w, int timeout_ms, struct why *why)
     if (n == 0)
         return RC_TIMEOUT;
 
-    ssize_t len = n < 0 ? -1 : recv(AGENT_FD, w->message, sizeof w->message, MSG_TRUNC);
-    if (len < 0)
-        return fail(why, RC_SYSTEM, "cannot read from the agent: %s", strerror(errno));
+    if (n < 0)
+        return fail(why, RC_SYSTEM, "cannot wait for the agent: %s", strerror(errno));
 
-    if (len == 0)
-        return RC_NOT_FOUND;
-
-    if ((size_t)len > sizeof w->message)
-        return fail(why, RC_MALFORMED, "a message of %zd bytes", len);
-
-    return frame_parse(ret, (struct span){w->message, (size_t)len}, FRAME_FROM_AGENT, why);
+    fd_close(&w->passed);
+    return channel_receive(ret, &w->passed, AGENT_FD, w->message, FRAME_FROM_AGENT, why);
 }
 
 static enum rc
@@ -225,6 +213,7 @@ main(void)
     }
 
     w->said = BYTES_INIT(WORKER_MESSAGE_BYTES);
+    w->passed = -1;
     rc = work(w, &why);
     if (rc != RC_NOT_FOUND) {
         struct frame failure = failure_of(w->token, &why);
@@ -234,6 +223,7 @@ main(void)
     /* Nothing is left to run at exit: what modules registered there may hang or crash. */
     token_free(w->token);
     bytes_done(&w->said);
+    fd_close(&w->passed);
     free(w);
     _exit(rc == RC_OK || rc == RC_NOT_FOUND ? EXIT_SUCCESS : EXIT_FAILURE);
 }
