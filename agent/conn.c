@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/inbox.h"
+#include "agent/outbox.h"
+#include "agent/timer.h"
 #include "proto/bounds.h"
 
 /*
@@ -21,6 +24,10 @@
  * Garbage and time-outs lead to WRITING, for the last reply. A reply that is sent at once, with
  * nothing more here, leads from WORKING to READING.
  *
+ * A call with "upgrade" that is accepted leads from WORKING to UPGRADED. Nothing is read or written
+ * there until its work is over; that leads to WRITING, for the last reply, and a time-out to
+ * CLOSED.
+ *
  * What follows a frame is not read before that is answered, so end of file is seen only where no
  * complete call is left: a client may close its sending side and still have all of its answers.
  */
@@ -29,14 +36,15 @@ enum conn_state {
     CONN_WAITING,
     CONN_PAUSED,
     CONN_WORKING,
+    CONN_UPGRADED,
     CONN_WRITING,
     CONN_CLOSED,
 };
 
 struct conn {
     struct conn_owner owner;
-    sd_event *event; /* borrowed */
-    sd_event_source *io, *timer, *lifetime;
+    sd_event_source *io;
+    struct timer timer, lifetime;
     int fd;
     struct peer *peer;
     struct account *account;
@@ -45,34 +53,14 @@ struct conn {
     struct turn turn;
     uint64_t frame_deadline; /* when the frame that began has to be complete; 0: none began */
     const char *bound;       /* for which a PAUSED one waits */
-    struct bytes out;
+    struct outbox outbox;
+    bool wants_upgrade; /* the call in work does */
+    bool is_upgraded;   /* its stream is read by somebody else */
     bool is_finishing;
     uint64_t active_at; /* all times are monotonic, in microseconds */
     void *work;
     void (*cancel)(void *work);
 };
-
-static uint64_t
-in_seconds(const struct conn *conn, uint64_t seconds)
-{
-    uint64_t now = 0;
-
-    sd_event_now(conn->event, CLOCK_MONOTONIC, &now);
-    return now + seconds * 1000000;
-}
-
-/* at: 0 is never. */
-static void
-set_timer(struct conn *conn, uint64_t at)
-{
-    if (at == 0) {
-        sd_event_source_set_enabled(conn->timer, SD_EVENT_OFF);
-        return;
-    }
-
-    sd_event_source_set_time(conn->timer, at);
-    sd_event_source_set_enabled(conn->timer, SD_EVENT_ONESHOT);
-}
 
 /* The only place where the state changes: arms what the state waits for. */
 static void
@@ -86,7 +74,7 @@ enter(struct conn *conn, enum conn_state state)
 
     turns_leave(conn->owner.turns, &conn->turn);
     conn->state = state;
-    conn->active_at = in_seconds(conn, 0);
+    conn->active_at = timer_after_s(&conn->timer, 0);
     switch (state) {
     case CONN_READING:
         events = EPOLLIN;
@@ -94,7 +82,7 @@ enter(struct conn *conn, enum conn_state state)
         break;
     case CONN_WAITING: /* not told of hang-ups either: what was sent before is read */
         sd_event_source_set_enabled(conn->io, SD_EVENT_OFF);
-        set_timer(conn, 0); /* it lies with us now */
+        timer_set(&conn->timer, 0); /* it lies with us now */
         if (turns_wait(conn->owner.turns, &conn->turn, NULL))
             enter(conn, CONN_CLOSED);
         return;
@@ -104,23 +92,26 @@ enter(struct conn *conn, enum conn_state state)
     case CONN_WORKING:
         events = EPOLLIN; /* almost nobody asks again before the answer: on_io() sees who does */
         break;
+    case CONN_UPGRADED: /* told of hang-ups only */
+        at = timer_after_s(&conn->timer, UPGRADE_TIMEOUT_S);
+        break;
     case CONN_WRITING:
         events = EPOLLOUT;
-        at = in_seconds(conn, OUTPUT_TIMEOUT_S);
+        at = timer_after_s(&conn->timer, OUTPUT_TIMEOUT_S);
         break;
     case CONN_CLOSED:
         if (conn->work)
             conn->cancel(conn->work);
         conn->work = NULL;
         sd_event_source_set_enabled(conn->io, SD_EVENT_OFF);
-        set_timer(conn, 0);
+        timer_set(&conn->timer, 0);
         conn->owner.closed(conn->owner.userdata, conn); /* frees conn */
         return;
     }
 
     sd_event_source_set_io_events(conn->io, events);
     sd_event_source_set_enabled(conn->io, SD_EVENT_ON);
-    set_timer(conn, at);
+    timer_set(&conn->timer, at);
 }
 
 /* The time to complete a frame begins with its first byte. */
@@ -128,34 +119,26 @@ static void
 begin_frame(struct conn *conn)
 {
     conn->frame_deadline =
-        inbox_len(&conn->inbox) > 0 ? in_seconds(conn, FRAME_SMALL_TIMEOUT_S) : 0;
-}
-
-static ssize_t
-write_some(struct conn *conn)
-{
-    return send(conn->fd, conn->out.p, conn->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        inbox_len(&conn->inbox) > 0 ? timer_after_s(&conn->timer, FRAME_SMALL_TIMEOUT_S) : 0;
 }
 
 static void
 write_out(struct conn *conn)
 {
-    while (conn->out.len > 0) {
-        ssize_t n = write_some(conn);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n <= 0) {
-            enter(conn, CONN_CLOSED);
-            return;
-        }
-
-        bytes_drop(&conn->out, (size_t)n);
-        set_timer(conn, in_seconds(conn, OUTPUT_TIMEOUT_S));
+    switch (outbox_send(&conn->outbox, conn->fd)) {
+    case OUTBOX_LATER:
+        timer_set(&conn->timer, timer_after_s(&conn->timer, OUTPUT_TIMEOUT_S));
+        return;
+    case OUTBOX_BROKEN:
+        enter(conn, CONN_CLOSED);
+        return;
+    case OUTBOX_SENT:
+        break;
     }
 
-    bytes_done(&conn->out);
     if (conn->is_finishing) {
-        inbox_discard(conn->fd);
+        if (!conn->is_upgraded) /* what waits there now may be a secret */
+            inbox_discard(conn->fd);
         enter(conn, CONN_CLOSED);
         return;
     }
@@ -169,39 +152,26 @@ write_out(struct conn *conn)
 static void
 begin_to_write(struct conn *conn)
 {
-    ssize_t n = write_some(conn);
+    enum outbox_progress progress = outbox_send(&conn->outbox, conn->fd);
 
-    if (n > 0)
-        bytes_drop(&conn->out, (size_t)n);
-    if (conn->out.len > 0 || conn->is_finishing || inbox_len(&conn->inbox) > 0) {
+    if (progress != OUTBOX_SENT || conn->is_finishing || inbox_len(&conn->inbox) > 0) {
         enter(conn, CONN_WRITING);
         return;
     }
 
-    bytes_done(&conn->out);
     begin_frame(conn);
     enter(conn, CONN_READING);
 }
 
 /* parameters are consumed. */
 static void
-answer(struct conn *conn, const char *error, json_t *parameters)
+answer(struct conn *conn, const char *interface, const char *error, json_t *parameters)
 {
-    if (error)
-        message_put_error(&conn->out, error, parameters);
-    else
-        message_put_reply(&conn->out, parameters, false);
-    json_decref(parameters);
+    if (!outbox_put(&conn->outbox, interface, error, parameters))
+        conn->is_finishing = true;
 
     conn->work = NULL;
     inbox_answered(&conn->inbox);
-    if (bytes_check(&conn->out, NULL)) {
-        /* No memory, or more than a reader may make us hold. */
-        bytes_clear(&conn->out);
-        message_put_error(&conn->out, MESSAGE_INTERFACE ".Internal", NULL);
-        conn->is_finishing = true;
-    }
-
     begin_to_write(conn);
     conn->owner.freed(conn->owner.userdata);
 }
@@ -210,7 +180,7 @@ void
 conn_reply(struct conn *conn, json_t *parameters)
 {
     if (parameters)
-        answer(conn, NULL, parameters);
+        answer(conn, MESSAGE_INTERFACE, NULL, parameters);
     else
         conn_error(conn, RC_NO_MEMORY, NULL);
 }
@@ -218,20 +188,15 @@ conn_reply(struct conn *conn, json_t *parameters)
 void
 conn_error(struct conn *conn, enum rc rc, json_t *parameters)
 {
-    char name[64];
     const char *error = rc_error_name(rc);
 
-    snprintf(name, sizeof name, MESSAGE_INTERFACE ".%s", error ? error : "Internal");
-    answer(conn, name, parameters);
+    answer(conn, MESSAGE_INTERFACE, error ? error : "Internal", parameters);
 }
 
 void
 conn_service_error(struct conn *conn, const char *name, json_t *parameters)
 {
-    char full[64];
-
-    snprintf(full, sizeof full, MESSAGE_SERVICE ".%s", name);
-    answer(conn, full, parameters);
+    answer(conn, MESSAGE_SERVICE, name, parameters);
 }
 
 /* The last answer: what comes after such a frame cannot be told from it. */
@@ -251,16 +216,14 @@ refuse_bound(struct conn *conn, enum rc rc, const char *bound)
                       : json_pack("{s:s}", "bound", bound));
 }
 
-/* jansson's values take up to 78 times the bytes of a text of empty objects. */
-static bool
-has_too_many_values(struct span frame)
+/* It may be a secret, which this process must not know: the next one to read there is another. */
+static void
+refuse_haste(struct conn *conn)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < frame.len; i++)
-        n += frame.p[i] == ',' || frame.p[i] == '[' || frame.p[i] == '{';
-
-    return n > FRAME_VALUES_MAX;
+    inbox_wipe(&conn->inbox);
+    refuse_frame(conn, RC_MALFORMED,
+        json_pack("{s:s,s:s}", "where", "frame", "problem",
+            "bytes behind a call with 'upgrade', before its answer"));
 }
 
 static void
@@ -269,12 +232,12 @@ take_frame(struct conn *conn, struct span frame)
     struct message_call call = {0};
     struct why why;
 
-    if (has_too_many_values(frame)) {
-        refuse_bound(conn, RC_TOO_LARGE, "FRAME_VALUES_MAX");
+    enum rc rc = message_call_parse(&call, frame, &why);
+    if (rc == RC_TOO_LARGE) {
+        refuse_bound(conn, rc, why.text);
         return;
     }
 
-    enum rc rc = message_call_parse(&call, frame, &why);
     if (rc == RC_MALFORMED) {
         conn->owner.garbled(conn->owner.userdata, conn);
         refuse_frame(conn, rc, json_pack("{s:s,s:s}", "where", "frame", "problem", why.text));
@@ -283,6 +246,13 @@ take_frame(struct conn *conn, struct span frame)
 
     if (rc) {
         refuse_frame(conn, rc, NULL);
+        return;
+    }
+
+    conn->wants_upgrade = call.upgrade;
+    if (call.upgrade && inbox_len(&conn->inbox) > frame.len + 1) {
+        message_call_done(&call);
+        refuse_haste(conn);
         return;
     }
 
@@ -330,7 +300,7 @@ read_in(struct conn *conn)
     if (was_empty)
         begin_frame(conn);
     else if (!was_large && inbox_is_large(&conn->inbox))
-        conn->frame_deadline = in_seconds(conn, FRAME_TIMEOUT_S);
+        conn->frame_deadline = timer_after_s(&conn->timer, FRAME_TIMEOUT_S);
     read_frame(conn);
 }
 
@@ -378,13 +348,11 @@ on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
     return 0;
 }
 
-static int
-on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void
+on_timer(void *userdata)
 {
     struct conn *conn = userdata;
 
-    (void)source;
-    (void)usec;
     if (conn->state == CONN_READING)
         refuse_bound(conn, RC_BUSY,
             inbox_is_large(&conn->inbox) ? "FRAME_TIMEOUT_S" : "FRAME_SMALL_TIMEOUT_S");
@@ -392,21 +360,17 @@ on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         refuse_bound(conn, RC_BUSY, conn->bound);
     else
         enter(conn, CONN_CLOSED);
-    return 0;
 }
 
 /* The groups of a peer are those of connect time, so connections end. */
-static int
-on_lifetime(sd_event_source *source, uint64_t usec, void *userdata)
+static void
+on_lifetime(void *userdata)
 {
     struct conn *conn = userdata;
 
-    (void)source;
-    (void)usec;
     conn->is_finishing = true;
     if (conn->state == CONN_READING || conn->state == CONN_PAUSED)
         enter(conn, CONN_CLOSED);
-    return 0;
 }
 
 enum rc
@@ -422,23 +386,24 @@ conn_new_take(struct conn **ret, sd_event *event, int *fd, struct peer **peer,
     }
 
     conn->owner = *owner;
-    conn->event = event;
     conn->fd = *fd;
     *fd = -1;
     conn->peer = steal(*peer);
     conn->account = account;
     conn->turn = (struct turn){owner->lane, on_turn, on_drop, conn};
     inbox_init(&conn->inbox, account);
-    conn->out = BYTES_INIT(OUTPUT_MAX_BYTES);
+    outbox_init(&conn->outbox);
 
-    uint64_t lifetime = CONN_LIFETIME_S * UINT64_C(1000000);
-    if (sd_event_add_io(event, &conn->io, conn->fd, EPOLLIN, on_io, conn) < 0 ||
-        sd_event_add_time_relative(
-            event, &conn->timer, CLOCK_MONOTONIC, UINT64_MAX / 2, 0, on_timer, conn) < 0 ||
-        sd_event_add_time_relative(
-            event, &conn->lifetime, CLOCK_MONOTONIC, lifetime, 1000000, on_lifetime, conn) < 0)
+    enum rc rc = timer_init(&conn->timer, event, on_timer, conn, why);
+    if (!rc)
+        rc = timer_init(&conn->lifetime, event, on_lifetime, conn, why);
+    if (rc)
+        return rc;
+
+    if (sd_event_add_io(event, &conn->io, conn->fd, EPOLLIN, on_io, conn) < 0)
         return fail(why, RC_SYSTEM, "cannot add an event source");
 
+    timer_set(&conn->lifetime, timer_after_s(&conn->lifetime, CONN_LIFETIME_S));
     enter(conn, CONN_READING);
     *ret = steal(conn);
     return RC_OK;
@@ -454,12 +419,14 @@ conn_free(struct conn *conn)
         conn->cancel(conn->work);
     turns_leave(conn->owner.turns, &conn->turn);
     sd_event_source_disable_unref(conn->io);
-    sd_event_source_disable_unref(conn->timer);
-    sd_event_source_disable_unref(conn->lifetime);
+    timer_done(&conn->timer);
+    timer_done(&conn->lifetime);
+    if (conn->is_upgraded) /* who reads there has a descriptor of its own */
+        (void)shutdown(conn->fd, SHUT_RDWR);
     fd_close(&conn->fd);
     inbox_done(&conn->inbox);
     account_leave(conn->account);
-    bytes_done(&conn->out);
+    outbox_done(&conn->outbox);
     peer_unref(conn->peer);
     free(conn);
 }
@@ -496,4 +463,36 @@ conn_set_work(struct conn *conn, void *work, void (*cancel)(void *work))
 {
     conn->work = work;
     conn->cancel = cancel;
+}
+
+bool
+conn_wants_upgrade(const struct conn *conn)
+{
+    return conn->wants_upgrade;
+}
+
+bool
+conn_upgrade(struct conn *conn, json_t *parameters, int *ret_fd)
+{
+    int n = 0;
+
+    if (ioctl(conn->fd, FIONREAD, &n) < 0 || n > 0) {
+        json_decref(parameters);
+        refuse_haste(conn);
+        return false;
+    }
+
+    conn->is_upgraded = true;
+    conn->is_finishing = true;
+    bool is_put = outbox_put(&conn->outbox, MESSAGE_INTERFACE, NULL, parameters);
+    inbox_answered(&conn->inbox);
+    conn->owner.freed(conn->owner.userdata);
+    if (!is_put || outbox_send(&conn->outbox, conn->fd) != OUTBOX_SENT) {
+        enter(conn, CONN_WRITING); /* who does not read its answers is not waited for */
+        return false;
+    }
+
+    enter(conn, CONN_UPGRADED);
+    *ret_fd = conn->fd;
+    return true;
 }

@@ -4,7 +4,8 @@
  * conn — one connection: reads a call, has it answered, writes the reply; the only place that
  * replies.
  *
- * One call is in work at a time, and meanwhile nothing is read: that is the back-pressure.
+ * One call is in work at a time, and meanwhile nothing is read: that is the back-pressure. After a
+ * call with "upgrade" nothing is read any more, and one last word follows.
  */
 #include <systemd/sd-event.h>
 
@@ -57,3 +58,15 @@ void conn_reply(struct conn *conn, json_t *parameters);
 void conn_error(struct conn *conn, enum rc rc, json_t *parameters);
 /* An error of org.varlink.service. parameters are consumed. */
 void conn_service_error(struct conn *conn, const char *name, json_t *parameters);
+
+/* Whether the call in work has "upgrade". */
+bool conn_wants_upgrade(const struct conn *conn);
+/*
+ * Reply to such a call and read nothing more: what follows is a secret, for a token's worker to
+ * read from *ret_fd (borrowed), and its work goes on until conn_reply() or conn_error() says the
+ * last word. After UPGRADE_TIMEOUT_S it is canceled, without one. parameters are consumed.
+ *
+ * False: no more is to be answered, and the connection ends: it sent something before it was told
+ * to, or does not read.
+ */
+must_check bool conn_upgrade(struct conn *conn, json_t *parameters, int *ret_fd);

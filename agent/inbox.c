@@ -137,6 +137,14 @@ inbox_clear(struct inbox *inbox)
 }
 
 void
+inbox_wipe(struct inbox *inbox)
+{
+    if (inbox->in.len > 0)
+        explicit_bzero(inbox->in.p, inbox->in.len);
+    inbox_clear(inbox);
+}
+
+void
 inbox_discard(int fd)
 {
     char waste[4096];

@@ -44,6 +44,8 @@ must_check bool inbox_take(struct inbox *inbox, size_t len);
 void inbox_answered(struct inbox *inbox);
 /* Forget all that is not in work. */
 void inbox_clear(struct inbox *inbox);
+/* The same, and nothing of it stays in memory. */
+void inbox_wipe(struct inbox *inbox);
 /* Throw away what waits in the socket, before it is closed: the kernel tells a peer whose bytes
  * were not read that the connection was reset, instead of its end. */
 void inbox_discard(int fd);

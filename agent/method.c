@@ -167,6 +167,7 @@ reload(struct agent *agent, struct conn *conn, const json_t *parameters)
 static const struct {
     const char *name;
     method_handler *call;
+    bool may_upgrade; /* a secret may follow, which is not for this process */
 } methods[] = {
     {"Sign", signing_start},
     {"Explain", explain_call},
@@ -175,9 +176,9 @@ static const struct {
     {"IssueRootCertificate", issue_start},
     {"Status", status},
     {"GenerateKey", NULL},
-    {"ImportKey", NULL},
+    {"ImportKey", NULL, true},
     {"Lock", NULL},
-    {"Unlock", NULL},
+    {"Unlock", NULL, true},
     {"Pending", NULL},
     {"Approve", NULL},
     {"Deny", NULL},
@@ -202,10 +203,24 @@ member_of(const char *method, const char *interface)
     return !strncmp(method, interface, len) && method[len] == '.' ? method + len + 1 : NULL;
 }
 
+/* What is asked is answered, and few methods give the connection away. */
+static bool
+has_proper_flags(struct conn *conn, const struct message_call *call, bool may_upgrade)
+{
+    const char *flag = call->oneway ? "oneway" : call->upgrade && !may_upgrade ? "upgrade" : NULL;
+
+    if (flag)
+        conn_service_error(conn, "InvalidParameter", json_pack("{s:s}", "parameter", flag));
+    return !flag;
+}
+
 static void
 call_service(
     struct agent *agent, struct conn *conn, const char *name, const struct message_call *call)
 {
+    if (!has_proper_flags(conn, call, false))
+        return;
+
     if (!strcmp(name, "GetInfo"))
         get_info(agent, conn, call->parameters);
     else if (!strcmp(name, "GetInterfaceDescription"))
@@ -230,23 +245,9 @@ is_welcome(struct agent *agent, struct conn *conn, const char *name)
     return false;
 }
 
-/* What is signed is answered, and no method gives the connection away in this version. */
-static bool
-has_proper_flags(struct conn *conn, const struct message_call *call)
-{
-    const char *flag = call->oneway ? "oneway" : call->upgrade ? "upgrade" : NULL;
-
-    if (flag)
-        conn_service_error(conn, "InvalidParameter", json_pack("{s:s}", "parameter", flag));
-    return !flag;
-}
-
 void
 method_call(struct agent *agent, struct conn *conn, const struct message_call *call)
 {
-    if (!has_proper_flags(conn, call))
-        return;
-
     const char *name = member_of(call->method, MESSAGE_SERVICE);
     if (name) {
         call_service(agent, conn, name, call);
@@ -265,6 +266,9 @@ method_call(struct agent *agent, struct conn *conn, const struct message_call *c
     for (size_t i = 0; i < N_ELEMENTS(methods); i++) {
         if (strcmp(methods[i].name, name) != 0)
             continue;
+
+        if (!has_proper_flags(conn, call, methods[i].may_upgrade))
+            return;
 
         if (!methods[i].call)
             conn_service_error(

@@ -48,6 +48,7 @@
 #define SIGNATURES_MAX_PER_SIGN  400           /* the longest that a reply can hold */
 #define OUTPUT_MAX_BYTES         (1024 * 1024) /* queued replies; then the producer stops */
 #define OUTPUT_TIMEOUT_S         30            /* without progress of the reader */
+#define UPGRADE_TIMEOUT_S        360           /* of a secret that a token's process reads */
 #define TURN_SHORT_US            100           /* of the loop; who took more may have to pay */
 #define TURN_PAUSE_MAX_MS        250           /* until the next turn; people would notice more */
 

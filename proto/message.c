@@ -4,11 +4,26 @@
 #include "proto/bounds.h"
 #include "proto/jsontext.h"
 
+/* jansson's values take up to 78 times the bytes of a text of empty objects. */
+static bool
+has_too_many_values(struct span frame)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < frame.len; i++)
+        n += frame.p[i] == ',' || frame.p[i] == '[' || frame.p[i] == '{';
+
+    return n > FRAME_VALUES_MAX;
+}
+
 enum rc
 message_call_parse(struct message_call *ret, struct span frame, struct why *why)
 {
     closing(message_call_done) struct message_call call = {0};
     struct members m;
+
+    if (has_too_many_values(frame))
+        return fail(why, RC_TOO_LARGE, "FRAME_VALUES_MAX");
 
     enum rc rc = members_parse(&call.root, frame, why);
     if (rc)

@@ -24,7 +24,8 @@ struct message_call {
     bool more, oneway, upgrade;
 };
 
-/* frame: without its NUL. RC_MALFORMED. message_call_done(). */
+/* frame: without its NUL. RC_MALFORMED; RC_TOO_LARGE: the bound is FRAME_VALUES_MAX.
+ * message_call_done(). */
 must_check enum rc message_call_parse(struct message_call *ret, struct span frame, struct why *why);
 void message_call_done(struct message_call *call);
 
