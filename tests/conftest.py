@@ -23,6 +23,7 @@ from rig_document import key_id, key_object
 from rig_image import Image
 from rig_notary import Notary
 from rig_notary_server import NotaryServer
+from rig_piv import PivToken
 from rig_policy import ROLES, Policy
 from rig_programs import Programs
 from rig_proxy import HoldingProxy
@@ -32,6 +33,7 @@ from rig_registry import Registry
 from rig_sanitizer import Sanitizer
 from rig_scratch import Scratch
 from rig_token import Token
+from rig_tpm import TpmToken
 from rig_victim import Victim
 from rig_workload import scopes
 
@@ -41,6 +43,13 @@ ROOT = Path(__file__).parent.parent
 def pytest_addoption(parser):
     parser.addoption("--build", type=Path, default=ROOT / "build",
                      help="build directory with the programs to be tested (default: build)")
+
+
+def pytest_collection_modifyitems(items):
+    """One process makes the TPM, and not each of them."""
+    for item in items:
+        if "made_tpm" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("tpm"))
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -106,6 +115,35 @@ def new_token(scratch, made_token):
 @pytest.fixture
 def token(new_token):
     return new_token()
+
+
+@pytest.fixture(scope="session")
+def made_tpm(scratch):
+    token = TpmToken(scratch.directory("tpm"), rig_users.AGENT, {"tpm": "ecc256"})
+    yield token
+    token.stop()
+
+
+@pytest.fixture
+def tpm(made_tpm):
+    """A TPM with the key "tpm", which all tests of a process share; whatever one of them kills runs
+    again for the next one."""
+    yield made_tpm
+    made_tpm.tpm.mend()
+
+
+@pytest.fixture
+def new_piv(scratch):
+    """Makes a card in a reader of its own: new_piv(is_yubikey=..., serial=..., keys=...)."""
+    tokens = []
+
+    def make(**form):
+        tokens.append(PivToken(scratch.directory("piv"), rig_users.AGENT, **form))
+        return tokens[-1]
+
+    yield make
+    for token in tokens:
+        token.stop()
 
 
 @pytest.fixture

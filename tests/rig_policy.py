@@ -22,7 +22,7 @@ class Policy:
         self.document = {
             "tokens": {"hsm": token.entry(**sanitizer.variables)},
             "keys": {
-                name: {"token": "hsm", "uri": f"pkcs11:object={name}",
+                name: {"token": "hsm", "uri": token.key_uri(name),
                        "scope": [{"repositories": [f"{registry_host}/**"], "roles": roles}]}
                 for name, roles in ROLES.items()},
             "grants": {
@@ -36,6 +36,17 @@ class Policy:
 
     def __setitem__(self, name, value):
         self.document[name] = value
+
+    def add_token(self, name, token, sanitizer, **keys):
+        """One more token. keys: name to what the token calls the key; each is for the delegations
+        targets/NAME and targets/releases, and granted to the releaser."""
+        (everywhere,) = {repository for key in self["keys"].values()
+                         for scope in key["scope"] for repository in scope["repositories"]}
+        self["tokens"][name] = token.entry(**sanitizer.variables)
+        for key, place in keys.items():
+            self["keys"][key] = {"token": name, "uri": token.key_uri(place), "scope": [
+                {"repositories": [everywhere], "roles": [f"targets/{key}", "targets/releases"]}]}
+            self["grants"]["releaser"]["keys"].append(key)
 
     def copy(self):
         return copy.deepcopy(self)

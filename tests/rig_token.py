@@ -52,6 +52,10 @@ class Token:
         for kind in ("privkey", "pubkey"):
             self._tool("--login", "--pin", PIN, "--delete-object", "--type", kind, "--label", name)
 
+    @staticmethod
+    def key_uri(name):
+        return f"pkcs11:object={name}"
+
     def public_key(self, name):
         """PEM of a public key."""
         der = self._tool("--read-object", "--type", "pubkey", "--label", name)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""piv: smartcards in readers of their own: pcscd with vpcd's virtual reader, and tests/piv_emulator.py.
+
+A reader's daemon and its card run in a mount and a network namespace, as pcscd's directory is fixed
+and vpcd listens on all addresses. Clients stay outside: PCSCLITE_CSOCK_NAME is the daemon's socket.
+"""
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rig_process import LIBRARIES, Process, environment
+from rig_scratch import write
+
+OPENSC = str(LIBRARIES / "opensc-pkcs11.so")
+YKCS11 = str(LIBRARIES / "libykcs11.so.2")
+PIN = "123456"
+SERIAL = 12345678
+PORT = 35963  # vpcd's first
+EMULATOR = Path(__file__).with_name("piv_emulator.py")
+# ykcs11 looks for cards in readers of this name only.
+READER = """FRIENDLYNAME "Yubico YubiKey CCID"
+DEVICENAME /dev/null:{port:#x}
+LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so
+CHANNELID {port:#x}
+"""
+
+
+def need_namespaces():
+    """Skip where nobody may have namespaces of his own."""
+    done = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("needs the right to make namespaces")
+
+
+class Reader:
+    """One reader, with its daemon; empty until a card is put in."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.run = directory / "run"
+        self.run.mkdir()
+        self.run.chmod(0o755)
+        # It holds the namespaces for daemons and cards that come and go. pcscd makes its directory in
+        # /run, and finds no reader of this machine there.
+        self._anchor = Process(
+            ["unshare", "--mount", "--net", "sh", "-c",
+             'mount --bind "$0" /run && ip link set lo up && echo ready && exec cat', self.run],
+            directory / "anchor.log", environment(), stdin=subprocess.PIPE)
+        self._anchor.wait_until(lambda: "ready" in self._anchor.text())
+        self.daemon = None
+        self.start_daemon()
+
+    @property
+    def variables(self):
+        """What clients of this reader have in their environment."""
+        return {"PCSCLITE_CSOCK_NAME": str(self.run / "pcscd" / "pcscd.comm")}
+
+    def start(self, args, log):
+        """Start a program within the reader's namespaces."""
+        return Process(["nsenter", f"--target={self._anchor.pid}", "--mount", "--net", *args], log,
+                       environment())
+
+    def start_daemon(self, is_plugged_in=True):
+        """Start it, with the reader or without it; it cannot unplug a virtual one while it runs."""
+        text = READER.format(port=PORT) if is_plugged_in else ""
+        configuration = write(self.directory / "reader.conf", text)
+        self.daemon = self.start(["pcscd", "--foreground", "--config", configuration],
+                                 self.directory / "pcscd.log")
+        self.daemon.wait_until(self._answers)
+
+    def _answers(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.variables["PCSCLITE_CSOCK_NAME"]) == 0
+
+    def kill_daemon(self):
+        self.daemon.stop(signal.SIGKILL)
+
+    def stop(self):
+        self.daemon.stop(signal.SIGKILL)
+        self._anchor.popen.stdin.close()
+        self._anchor.popen.wait(10)
+
+
+class Card:
+    """A card in a reader. directory keeps it: with the same one it is the same card."""
+
+    def __init__(self, reader, directory, *options):
+        self.reader, self.directory = reader, directory
+        self._options = options
+        self._process = None
+        self.put_in()
+
+    def put_in(self):
+        self._process = self.reader.start(["/usr/bin/python3", EMULATOR, self.directory,
+                                           *self._options], self.directory / "log")
+        self._process.wait_until(self._is_seen)
+
+    def _is_seen(self):
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            return self.stats()["seen"]
+        return False
+
+    def tell(self, *words):
+        """One command of tests/piv_emulator.py; its answer."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(self.directory / "control"))
+            with control.makefile("rw") as lines:
+                print(*words, file=lines, flush=True)
+                answer = lines.readline().strip()
+        assert not answer.startswith("not understood"), answer
+        return answer
+
+    def stats(self):
+        return json.loads(self.tell("stats"))
+
+    def wait_seen(self, is_there=True):
+        """Wait until the daemon has seen that the card came, or went."""
+        self._process.wait_until(lambda: self._is_seen() == is_there)
+
+    def stop(self):
+        """Throw it away; put_in() gets it back."""
+        if self._process:
+            self._process.stop(signal.SIGKILL)
+            self._process = None
+
+
+class PivToken:
+    """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC."""
+
+    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None):
+        need_namespaces()
+        self.directory, self.owner, self.is_yubikey = directory, owner, is_yubikey
+        self.module = YKCS11 if is_yubikey else OPENSC
+        self.pin_file = write(directory / "pin", PIN + "\n", owner.uid, 0o400)
+        self.reader = Reader(self._below("reader"))
+        self.card = Card(self.reader, self._below("card"), "--yubikey", "--serial", str(serial),
+                         *(["--keys", keys] if keys is not None else []))
+
+    def _below(self, name):
+        path = self.directory / name
+        path.mkdir()
+        path.chmod(0o755)
+        return path
+
+    @property
+    def uri(self):
+        return "pkcs11:token=YubiKey%20PIV%20%23" + str(SERIAL) if self.is_yubikey else \
+            "pkcs11:token=PIV%20emulator%20slot%209A"
+
+    @staticmethod
+    def key_uri(slot):
+        """The URI of a key; slot: 9A, 9C, 9D or 9E. Both modules give these IDs, in this order."""
+        return f"pkcs11:id=%{'9A 9C 9D 9E'.split().index(slot) + 1:02X}"
+
+    def public_key(self, slot):
+        """PEM of a public key."""
+        certificate = self.card.directory / f"{slot}.crt"
+        return subprocess.run(
+            ["openssl", "x509", "-inform", "DER", "-in", certificate, "-noout", "-pubkey"],
+            check=True, capture_output=True, text=True).stdout
+
+    def entry(self, **environment_of_worker):
+        """The token's entry in a policy."""
+        return {"module": self.module, "uri": self.uri, "pin": f"file:{self.pin_file}",
+                "environment": {**self.reader.variables, **environment_of_worker}}
+
+    def tool(self, *args):
+        """Run pkcs11-tool on the card, as anybody on the machine can; its standard output."""
+        done = subprocess.run(["pkcs11-tool", "--module", self.module, *args], capture_output=True,
+                              timeout=60, env=environment(**self.reader.variables), cwd="/",
+                              **self.owner.popen())
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def stop(self):
+        self.card.stop()
+        self.reader.stop()
