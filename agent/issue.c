@@ -120,7 +120,8 @@ begin(struct issue *issue, struct why *why)
     certificate_digest(&digest, issue->certificate);
     enum verify_method method = verify_method_of(key->pubkey);
     struct keyring_order order = {key, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
-        &digest, issue->ending.peer->uid, on_signed, issue};
+        certificate_message(issue->certificate), &digest, issue->ending.peer->uid, on_signed,
+        issue};
     return keyring_sign(&issue->pending, &order, why);
 }
 

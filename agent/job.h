@@ -13,6 +13,7 @@ struct keyring_job {
     uint32_t place;            /* of the key, see pool.h */
     enum verify_method method;
     struct digest digest;
+    struct span message; /* empty: the digest is enough; borrowed from whoever ordered it */
     uid_t uid;
     unsigned n_tries;
     keyring_signed *callback;

@@ -390,7 +390,8 @@ keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct
         return fail(why, key->state == KEYRING_LOCKED ? RC_LOCKED : RC_TOKEN, "key '%s': %s",
             key->policy->name, key->detail);
 
-    if (!(pool_place(entry->pool, entry->place)->methods & 1u << order->method))
+    const struct place *place = pool_place(entry->pool, entry->place);
+    if (!(place->methods & 1u << order->method))
         return fail(why, RC_UNSUPPORTED, "key '%s' does not sign by '%s'", key->policy->name,
             verify_method_name(order->method));
 
@@ -401,6 +402,8 @@ keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct
     job->place = entry->place;
     job->method = order->method;
     job->digest = *order->digest;
+    if (place->with_message & 1u << order->method)
+        job->message = order->message;
     job->uid = order->uid;
     job->callback = order->callback;
     job->userdata = order->userdata;

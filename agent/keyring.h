@@ -86,9 +86,9 @@ typedef void keyring_signed(
 /* One signature. */
 struct keyring_order {
     const struct keyring_key *key;
-    enum verify_method
-        method; /* VERIFY_ECDSA, VERIFY_RSAPSS; VERIFY_RSAPKCS1V15 for certificates */
-    const struct digest *digest; /* SHA-256 of what is signed */
+    enum verify_method method; /* verify_method_of(); VERIFY_RSAPKCS1V15 for certificates by RSA */
+    struct span message;       /* what is signed; borrowed until the callback or a cancel */
+    const struct digest *digest; /* its SHA-256 */
     uid_t uid;                   /* on whose behalf: queues are fair between uids */
     keyring_signed *callback;
     void *userdata;
@@ -96,9 +96,9 @@ struct keyring_order {
 
 /*
  * The callback comes later, once, unless the job is canceled; never from within this call. The job
- * is over with it. The order is copied. RC_TOKEN, RC_LOCKED: the key is not ready. RC_BUSY: the
- * token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key does not sign by that
- * method.
+ * is over with it. The order is copied, not its message. RC_TOKEN, RC_LOCKED: the key is not ready.
+ * RC_BUSY: the token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key does not
+ * sign by that method.
  */
 must_check enum rc keyring_sign(
     struct keyring_job **ret, const struct keyring_order *order, struct why *why);

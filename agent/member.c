@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "agent/token/memfile.h"
+
 #define BACK_OFF_MS     250   /* before a worker is started again; doubles */
 #define BACK_OFF_MAX_MS 30000 /* and up to this */
 #define SIGN_SLACK_MS   5000  /* beyond what the worker's own alarm allows */
@@ -36,14 +38,21 @@ like_printf(3, 4) static void enter(
 
 /* A request that its answer must name. */
 static void
-ask(struct member *m, struct frame *frame, enum member_phase next, uint64_t timeout_ms)
+ask_with(
+    struct member *m, struct frame *frame, int passed, enum member_phase next, uint64_t timeout_ms)
 {
     struct why why;
 
     frame->id = ++m->id;
     m->phase = next;
-    if (worker_send(m->worker, frame, -1, timeout_ms, &why))
+    if (worker_send(m->worker, frame, passed, timeout_ms, &why))
         worker_kill(m->worker);
+}
+
+static void
+ask(struct member *m, struct frame *frame, enum member_phase next, uint64_t timeout_ms)
+{
+    ask_with(m, frame, -1, next, timeout_ms);
 }
 
 /* Its process ended, or it could not be started. */
@@ -331,13 +340,32 @@ try_login(struct member *m)
     }
 }
 
-/* Take its share of what waits; users take turns in there. */
+/* Have the message of the last job of the batch ready, or do without that job. */
+static void
+hand_over(int *ret_fd, struct member *m, struct span message)
+{
+    struct keyring_job *last = m->batch[m->n_batch - 1];
+    struct why why;
+
+    enum rc rc = memfile_new(ret_fd, message, &why);
+    if (rc == RC_OK)
+        return;
+
+    m->batch[--m->n_batch] = NULL;
+    last->slot = NULL;
+    job_finish(last, rc, (struct span){0}, &why);
+}
+
+/* Take its share of what waits; users take turns in there. A message goes over for the last one
+ * only. */
 static void
 sign(struct member *m, size_t n_jobs)
 {
     struct frame frame = {.type = FRAME_SIGN};
+    struct span message = {0};
+    closing(fd_close) int passed = -1;
 
-    while (m->n_batch < n_jobs && m->n_batch < WORKER_BATCH_MAX) {
+    while (message.len == 0 && m->n_batch < n_jobs && m->n_batch < WORKER_BATCH_MAX) {
         struct keyring_job *job = (struct keyring_job *)queue_take(m->crew->queue);
         if (!job)
             break;
@@ -346,12 +374,16 @@ sign(struct member *m, size_t n_jobs)
         job->slot = &m->batch[m->n_batch];
         m->batch[m->n_batch] = job;
         frame.sign.jobs[m->n_batch++] = (struct frame_job){job->place, job->method, job->digest};
+        message = job->message;
     }
+    if (message.len > 0)
+        hand_over(&passed, m, message);
     if (m->n_batch == 0)
         return;
 
     frame.sign.n_jobs = m->n_batch;
-    ask(m, &frame, MEMBER_SIGNING, m->n_batch * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
+    ask_with(m, &frame, passed, MEMBER_SIGNING,
+        m->n_batch * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
 }
 
 void

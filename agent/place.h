@@ -11,8 +11,9 @@ struct place {
     bool is_known;         /* a worker has looked; what follows holds since then */
     bool is_other;         /* another key than pubkey is there */
     uint32_t n_matches;
-    unsigned methods; /* 1 << enum verify_method */
-    char detail[200]; /* why it can do nothing */
+    unsigned methods;      /* 1 << enum verify_method */
+    unsigned with_message; /* those of them for which the token wants the message */
+    char detail[200];      /* why it can do nothing */
 };
 
 void place_done(struct place *place);

@@ -273,9 +273,10 @@ add_job(struct signing *s, size_t document, size_t choice, struct why *why)
     if (!key)
         return fail(why, RC_TOKEN, "a key went away with its token");
 
+    const struct subject *subject = s->ending.judgment->subjects[document];
     job->method = verify_method_of(key->pubkey);
-    struct keyring_order order = {key, job->method, &s->ending.judgment->subjects[document]->digest,
-        s->ending.peer->uid, on_signed, job};
+    struct keyring_order order = {
+        key, job->method, subject->message, &subject->digest, s->ending.peer->uid, on_signed, job};
     enum rc rc = keyring_sign(&job->pending, &order, why);
     if (rc)
         return rc;

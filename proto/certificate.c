@@ -18,7 +18,9 @@ struct certificate {
     X509 *x509;
     struct pubkey *key;
     enum verify_method method;
-    struct digest digest; /* of the TBSCertificate */
+    uint8_t *tbs; /* TBSCertificate; OPENSSL_free() */
+    size_t tbs_len;
+    struct digest digest; /* of it */
 };
 
 /* How Go writes them, in its order. */
@@ -305,16 +307,14 @@ set_signature(X509 *x509, struct span signature)
 }
 
 static bool
-digest_tbs(struct digest *ret, X509 *x509)
+encode_tbs(struct certificate *c)
 {
-    uint8_t *tbs = NULL;
-
-    int len = i2d_re_X509_tbs(x509, &tbs);
+    int len = i2d_re_X509_tbs(c->x509, &c->tbs);
     if (len <= 0)
         return false;
 
-    digest_of(ret, (struct span){tbs, (size_t)len});
-    OPENSSL_free(tbs);
+    c->tbs_len = (size_t)len;
+    digest_of(&c->digest, certificate_message(c));
     return true;
 }
 
@@ -360,7 +360,7 @@ certificate_new(struct certificate **ret, struct pubkey *key, const char *common
     bool ok = c->x509 && X509_set_version(c->x509, X509_VERSION_3) && set_serial(c->x509) &&
               set_names(c->x509, common_name) && set_validity(c->x509, now, days) &&
               X509_set_pubkey(c->x509, pubkey_evp(key)) && set_extensions(c->x509) &&
-              set_algorithms(c->x509, c->method) && digest_tbs(&c->digest, c->x509);
+              set_algorithms(c->x509, c->method) && encode_tbs(c);
     ERR_clear_error();
     if (!ok)
         return fail(
@@ -368,6 +368,12 @@ certificate_new(struct certificate **ret, struct pubkey *key, const char *common
 
     *ret = steal(c);
     return RC_OK;
+}
+
+struct span
+certificate_message(const struct certificate *c)
+{
+    return (struct span){c->tbs, c->tbs_len};
 }
 
 void
@@ -412,5 +418,6 @@ certificate_free(struct certificate *c)
 
     X509_free(c->x509);
     pubkey_unref(c->key);
+    OPENSSL_free(c->tbs);
     free(c);
 }

@@ -38,7 +38,8 @@ struct certificate;
  */
 must_check enum rc certificate_new(struct certificate **ret, struct pubkey *key,
     const char *common_name, int64_t now, int64_t days, struct why *why);
-/* What is to be signed: SHA-256 of the TBSCertificate. */
+/* What is to be signed: the TBSCertificate, which lives as long as c; and its SHA-256. */
+struct span certificate_message(const struct certificate *c);
 void certificate_digest(struct digest *ret, const struct certificate *c);
 /* signature: raw r||s for ECDSA, as tokens give it; the PKCS#1 block for RSA. Appends PEM text.
  * RC_UNTRUSTED: it is not by the certificate's key over its digest. RC_TOO_LARGE, RC_NO_MEMORY. */

@@ -430,6 +430,12 @@ pubkey_evp(const struct pubkey *key)
     return key->evp;
 }
 
+size_t
+pubkey_bits(const struct pubkey *key)
+{
+    return key->evp ? (size_t)EVP_PKEY_get_bits(key->evp) : 0;
+}
+
 EVP_PKEY_CTX *
 pubkey_verifier(const struct pubkey *key)
 {

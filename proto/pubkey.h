@@ -67,6 +67,7 @@ EVP_PKEY_CTX *pubkey_verifier(const struct pubkey *key);
 must_check enum rc pubkey_check(const struct pubkey *key, struct why *why);
 /* Certificates of an x509 key object, its own first; borrowed, NULL behind the last. */
 X509 *pubkey_certificate(const struct pubkey *key, size_t i);
+size_t pubkey_bits(const struct pubkey *key); /* of the modulus, or the field; 0: it is no key */
 /* "ec-p224", "ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519", "unknown" */
 const char *pubkey_algorithm(const struct pubkey *key);
 

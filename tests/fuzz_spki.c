@@ -30,6 +30,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     closing(bytes_done) struct bytes ec = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+    closing(bytes_done) struct bytes edwards = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     closing(bytes_done) struct bytes rsa = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     closing(bytes_done) struct bytes certified = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     struct span rest = {data, len};
@@ -37,6 +38,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     spki_put_ec(&ec, first, rest);
     check(&ec);
+    spki_put_ed25519(&edwards, first, rest);
+    check(&edwards);
     spki_put_rsa(&rsa, first, rest);
     check(&rsa);
     if (spki_put_certificate(&certified, (struct span){data, len}, NULL))

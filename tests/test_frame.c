@@ -48,7 +48,8 @@ sample(enum frame_type type)
         f.found = (struct frame_found){SPAN("model:1234"), SPAN("file:/etc/pin 8:1 7 1.0")};
         break;
     case FRAME_KEY:
-        f.key = (struct frame_key){7, 1, 1 << VERIFY_ECDSA, SPAN("\x30\0"), SPAN("")};
+        f.key = (struct frame_key){7, 1, 1 << VERIFY_ECDSA | 1 << VERIFY_EDDSA, 1 << VERIFY_EDDSA,
+            SPAN("\x30\0"), SPAN("")};
         break;
     case FRAME_SIGNED:
         f.sigs.n_results = 2;
@@ -160,9 +161,10 @@ test_refuses_what_is_out_of_range(void **state)
         {"a place over the bound", FRAME_FIND, 14, 0x10},
         {"no job", FRAME_SIGN, 12, 0},
         {"more jobs than a batch", FRAME_SIGN, 12, WORKER_BATCH_MAX + 1},
-        {"a method without a digest", FRAME_SIGN, 17, VERIFY_EDDSA},
+        {"a method that nobody knows", FRAME_SIGN, 17, VERIFY_METHOD_MAX_},
         {"an unknown state", FRAME_STATE, 12, TOKEN_STATE_MAX_},
-        {"a method that there is not", FRAME_KEY, 20, 1 << VERIFY_EDDSA},
+        {"a method that there is not", FRAME_KEY, 20, 1 << VERIFY_METHOD_MAX_},
+        {"a message for a method that there is not", FRAME_KEY, 21, 1 << VERIFY_RSAPSS},
         {"more keys than the bound", FRAME_KEY, 18, 0x11},
         {"an unknown result", FRAME_SIGNED, 13, RC_MAX_},
         {"a failure with a signature", FRAME_SIGNED, 13, RC_TOKEN},

@@ -53,7 +53,7 @@ test_says_which_keys_cannot_sign(void **state)
     } cases[] = {
         {"none", "pkcs11:object=nobody", KEYRING_NO_KEY, "no private key"},
         {"two", "pkcs11:object=twin", KEYRING_NO_KEY, "2 private keys"},
-        {"ed", "pkcs11:object=ed", KEYRING_UNSUITABLE, "Ed25519"},
+        {"short", "pkcs11:object=short", KEYRING_UNSUITABLE, "2048"},
         {"first", "pkcs11:object=p256", KEYRING_READY, ""},
         {"second", "pkcs11:id=%01", KEYRING_UNSUITABLE, "'first'"},
     };
@@ -72,6 +72,33 @@ test_says_which_keys_cannot_sign(void **state)
             assert_int_equal(world_sign(&w, i, VERIFY_ECDSA), RC_TOKEN);
     }
     assert_null(keyring_key(w.keyring, 4)->pubkey);
+    world_close(&w);
+}
+
+static void
+test_hands_over_the_message_where_the_token_wants_it(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, &softhsm);
+    size_t ed = world_add_key(&w, "ed", "pkcs11:object=ed");
+    size_t ec = world_add_key(&w, "developer", "pkcs11:object=p256");
+    world_settle(&w);
+    assert_int_equal(world_sign(&w, ed, VERIFY_EDDSA), RC_OK);
+    assert_int_equal(world_sign(&w, ed, VERIFY_ECDSA), RC_UNSUPPORTED);
+
+    /* Each message goes with its own batch. */
+    struct want wants[6];
+    size_t n = w.n_done;
+    for (size_t i = 0; i < N_ELEMENTS(wants); i++)
+        assert_int_equal(world_ask(&w, &wants[i], i % 3 == 0 ? ec : ed,
+                             i % 3 == 0 ? VERIFY_ECDSA : VERIFY_EDDSA, (uid_t)i),
+            RC_OK);
+    while (w.n_done < n + N_ELEMENTS(wants))
+        world_turn(&w);
+    for (size_t i = n; i < w.n_done; i++)
+        assert_int_equal(w.rcs[i], RC_OK);
     world_close(&w);
 }
 
@@ -205,6 +232,7 @@ make_keys(void **state)
     softhsm_make_key(&softhsm, "EC:secp256r1", "p256", "01");
     softhsm_make_key(&softhsm, "rsa:2048", "rsa", "02");
     softhsm_make_key(&softhsm, "EC:edwards25519", "ed", "03");
+    softhsm_make_key(&softhsm, "rsa:1024", "short", "06");
     softhsm_make_key(&softhsm, "EC:secp256r1", "twin", "04");
     softhsm_make_key(&softhsm, "EC:secp256r1", "twin", "05");
     return 0;
@@ -224,6 +252,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signs_with_the_keys_of_the_policy),
         cmocka_unit_test(test_says_which_keys_cannot_sign),
+        cmocka_unit_test(test_hands_over_the_message_where_the_token_wants_it),
         cmocka_unit_test(test_refuses_another_key_than_the_pinned_one),
         cmocka_unit_test(test_wants_the_key_of_the_certificate),
         cmocka_unit_test(test_signs_with_the_first_place_that_is_ready),

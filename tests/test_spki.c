@@ -96,6 +96,46 @@ test_takes_rsa_numbers_with_or_without_leading_zeros(void **state)
     assert_true(span_eq(pubkey_spki(first), bytes_span(&a)));
 }
 
+/* SoftHSM gives the first pair for keys that it made, and the second for keys that were imported.
+ */
+static void
+test_takes_both_spellings_of_ed25519(void **state)
+{
+    const struct {
+        const char *says;
+        struct span params, point;
+        bool is_key;
+    } cases[] = {
+        {"a name, and a point in an OCTET STRING",
+            SPAN("\x13\x0c"
+                 "edwards25519"),
+            SPAN("\x04\x20"
+                 "a point has thirty-two bytes, so"),
+            true},
+        {"an OID, and a raw point", SPAN("\x06\x03\x2b\x65\x70"),
+            SPAN("a point has thirty-two bytes, so"), true},
+        {"Ed448", SPAN("\x06\x03\x2b\x65\x71"), SPAN("a point has thirty-two bytes, so"), false},
+        {"a byte less", SPAN("\x06\x03\x2b\x65\x70"), SPAN("a point has thirty-two bytes, s"),
+            false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        closing(bytes_done) struct bytes b = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+        closing(pubkey_unrefp) struct pubkey *key = NULL;
+
+        print_message("%s\n", cases[i].says);
+        spki_put_ed25519(&b, cases[i].params, cases[i].point);
+        if (!cases[i].is_key) {
+            assert_int_equal(b.len, 0);
+            continue;
+        }
+        assert_int_equal(pubkey_from_spki(&key, bytes_span(&b), NULL), RC_OK);
+        assert_string_equal(pubkey_algorithm(key), "ed25519");
+        assert_true(span_eq(pubkey_spki(key), bytes_span(&b)));
+    }
+}
+
 static void
 test_makes_nothing_of_what_is_no_certificate(void **state)
 {
@@ -114,6 +154,7 @@ main(void)
         cmocka_unit_test(test_takes_a_point_raw_or_in_an_octet_string),
         cmocka_unit_test(test_makes_no_key_of_what_is_none),
         cmocka_unit_test(test_takes_rsa_numbers_with_or_without_leading_zeros),
+        cmocka_unit_test(test_takes_both_spellings_of_ed25519),
         cmocka_unit_test(test_makes_nothing_of_what_is_no_certificate),
     };
 

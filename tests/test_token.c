@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/token/frame.h"
+#include "agent/token/memfile.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,18 +45,29 @@ find(struct talk *t, uint32_t place, const char *uri, struct span spki)
     return &t->frame.key;
 }
 
+/* message: empty: the digest is enough. */
 static const struct frame_signed *
-sign(struct talk *t, uint32_t place, enum verify_method method, const struct digest *digest)
+sign_with(struct talk *t, uint32_t place, enum verify_method method, const struct digest *digest,
+    struct span message)
 {
     struct frame frame = {.type = FRAME_SIGN, .id = 78};
+    closing(fd_close) int passed = -1;
 
+    if (message.len > 0)
+        assert_int_equal(memfile_new(&passed, message, NULL), RC_OK);
     frame.sign.n_jobs = 1;
     frame.sign.jobs[0] = (struct frame_job){place, method, *digest};
-    talk_say(t, &frame);
+    assert_int_equal(worker_send(t->worker, &frame, passed, 0, NULL), RC_OK);
     talk_await(t, FRAME_SIGNED);
     assert_int_equal(t->frame.id, 78);
     assert_int_equal(t->frame.sigs.n_results, 1);
     return &t->frame.sigs;
+}
+
+static const struct frame_signed *
+sign(struct talk *t, uint32_t place, enum verify_method method, const struct digest *digest)
+{
+    return sign_with(t, place, method, digest, (struct span){0});
 }
 
 static void
@@ -68,6 +79,7 @@ test_signs_by_every_method(void **state)
     } cases[] = {
         {"P-256", "pkcs11:object=p256", VERIFY_ECDSA},
         {"P-384", "pkcs11:id=%02", VERIFY_ECDSA},
+        {"P-521", "pkcs11:object=p521", VERIFY_ECDSA},
         {"RSA-PSS", "pkcs11:object=rsa;type=private", VERIFY_RSAPSS},
         {"RSA PKCS #1 1.5", "pkcs11:token=agent;object=rsa", VERIFY_RSAPKCS1V15},
     };
@@ -94,6 +106,35 @@ test_signs_by_every_method(void **state)
             verify_digest(pubkey, cases[i].method, &digest, sigs->results[0].signature, NULL),
             RC_OK);
     }
+    talk_finish(&t);
+}
+
+static void
+test_signs_a_message_with_ed25519(void **state)
+{
+    closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
+    struct digest digest;
+    struct talk t;
+
+    (void)state;
+    digest_of(&digest, SPAN("message"));
+    start(&t);
+    log_in(&t);
+    const struct frame_key *key = find(&t, 0, "pkcs11:object=ed", SPAN(""));
+    assert_int_equal(key->methods, 1 << VERIFY_EDDSA);
+    assert_int_equal(key->with_message, 1 << VERIFY_EDDSA);
+    assert_int_equal(pubkey_from_spki(&pubkey, key->spki, NULL), RC_OK);
+
+    const struct frame_signed *sigs = sign_with(&t, 0, VERIFY_EDDSA, &digest, SPAN("message"));
+    assert_int_equal(sigs->results[0].rc, RC_OK);
+    assert_int_equal(
+        verify_message(pubkey, VERIFY_EDDSA, SPAN("message"), sigs->results[0].signature, NULL),
+        RC_OK);
+
+    sigs = sign_with(&t, 0, VERIFY_EDDSA, &digest, SPAN("massage"));
+    assert_int_equal(sigs->results[0].rc, RC_MALFORMED);
+    sigs = sign(&t, 0, VERIFY_EDDSA, &digest);
+    assert_int_equal(sigs->results[0].rc, RC_MALFORMED);
     talk_finish(&t);
 }
 
@@ -133,7 +174,6 @@ test_says_which_keys_are_of_no_use(void **state)
     static const struct {
         const char *says, *uri, *detail;
     } cases[] = {
-        {"Ed25519", "pkcs11:object=ed", "Ed25519"},
         {"a PIN for each signature", "pkcs11:object=always", "PIN for each signature"},
         {"RSA that is too short", "pkcs11:object=short", "2048"},
     };
@@ -406,6 +446,7 @@ make_keys(void **state)
     softhsm_make_key(&softhsm, "EC:secp256r1 --always-auth", "always", "07");
     softhsm_make_key(&softhsm, "rsa:1024", "short", "08");
     softhsm_make_key(&softhsm, "EC:secp256r1", "lonely", "09");
+    softhsm_make_key(&softhsm, "EC:secp521r1", "p521", "11");
 
     assert_true(asprintf(&command,
                     "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
@@ -434,6 +475,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signs_by_every_method),
+        cmocka_unit_test(test_signs_a_message_with_ed25519),
         cmocka_unit_test(test_counts_the_keys_that_a_uri_names),
         cmocka_unit_test(test_says_which_keys_are_of_no_use),
         cmocka_unit_test(test_returns_no_signature_of_another_key_than_the_pinned_one),

@@ -109,7 +109,8 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *r
     want->job = NULL;
     if (rc == RC_OK)
         assert_int_equal(
-            verify_digest(want->pubkey, want->method, &want->digest, signature, NULL), RC_OK);
+            verify_message(want->pubkey, want->method, span_of(want->message), signature, NULL),
+            RC_OK);
     else
         assert_true(signature.len == 0 && reason->text[0]);
     w->rcs[w->n_done] = rc;
@@ -121,8 +122,11 @@ world_ask(struct world *w, struct want *want, size_t i, enum verify_method metho
 {
     const struct keyring_key *key = keyring_key(w->keyring, i);
 
-    *want = (struct want){w, key->pubkey, method, {{(uint8_t)uid, (uint8_t)i}}, NULL, uid};
-    struct keyring_order order = {key, method, &want->digest, uid, on_signed, want};
+    *want = (struct want){.world = w, .pubkey = key->pubkey, .method = method, .uid = uid};
+    snprintf(want->message, sizeof want->message, "key %zu for uid %u", i, uid);
+    digest_of(&want->digest, span_of(want->message));
+    struct keyring_order order = {
+        key, method, span_of(want->message), &want->digest, uid, on_signed, want};
     return keyring_sign(&want->job, &order, NULL);
 }
 

@@ -31,6 +31,7 @@ struct want {
     struct world *world;
     const struct pubkey *pubkey;
     enum verify_method method;
+    char message[32];
     struct digest digest;
     struct keyring_job *job;
     uid_t uid;

@@ -147,7 +147,7 @@ get_sign(struct reader *r, struct frame *f)
     for (size_t i = 0; i < f->sign.n_jobs; i++) {
         struct frame_job *job = &f->sign.jobs[i];
         job->place = get_within(r, 4, 0, TOKEN_KEYS_MAX - 1);
-        job->method = (enum verify_method)get_within(r, 1, 0, VERIFY_EDDSA - 1);
+        job->method = (enum verify_method)get_within(r, 1, 0, VERIFY_METHOD_MAX_ - 1);
         struct span digest = get_bytes(r, sizeof job->digest.b);
         if (digest.len > 0)
             memcpy(job->digest.b, digest.p, digest.len);
@@ -190,6 +190,7 @@ put_key(struct bytes *b, const struct frame *f)
     put_number(b, f->key.place, 4);
     put_number(b, f->key.n_matches, 4);
     put_number(b, f->key.methods, 1);
+    put_number(b, f->key.with_message, 1);
     put_string(b, f->key.spki);
     put_string(b, f->key.detail);
 }
@@ -199,7 +200,10 @@ get_key(struct reader *r, struct frame *f)
 {
     f->key.place = get_within(r, 4, 0, TOKEN_KEYS_MAX - 1);
     f->key.n_matches = get_within(r, 4, 0, TOKEN_KEYS_MAX);
-    f->key.methods = get_within(r, 1, 0, (1 << VERIFY_EDDSA) - 1);
+    f->key.methods = get_within(r, 1, 0, (1 << VERIFY_METHOD_MAX_) - 1);
+    f->key.with_message = get_within(r, 1, 0, f->key.methods);
+    if (f->key.with_message & ~f->key.methods)
+        *r = (struct reader){.has_failed = true};
     f->key.spki = get_string(r);
     f->key.detail = get_text(r);
 }

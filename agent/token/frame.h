@@ -15,8 +15,9 @@
  *     SIGN      ─────────────────▶
  *               ◀─────────────────  SIGNED the same id; or STATE, and then the worker ends
  *
- * The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length in
- * four bytes and its bytes. Both sides refuse whatever is not exactly of this form.
+ * Beside SIGN, in a memfile: the message of its last job, if that one wants it (with_message of
+ * KEY). The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length
+ * in four bytes and its bytes. Both sides refuse whatever is not exactly of this form.
  */
 #include "proto/bounds.h"
 #include "proto/verify.h"
@@ -66,8 +67,8 @@ struct frame_find {
 
 struct frame_job {
     uint32_t place;
-    enum verify_method method; /* any but VERIFY_EDDSA */
-    struct digest digest;      /* SHA-256 */
+    enum verify_method method;
+    struct digest digest; /* SHA-256 of the message */
 };
 
 struct frame_sign {
@@ -89,6 +90,7 @@ struct frame_found {
 struct frame_key {
     uint32_t place, n_matches; /* private keys that the URI names; what follows is for just one */
     unsigned methods;          /* bit 1 << enum verify_method: the token can sign so with it */
+    unsigned with_message;     /* those of them for which it wants the message */
     struct span spki;          /* DER; empty: the token shows no public key */
     struct span detail;        /* for people: why it can do nothing; empty: it can */
 };

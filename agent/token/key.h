@@ -3,18 +3,30 @@
 /*
  * key — a private key of a token: what it can sign, and signing with it.
  */
+#include "agent/token/mechanism.h"
 #include "agent/token/object.h"
-#include "proto/verify.h"
 
 /* Methods as bits 1 << enum verify_method. */
-unsigned key_methods_of_token(const CK_MECHANISM_TYPE *mechanisms, size_t n);
-/* Which of those that the token offers suit the key. RC_UNSUPPORTED: none, and the reason. */
+struct key_methods {
+    unsigned methods;      /* by which it can sign */
+    unsigned with_message; /* those of them for which the token wants the message */
+};
+
+/* offered: mechanisms_in() those of the token and, where it has such a list, of the key.
+ * RC_UNSUPPORTED: none suits the key, and the reason. */
 must_check enum rc key_methods(
-    unsigned *ret, const struct object *key, unsigned offered, struct why *why);
+    struct key_methods *ret, const struct object *key, unsigned offered, struct why *why);
+
+struct key_order {
+    const struct mechanism *mechanism; /* of the key's type */
+    const struct digest *digest;       /* SHA-256 of the message */
+    struct span message;               /* for MECHANISM_MESSAGE */
+    size_t modulus_bits;               /* for MECHANISM_PSS_BLOCK */
+};
 
 /* One signature, at most SIGNATURE_MAX_BYTES. ret holds it as proto/verify.h wants it. */
 must_check CK_RV key_sign(uint8_t *ret, size_t *ret_len, const struct session *session,
-    const struct object *key, enum verify_method method, const struct digest *digest);
+    const struct object *key, const struct key_order *order);
 
 /* Codes that are about the request: the session and the key are as they were. */
 bool key_is_refusal(CK_RV rv);

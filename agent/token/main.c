@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/token/channel.h"
+#include "agent/token/memfile.h"
 #include "agent/token/token.h"
 
 #define AGENT_FD         3
@@ -156,6 +157,20 @@ await_login(struct work *w, struct why *why)
 }
 
 static enum rc
+sign(struct frame_signed *ret, struct work *w, const struct frame_sign *asked, struct why *why)
+{
+    closing(memfile_done) struct memfile message = {0};
+
+    if (w->passed >= 0) {
+        enum rc rc = memfile_open(&message, w->passed, why);
+        if (rc)
+            return rc;
+    }
+
+    return token_sign(ret, w->token, asked, message.bytes, why);
+}
+
+static enum rc
 answer(struct work *w, const struct frame *asked, struct why *why)
 {
     struct frame frame = {.id = asked->id};
@@ -166,7 +181,7 @@ answer(struct work *w, const struct frame *asked, struct why *why)
         rc = token_find(&frame.key, w->token, &asked->find, why);
     } else if (asked->type == FRAME_SIGN) {
         frame.type = FRAME_SIGNED;
-        rc = token_sign(&frame.sigs, w->token, &asked->sign, why);
+        rc = sign(&frame.sigs, w, &asked->sign, why);
     } else {
         rc = fail(why, RC_MALFORMED, "the agent says LOGIN or OPEN twice");
     }

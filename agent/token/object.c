@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/object.h"
 
+#include "agent/token/mechanism.h"
 #include "agent/token/spki.h"
 
+#define ALLOWED_MAX     64   /* mechanisms that a key allows */
 #define FIND_BATCH      64   /* handles asked for at once */
 #define VALUE_MAX_BYTES 8192 /* a piece of a public key, a certificate */
 
@@ -121,6 +123,18 @@ object_matches(const struct object *object, P11KitUri *uri)
     return p11_kit_uri_match_attributes(uri, attributes, N_ELEMENTS(attributes)) == 1;
 }
 
+CK_RV
+object_narrow_mechanisms(unsigned *mechanisms, const struct session *s, const struct object *key)
+{
+    CK_MECHANISM_TYPE allowed[ALLOWED_MAX];
+    CK_ATTRIBUTE a = {CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed};
+
+    CK_RV rv = get_attributes(s, key->handle, &a, 1);
+    if (rv == CKR_OK && a.ulValueLen > 0)
+        *mechanisms &= mechanisms_in(allowed, a.ulValueLen / sizeof allowed[0]);
+    return rv;
+}
+
 /* The object with the same CKA_ID and, of keys, the same type. */
 static const struct object *
 find_companion(const struct objects *objects, const struct object *key)
@@ -154,6 +168,8 @@ put_key(struct bytes *b, const struct session *s, const struct object *object, C
     struct span tail = {second, a[1].ulValueLen};
     if (type == CKK_RSA)
         spki_put_rsa(b, head, tail);
+    else if (type == CKK_EC_EDWARDS)
+        spki_put_ed25519(b, head, tail);
     else
         spki_put_ec(b, head, tail);
 

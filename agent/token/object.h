@@ -51,6 +51,10 @@ void objects_done(struct objects *objects);
 
 bool object_matches(const struct object *object, P11KitUri *uri);
 
+/* Clear the bits (mechanisms_in()) of mechanisms that the key does not allow, if it has a list. */
+must_check CK_RV object_narrow_mechanisms(
+    unsigned *mechanisms, const struct session *session, const struct object *key);
+
 /* Append the public key of a private key: out of the public key or the certificate with the same
  * CKA_ID, or of the private key itself. Nothing is appended where the token does not show it. A
  * code of the module that is about more than one attribute. */

@@ -71,6 +71,23 @@ spki_put_ec(struct bytes *b, struct span params, struct span point)
     put_spki(b, bytes_span(&algorithm), point);
 }
 
+void
+spki_put_ed25519(struct bytes *b, struct span params, struct span point)
+{
+    /* RFC 8410 §3: id-Ed25519, 1.3.101.112; and the name that PKCS#11 3.0 §2.3.1 gives the curve */
+    static const uint8_t oid[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
+    static const uint8_t name[] = "\x13\x0c"
+                                  "edwards25519";
+    bool is_curve = span_eq(params, (struct span){oid, sizeof oid}) ||
+                    span_eq(params, (struct span){name, sizeof name - 1});
+
+    /* Modules give the 32 bytes raw or within an OCTET STRING. */
+    if (point.len == 34 && point.p[0] == DER_OCTET_STRING && point.p[1] == 32)
+        point = (struct span){point.p + 2, 32};
+    if (is_curve && point.len == 32)
+        put_spki(b, (struct span){oid, sizeof oid}, point);
+}
+
 /* Unsigned big endian; a leading zero keeps it positive. */
 static void
 put_integer(struct bytes *b, struct span number)

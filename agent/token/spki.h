@@ -10,6 +10,8 @@
 
 /* CKA_EC_PARAMS and CKA_EC_POINT; the point raw or within an OCTET STRING. */
 void spki_put_ec(struct bytes *b, struct span params, struct span point);
+/* The same of an Ed25519 key. Appends nothing where they are of another one. */
+void spki_put_ed25519(struct bytes *b, struct span params, struct span point);
 /* CKA_MODULUS and CKA_PUBLIC_EXPONENT. */
 void spki_put_rsa(struct bytes *b, struct span modulus, struct span exponent);
 /* CKA_VALUE of a certificate. RC_MALFORMED, RC_UNSUPPORTED: nothing was appended. */

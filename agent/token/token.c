@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/token.h"
 
-#include "agent/token/key.h"
 #include "agent/token/pin.h"
+#include "agent/token/signing_key.h"
 #include "agent/token/slot.h"
 #include "agent/token/uri.h"
 
 #define MECHANISMS_MAX     1024 /* mechanisms of one token; SoftHSM has 90 */
 #define FINALIZE_TIMEOUT_S 2    /* the process ends anyway */
 #define FIRST_LOOKS_MAX    3 /* before the token counts as absent; later looks are a second apart */
-
-/* Where FIND found a key. */
-struct place {
-    const struct object *key; /* NULL: nothing is signed here */
-    struct pubkey *pubkey;    /* verifies what it signs */
-    unsigned methods;
-};
 
 struct token {
     struct session session;
@@ -26,10 +19,10 @@ struct token {
     enum token_pin pin;
     char *pin_name;
     struct pin_source source;
-    struct slot slot; /* where the token was last seen */
-    unsigned methods; /* that the token has mechanisms for */
+    struct slot slot;    /* where the token was last seen */
+    unsigned mechanisms; /* that it offers, as mechanisms_in() */
     struct objects private_keys, public_keys, certificates;
-    struct place places[TOKEN_KEYS_MAX];
+    struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
     enum token_state state;
     CK_RV rv;
     struct bytes spki; /* of the last find */
@@ -127,7 +120,7 @@ token_free(struct token *token)
     if (token->session.p11)
         p11_kit_module_release(token->session.p11);
     for (size_t i = 0; i < TOKEN_KEYS_MAX; i++)
-        pubkey_unref(token->places[i].pubkey);
+        signing_key_done(&token->keys[i]);
     objects_done(&token->private_keys);
     objects_done(&token->public_keys);
     objects_done(&token->certificates);
@@ -309,7 +302,7 @@ list_mechanisms(struct token *token, struct why *why)
     if (rv != CKR_OK)
         return lost(token, rv, "C_GetMechanismList", why);
 
-    token->methods = key_methods_of_token(mechanisms, n < N_ELEMENTS(mechanisms) ? n : 0);
+    token->mechanisms = mechanisms_in(mechanisms, n < N_ELEMENTS(mechanisms) ? n : 0);
     return RC_OK;
 }
 
@@ -377,8 +370,8 @@ find_keys(const struct object **ret, const struct token *token, P11KitUri *uri)
 
 /* Keep a key that is of use under its place, with the public key that verifies what it signs. */
 static enum rc
-keep(struct token *token, const struct frame_find *find, const struct object *key, unsigned methods,
-    struct why *why)
+keep(struct token *token, const struct frame_find *find, const struct object *key,
+    unsigned mechanisms, struct why *why)
 {
     struct span spki = find->spki.len > 0 ? find->spki : bytes_span(&token->spki);
     closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
@@ -391,8 +384,7 @@ keep(struct token *token, const struct frame_find *find, const struct object *ke
     if (rc)
         return rc;
 
-    token->places[find->place] =
-        (struct place){.key = key, .pubkey = steal(pubkey), .methods = methods};
+    token->keys[find->place] = (struct signing_key){key, steal(pubkey), mechanisms};
     return RC_OK;
 }
 
@@ -402,19 +394,25 @@ token_find(
 {
     closing(uri_freep) P11KitUri *uri = NULL;
     struct frame_key answer = {.place = find->place};
+    struct key_methods can = {0};
+    unsigned mechanisms = token->mechanisms;
     const struct object *key = NULL;
 
     bytes_clear(&token->spki);
     token->detail.text[0] = 0;
-    pubkey_unref(token->places[find->place].pubkey);
-    token->places[find->place] = (struct place){0};
+    signing_key_done(&token->keys[find->place]);
 
     enum rc rc = uri_new(&uri, find->uri, &token->detail);
     if (rc == RC_OK)
         answer.n_matches = find_keys(&key, token, uri);
-    if (answer.n_matches == 1)
-        rc = key_methods(&answer.methods, key, token->methods, &token->detail);
-    if (answer.methods != 0) {
+    if (answer.n_matches == 1) {
+        CK_RV rv = object_narrow_mechanisms(&mechanisms, &token->session, key);
+        if (rv != CKR_OK)
+            return lost(token, rv, "reading a key", why);
+
+        rc = key_methods(&can, key, mechanisms, &token->detail);
+    }
+    if (can.methods != 0) {
         CK_RV rv = object_put_spki(
             &token->spki, &token->session, key, &token->public_keys, &token->certificates);
         if (rv != CKR_OK)
@@ -424,61 +422,30 @@ token_find(
         if (rc)
             return enter(token, TOKEN_FAILING, rc);
 
-        rc = keep(token, find, key, answer.methods, &token->detail);
+        rc = keep(token, find, key, mechanisms, &token->detail);
         if (rc)
-            answer.methods = 0;
+            can = (struct key_methods){0};
     }
 
+    answer.methods = can.methods;
+    answer.with_message = can.with_message;
     answer.spki = bytes_span(&token->spki);
     answer.detail = span_of(token->detail.text);
     *ret = answer;
     return RC_OK;
 }
 
-/* Fails only where the token is lost. */
-static enum rc
-sign(struct frame_result *ret, struct token *token, size_t i, const struct frame_job *job,
-    struct why *why)
-{
-    const struct place *place = &token->places[job->place];
-    struct why *detail = &token->details[i];
-    uint8_t *signature = token->signatures[i];
-    size_t len = 0;
-
-    *ret = (struct frame_result){.rc = RC_OK};
-    if (!place->key) {
-        ret->rc = fail(detail, RC_TOKEN, "the key is not there any more");
-    } else if (!(place->methods & 1u << job->method)) {
-        ret->rc = fail(
-            detail, RC_TOKEN, "the key does not sign by '%s'", verify_method_name(job->method));
-    } else {
-        CK_RV rv =
-            key_sign(signature, &len, &token->session, place->key, job->method, &job->digest);
-        if (rv != CKR_OK && !key_is_refusal(rv))
-            return lost(token, rv, "C_Sign", why);
-
-        ret->signature = (struct span){signature, len};
-        ret->rc = rv != CKR_OK ? fail(detail, RC_TOKEN, "the token does not sign: 0x%lx (%s)", rv,
-                                     p11_kit_strerror(rv))
-                               : verify_digest(place->pubkey, job->method, &job->digest,
-                                     ret->signature, detail);
-    }
-
-    if (ret->rc) {
-        ret->signature = (struct span){0};
-        ret->detail = span_of(detail->text);
-    }
-    return RC_OK;
-}
-
 enum rc
-token_sign(
-    struct frame_signed *ret, struct token *token, const struct frame_sign *jobs, struct why *why)
+token_sign(struct frame_signed *ret, struct token *token, const struct frame_sign *jobs,
+    struct span message, struct why *why)
 {
     for (size_t i = 0; i < jobs->n_jobs; i++) {
-        enum rc rc = sign(&ret->results[i], token, i, &jobs->jobs[i], why);
-        if (rc)
-            return rc;
+        bool is_last = i + 1 == jobs->n_jobs;
+        CK_RV rv = signing_key_sign(&ret->results[i], &token->keys[jobs->jobs[i].place],
+            &token->session, &jobs->jobs[i], is_last ? message : (struct span){0},
+            token->signatures[i], &token->details[i]);
+        if (rv != CKR_OK)
+            return lost(token, rv, "C_Sign", why);
     }
 
     ret->n_results = jobs->n_jobs;

@@ -38,6 +38,7 @@ must_check enum rc token_login(struct token *token, struct why *why);
 must_check enum rc token_find(
     struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why);
 
-/* Likewise. A signature that does not verify with the key of token_find() is not returned. */
-must_check enum rc token_sign(
-    struct frame_signed *ret, struct token *token, const struct frame_sign *sign, struct why *why);
+/* Likewise. message: that of the last job; empty: none came. A signature that does not verify with
+ * the key of token_find() is not returned. */
+must_check enum rc token_sign(struct frame_signed *ret, struct token *token,
+    const struct frame_sign *sign, struct span message, struct why *why);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/token/signing_key.h"
+
+/* How this key does the job. RC_TOKEN: not at all. RC_MALFORMED: without its message. */
+static enum rc
+plan(struct key_order *ret, const struct signing_key *key, const struct frame_job *job,
+    struct span message, struct why *why)
+{
+    struct digest digest;
+
+    if (!key->object)
+        return fail(why, RC_TOKEN, "the key is not there any more");
+
+    struct key_order order = {
+        .mechanism = mechanism_find(key->mechanisms, key->object->type, job->method),
+        .digest = &job->digest,
+        .message = message,
+        .modulus_bits = pubkey_bits(key->pubkey),
+    };
+    if (!order.mechanism)
+        return fail(
+            why, RC_TOKEN, "the key does not sign by '%s'", verify_method_name(job->method));
+
+    digest_of(&digest, message);
+    if (order.mechanism->input == MECHANISM_MESSAGE && !digest_eq(&digest, &job->digest))
+        return fail(why, RC_MALFORMED, "the message is missing, or another one");
+
+    *ret = order;
+    return RC_OK;
+}
+
+static enum rc
+verify(const struct signing_key *key, const struct frame_job *job, struct span message,
+    struct span signature, struct why *why)
+{
+    if (job->method == VERIFY_EDDSA)
+        return verify_message(key->pubkey, job->method, message, signature, why);
+
+    return verify_digest(key->pubkey, job->method, &job->digest, signature, why);
+}
+
+CK_RV
+signing_key_sign(struct frame_result *ret, const struct signing_key *key,
+    const struct session *session, const struct frame_job *job, struct span message,
+    uint8_t signature[SIGNATURE_MAX_BYTES], struct why *detail)
+{
+    struct key_order order;
+    size_t len = 0;
+
+    enum rc rc = plan(&order, key, job, message, detail);
+    if (rc == RC_OK) {
+        CK_RV rv = key_sign(signature, &len, session, key->object, &order);
+        if (rv != CKR_OK && !key_is_refusal(rv))
+            return rv;
+
+        rc = rv == CKR_OK ? verify(key, job, message, (struct span){signature, len}, detail)
+                          : fail(detail, RC_TOKEN, "the token does not sign: 0x%lx (%s)", rv,
+                                p11_kit_strerror(rv));
+    }
+
+    *ret = (struct frame_result){.rc = rc};
+    if (rc)
+        ret->detail = span_of(detail->text);
+    else
+        ret->signature = (struct span){signature, len};
+    return CKR_OK;
+}
+
+void
+signing_key_done(struct signing_key *key)
+{
+    pubkey_unref(key->pubkey);
+    *key = (struct signing_key){0};
+}
