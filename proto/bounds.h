@@ -53,15 +53,20 @@
 #define TURN_PAUSE_MAX_MS        250           /* until the next turn; people would notice more */
 
 /* Tokens */
-#define TOKENS_MAX           64          /* tokens of one policy */
-#define WORKERS_MAX          64          /* processes for one token */
-#define TOKEN_KEYS_MAX       4096        /* private keys found on one token */
-#define WORKER_MESSAGE_BYTES (64 * 1024) /* one message to or from a worker */
-#define WORKER_BATCH_MAX     16          /* signatures asked for in one message */
-#define PIN_MAX_BYTES        256         /* tpm2-pkcs11 takes 128 */
-#define TOKEN_QUEUE_MAX      1024        /* signatures waiting for one token */
-#define TOKEN_CALL_TIMEOUT_S 30          /* one PKCS#11 call: a touch is waited for 15 s */
-#define SIGN_TIMEOUT_S       120         /* one Sign request, queueing included */
+#define TOKENS_MAX              64          /* tokens of one policy */
+#define WORKERS_MAX             64          /* processes for one token */
+#define TOKEN_KEYS_MAX          4096        /* private keys found on one token */
+#define WORKER_MESSAGE_BYTES    (64 * 1024) /* one message to or from a worker */
+#define WORKER_BATCH_MAX        16          /* signatures asked for in one message */
+#define PIN_MAX_BYTES           256         /* tpm2-pkcs11 takes 128 */
+#define PASSPHRASE_MAX_BYTES    1024        /* of a key file; what OpenSSL asks a terminal for */
+#define KEY_FILE_MAX_BYTES      (64 * 1024) /* RSA with 8192 bits, and certificates beside it */
+#define KEY_FILE_ITERATIONS_MAX 2000000     /* of PBKDF2, a second or two; OWASP asks for 600,000 */
+#define TOKEN_QUEUE_MAX         1024        /* signatures waiting for one token */
+#define TOKEN_CALL_TIMEOUT_S    30          /* one PKCS#11 call: a touch is waited for 15 s */
+#define GENERATE_TIMEOUT_S      120         /* a TPM looks for the primes of RSA for a minute */
+#define IMPORT_TIMEOUT_S        10          /* the client has the file ready before it asks */
+#define SIGN_TIMEOUT_S          120         /* one Sign request, queueing included */
 
 /* The ledger */
 #define RECORD_NAMES_MAX      64            /* names in a list of a record; then count, digest */

@@ -41,17 +41,37 @@ boundary_label(struct span *ret, struct span line, struct span prefix)
 }
 
 /* Headers stand before the body and end with an empty line; base64 never has a colon. */
-static void
-skip_headers(struct span *rest)
+static struct span
+take_headers(struct span *rest)
 {
-    struct span line, ahead = *rest;
+    struct span line, headers = {rest->p, 0}, ahead = *rest;
 
     if (!next_line(&line, &ahead) || !memchr(line.p, ':', line.len))
-        return;
+        return headers;
 
     while (line.len > 0 && next_line(&line, &ahead))
         ;
+    headers.len = (size_t)(ahead.p - rest->p);
     *rest = ahead;
+    return headers;
+}
+
+struct span
+pem_header(const struct pem_block *block, const char *name)
+{
+    struct span line, rest = block->headers, key = span_of(name);
+
+    while (next_line(&line, &rest)) {
+        if (!span_starts(line, key) || line.len == key.len || line.p[key.len] != ':')
+            continue;
+
+        size_t at = key.len + 1;
+        while (at < line.len && strchr(" \t", line.p[at]))
+            at++;
+        return (struct span){line.p + at, line.len - at};
+    }
+
+    return (struct span){0};
 }
 
 enum rc
@@ -64,7 +84,7 @@ pem_next(struct pem_block *ret, struct span *rest, struct why *why)
             return fail(why, RC_NOT_FOUND, "no PEM block");
     } while (!boundary_label(&label, line, SPAN("-----BEGIN ")));
 
-    skip_headers(&ahead);
+    struct span headers = take_headers(&ahead);
     const uint8_t *start = ahead.p;
     do {
         if (!next_line(&line, &ahead))
@@ -75,7 +95,7 @@ pem_next(struct pem_block *ret, struct span *rest, struct why *why)
         return fail(why, RC_MALFORMED, "PEM block '%.*s' ends with '%.*s'", (int)label.len, label.p,
             (int)line.len, line.p);
 
-    *ret = (struct pem_block){label, {start, (size_t)(line.p - start)}};
+    *ret = (struct pem_block){label, {start, (size_t)(line.p - start)}, headers};
     *rest = ahead;
     return RC_OK;
 }
@@ -83,8 +103,12 @@ pem_next(struct pem_block *ret, struct span *rest, struct why *why)
 enum rc
 pem_decode(struct bytes *ret, const struct pem_block *block, struct why *why)
 {
-    closing(bytes_done) struct bytes base64 = BYTES_INIT(block->body.len);
+    closing(bytes_wipe) struct bytes base64 = BYTES_INIT(block->body.len);
     struct span line, rest = block->body;
+
+    /* It may be a private key: all of its room at once, so that it leaves no copy behind. */
+    if (!bytes_room(&base64, block->body.len))
+        return bytes_check(&base64, why);
 
     while (next_line(&line, &rest))
         bytes_put(&base64, line);

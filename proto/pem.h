@@ -9,8 +9,9 @@
 #include "proto/bytes.h"
 
 struct pem_block {
-    struct span label; /* "CERTIFICATE" */
-    struct span body;  /* lines of base64, not checked yet */
+    struct span label;   /* "CERTIFICATE" */
+    struct span body;    /* lines of base64, not checked yet */
+    struct span headers; /* lines of RFC 1421, with their ends; see pem_header() */
 };
 
 /*
@@ -19,6 +20,9 @@ struct pem_block {
  * RC_NOT_FOUND: no block follows. RC_MALFORMED: it has no proper end.
  */
 must_check enum rc pem_next(struct pem_block *ret, struct span *rest, struct why *why);
+
+/* The value of a header line ("role: alice") without the blanks around it; empty: there is none. */
+struct span pem_header(const struct pem_block *block, const char *name);
 
 /* Append what the block carries. RC_MALFORMED: not base64. RC_TOO_LARGE, RC_NO_MEMORY. */
 must_check enum rc pem_decode(struct bytes *ret, const struct pem_block *block, struct why *why);
