@@ -51,6 +51,7 @@ outcome_name(enum audit_outcome outcome)
 {
     static const char *const names[AUDIT_OUTCOME_MAX_] = {
         [AUDIT_RELEASED] = "released",
+        [AUDIT_DONE] = "done",
         [AUDIT_FAILED] = "failed",
         [AUDIT_CANCELLED] = "cancelled",
         [AUDIT_REFUSED] = "refused",

@@ -19,6 +19,7 @@
 
 enum audit_outcome {
     AUDIT_RELEASED,
+    AUDIT_DONE,      /* what releases nothing */
     AUDIT_FAILED,    /* allowed, but the token or the ledger failed */
     AUDIT_CANCELLED, /* allowed, but the client went away */
     AUDIT_REFUSED,

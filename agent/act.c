@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/act.h"
+
+#include "agent/answer.h"
+#include "agent/refusal.h"
+#include "proto/bounds.h"
+
+struct act {
+    struct agent *agent;
+    struct conn *conn; /* NULL: it hung up */
+    struct peer *peer;
+    const char *method;
+    char *token;
+    enum rc rc;
+    struct why why;
+    json_t *reply;
+};
+
+static void
+act_free(struct act *act)
+{
+    if (!act)
+        return;
+
+    peer_unref(act->peer);
+    json_decref(act->reply);
+    free(act->token);
+    free(act);
+}
+DEFINE_CLEANUP(struct act, act_free);
+
+static void
+on_cancel(void *work)
+{
+    struct act *act = work;
+
+    act->conn = NULL;
+}
+
+struct act *
+act_begin(struct agent *agent, struct conn *conn, const char *method, const char *token)
+{
+    struct why why;
+
+    if (!policy_is_admin(agent->policy, conn_peer(conn))) {
+        refusal_start(agent, conn, method, REASON_NOT_ADMIN);
+        return NULL;
+    }
+
+    closing(act_freep) struct act *act = calloc(1, sizeof *act);
+    if (act) {
+        *act = (struct act){
+            agent, conn, peer_ref(conn_peer(conn)), method, strdup(token), RC_OK, {{0}}, NULL};
+    }
+    if (!act || !act->token) {
+        answer_error(conn, fail_memory(&why), &why);
+        return NULL;
+    }
+
+    conn_set_work(conn, act, on_cancel);
+    return steal(act);
+}
+
+bool
+act_upgrade(struct act *act, int *ret_fd)
+{
+    struct why why;
+
+    conn_set_work(act->conn, NULL, NULL);
+    if (conn_upgrade(act->conn, json_object(), ret_fd)) {
+        conn_set_work(act->conn, act, on_cancel);
+        return true;
+    }
+
+    act->conn = NULL;
+    enum rc rc = fail(&why, RC_MALFORMED, "the caller did not wait for the reply");
+    act_finish(act, rc, &why, NULL);
+    return false;
+}
+
+static enum rc
+on_write(void *userdata, struct ledger *ledger, struct why *why)
+{
+    struct act *act = userdata;
+    closing(bytes_done) struct bytes detail = BYTES_INIT(RECORD_MAX_BYTES);
+    int64_t record;
+
+    (void)ledger;
+    bytes_printf(
+        &detail, "token '%s'%s%s", act->token, act->rc ? ": " : "", act->rc ? act->why.text : "");
+    enum rc rc = bytes_check(&detail, why);
+    if (rc)
+        return rc;
+
+    struct audit_request request = {
+        .at_us = agent_now_us(),
+        .method = act->method,
+        .policy = act->agent->policy ? &act->agent->policy->digest : NULL,
+        .peer = act->peer,
+        .detail = bytes_text(&detail),
+        .outcome = act->rc ? AUDIT_FAILED : AUDIT_DONE,
+    };
+    return audit_put(act->agent->audit, &request, &record, why);
+}
+
+static void
+answer(struct act *act, enum rc rc, const struct why *why)
+{
+    if (rc == RC_OK)
+        conn_reply(act->conn, steal(act->reply));
+    else if (rc == RC_TOKEN || rc == RC_LOCKED || rc == RC_TIMEOUT)
+        answer_token(act->conn, rc, act->token, why->text);
+    else
+        answer_error(act->conn, rc, why);
+}
+
+/* What was done and cannot be recorded is answered as what it is: not recorded. */
+static void
+on_recorded(void *userdata, enum rc rc, const struct why *why)
+{
+    closing(act_freep) struct act *act = userdata;
+
+    if (!act->conn)
+        return;
+
+    conn_set_work(act->conn, NULL, NULL);
+    if (rc)
+        answer(act, rc, why);
+    else
+        answer(act, act->rc, &act->why);
+}
+
+void
+act_finish(struct act *act, enum rc rc, const struct why *why, json_t *reply)
+{
+    struct release_item item = {on_write, on_recorded, act};
+    struct why problem;
+
+    act->rc = rc;
+    if (rc)
+        act->why = *why;
+    act->reply = reply ? reply : json_object();
+    rc = release_add(act->agent->release, &item, &problem);
+    if (rc)
+        on_recorded(act, rc, &problem);
+}

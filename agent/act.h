@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * act — what an admin does to a token: begun by a call, recorded with its outcome when it is over,
+ * and answered then.
+ *
+ * Who hangs up does not undo what was begun: the act goes on, and its record says how it ended.
+ */
+#include "agent/agent.h"
+
+struct act;
+
+/* The connection's call is an act from now on. method is borrowed and must be a literal of the
+ * method table; token: its name as the call has it. NULL: the call is answered already, as the
+ * caller is no admin or there is no memory. act_finish() must follow. */
+struct act *act_begin(
+    struct agent *agent, struct conn *conn, const char *method, const char *token);
+
+/* Reply to the call, and have a secret read from *ret_fd (borrowed) by somebody else; see
+ * conn_upgrade(). False: the act is finished. */
+must_check bool act_upgrade(struct act *act, int *ret_fd);
+
+/* Its end: record, then answer. rc and why: what became of it; reply is consumed, NULL: without
+ * parameters. The act is freed later. */
+void act_finish(struct act *act, enum rc rc, const struct why *why, json_t *reply);
