@@ -82,6 +82,12 @@ def test_every_bound_of_the_socket_is_in_the_protocol_page():
             f"{PROTOCOL}: {name} is {number}"
 
 
+def test_every_mechanism_is_in_the_page_of_the_agent():
+    rows = re.findall(r"^    ROW\((\w+),", text("agent/token/mechanism.c"), re.MULTILINE)
+    section = text("agent/countersign-agent.8").split(".Ss Algorithms")[1].split("\n.Ss ")[0]
+    assert rows == re.findall(r"^\.Dv (CKM_\w+)", section, re.MULTILINE)
+
+
 def test_every_reason_is_in_the_policy_page():
     page = text(POLICY)
     reasons = re.findall(r'^    \[REASON_\w+\] = \{"([a-z-]+)"', text("agent/reason.c"), re.MULTILINE)
