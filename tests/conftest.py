@@ -45,6 +45,7 @@ def pytest_addoption(parser):
                      help="build directory with the programs to be tested (default: build)")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """One process makes the TPM, and not each of them."""
     for item in items:

@@ -138,8 +138,22 @@ class PivToken:
         self.module = YKCS11 if is_yubikey else OPENSC
         self.pin_file = write(directory / "pin", PIN + "\n", owner.uid, 0o400)
         self.reader = Reader(self._below("reader"))
-        self.card = Card(self.reader, self._below("card"), "--yubikey", "--serial", str(serial),
-                         *(["--keys", keys] if keys is not None else []))
+        self._keys = [] if keys is None else ["--keys", keys]
+        self.card = self._new_card("card", serial)
+
+    def _new_card(self, name, serial):
+        return Card(self.reader, self._below(name), "--yubikey", "--serial", str(serial), *self._keys)
+
+    def swap(self, serial):
+        """Another card is in the reader, with other keys of the same names."""
+        self.card.stop()
+        own, self.card = self.card, self._new_card("other", serial)
+        return own
+
+    def swap_back(self, own):
+        self.card.stop()
+        self.card = own
+        own.put_in()
 
     def _below(self, name):
         path = self.directory / name

@@ -4,6 +4,7 @@
 All of it runs as the token's owner: the resource manager answers on a D-Bus of its own.
 """
 import contextlib
+import re
 import signal
 import socket
 import subprocess
@@ -104,6 +105,11 @@ class Tpm:
         which is then alone in talking to it."""
         self.run("tpm2_dictionarylockout", "--setup-parameters", "--max-tries=1000",
                  "--recovery-time=1", "--lockout-recovery-time=1", f"--tcti={self._tcti}")
+
+    def tries(self):
+        """How many wrong PINs, of whomever, the chip has counted."""
+        said = self.run("tpm2_getcap", "properties-variable")
+        return int(re.search(r"TPM2_PT_LOCKOUT_COUNTER: (0x[0-9A-Fa-f]+)", said).group(1), 16)
 
     def run(self, program, *args, **variables):
         """Run a program as the owner; its standard output."""

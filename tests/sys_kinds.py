@@ -2,19 +2,38 @@
 """Tokens of every kind sign, each by its real module: SoftHSM, a TPM, a smartcard, a YubiKey."""
 import pytest
 
+from rig_publisher import new_private_key, private_pem
+from rig_scratch import write
+from rig_signatures import Signatures
+
+ANOTHER_SERIAL = 87654321
+WRONG_PIN = "999999"
+
 
 @pytest.fixture
-def tokens(tpm, new_piv):
-    """By the name of a key and its place in the token."""
-    return {"tpm": (tpm, "tpm"), "card": (new_piv(), "9A"),
-            "yubikey": (new_piv(is_yubikey=True), "9A")}
-
-
-@pytest.fixture
-def policy(policy, tokens, sanitizer):
-    for name, (token, place) in tokens.items():
+def add(policy, sanitizer):
+    """Adds a token to the policy, with one key of the same name."""
+    def add(name, token, place):
         policy.add_token(name, token, sanitizer, **{name: place})
-    return policy
+        return token
+    return add
+
+
+@pytest.fixture
+def tokens(add, tpm, new_piv):
+    """One of each kind beside SoftHSM's, by its name in the policy."""
+    return {"tpm": add("tpm", tpm, "tpm"), "card": add("card", new_piv(), "9A"),
+            "yubikey": add("yubikey", new_piv(is_yubikey=True), "9A")}
+
+
+@pytest.fixture
+def start(new_agent, policy, gun):
+    """Starts an agent with the policy as it is now."""
+    return lambda: Signatures(new_agent(policy).start(), gun)
+
+
+def change_pin(token, pin):
+    write(token.pin_file, pin + "\n", token.owner.uid, 0o400)
 
 
 def delegate(client, gun, *names):
@@ -24,9 +43,129 @@ def delegate(client, gun, *names):
     client.run("delegation", "add", gun, "targets/releases", *(f"agent:{name}" for name in names))
 
 
-def test_signs_with_all_kinds_at_once(client, gun, tokens, upload, readers):
+def test_signs_with_all_kinds_at_once(tokens, client, gun, upload, readers):
     delegate(client, gun, "developer", *tokens)
     image = upload(f"{gun}:v1")
     client.run("sign", f"{gun}:v1")
     roles = ["targets/releases", *(f"targets/{name}" for name in ("developer", *tokens))]
     assert readers.roles_of(gun, "v1", *roles) == (set(roles), image.hex)
+
+
+def test_signs_a_whole_repository_with_a_tpm(tpm, policy, sanitizer, new_agent, new_client, gun,
+                                             upload, readers):
+    """Root, targets and a delegation, of which one has been imported and one is for RSA."""
+    tpm.take_key("imported", private_pem(new_private_key()))
+    tpm.generate("rsa", "rsa2048")
+    tpm.generate("wide", "ecc384")
+    policy["tokens"] = {"hsm": tpm.entry(**sanitizer.variables)}
+    for name, place in (("root", "tpm"), ("targets", "imported"), ("qa", "rsa"),
+                        ("developer", "wide")):
+        policy["keys"][name]["uri"] = tpm.key_uri(place)
+    del policy["keys"]["devops"]
+    policy["grants"]["releaser"]["keys"].remove("devops")
+    client = new_client(new_agent(policy).start())
+    delegate(client, gun, "qa", "developer")
+    image = upload(f"{gun}:v1")
+    client.run("sign", f"{gun}:v1")
+    roles = {"targets/releases", "targets/qa", "targets/developer"}
+    assert readers.roles_of(gun, "v1", *roles) == (roles, image.hex)
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_signs_with_all_slots_of_a_card(is_yubikey, new_piv, policy, sanitizer, new_agent, new_client,
+                                        gun, upload, readers):
+    piv = new_piv(is_yubikey=is_yubikey, keys="9A=p384,9D=rsa2048,9E=p256")
+    policy.add_token("card", piv, sanitizer, authentication="9A", management="9D", plain="9E")
+    client = new_client(new_agent(policy).start())
+    delegate(client, gun, "authentication", "management", "plain")
+    image = upload(f"{gun}:v1")
+    client.run("sign", f"{gun}:v1")
+    roles = {f"targets/{name}" for name in ("releases", "authentication", "management", "plain")}
+    assert readers.roles_of(gun, "v1", *roles) == (roles, image.hex)
+
+
+def test_each_token_fails_alone(tokens, start):
+    signatures = start()
+    signatures.sign("qa", *tokens)
+    tokens["card"].card.tell("remove")
+    assert signatures.fails("card")["token"] == "card"
+    signatures.sign("qa", "tpm", "yubikey")
+    tokens["tpm"].tpm.kill_chip()
+    assert signatures.fails("tpm")["token"] == "tpm"
+    signatures.sign("qa", "yubikey")
+    tokens["yubikey"].reader.kill_daemon()
+    assert signatures.fails("yubikey")["token"] == "yubikey"
+    signatures.sign("qa")
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_a_wrong_pin_costs_a_card_one_try(is_yubikey, add, new_piv, start):
+    piv = add("card", new_piv(is_yubikey=is_yubikey), "9A")
+    change_pin(piv, WRONG_PIN)
+    signatures = start()
+    assert "refused the PIN" in signatures.wait_state("card", "locked")["detail"]
+    signatures.agent.stop()
+    signatures.agent.start()
+    signatures.wait_state("card", "locked")
+    assert piv.card.stats()["left"] == 2
+    signatures.sign("qa")
+    change_pin(piv, "123456")
+    signatures.wait_ready("card")
+    signatures.sign("card")
+    assert piv.card.stats()["left"] == 3
+
+
+def test_a_wrong_pin_costs_a_tpm_one_try(add, tpm, start):
+    """Its counter is that of the whole machine."""
+    add("tpm", tpm, "tpm")
+    before = tpm.tpm.tries()
+    try:
+        change_pin(tpm, WRONG_PIN)
+        signatures = start()
+        assert "refused the PIN" in signatures.wait_state("tpm", "locked")["detail"]
+        signatures.agent.stop()
+        signatures.agent.start()
+        signatures.wait_state("tpm", "locked")
+        assert tpm.tpm.tries() == before + 1
+    finally:
+        change_pin(tpm, "1234")
+    signatures.wait_ready("tpm")
+    signatures.sign("tpm")
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_another_card_does_not_sign_in_its_place(is_yubikey, add, new_piv, start):
+    piv = add("card", new_piv(is_yubikey=is_yubikey), "9A")
+    signatures = start()
+    signatures.sign("card")
+    own = piv.swap(ANOTHER_SERIAL)
+    said = signatures.fails("card")
+    assert said["token"] == "card"
+    signatures.wait_state("card", "absent")
+    # What it is called does not matter: ykcs11 has the serial number in the name.
+    if not is_yubikey:
+        assert "another token is there" in signatures.token("card")["detail"]
+    signatures.sign("qa")
+    piv.swap_back(own)
+    signatures.wait_ready("card")
+    signatures.sign("card")
+
+
+def test_a_spare_takes_over(add, policy, tpm, new_token, sanitizer, start):
+    """The same key in a TPM and, behind it, in SoftHSM."""
+    private = private_pem(new_private_key())
+    tpm.take_key("shared", private)
+    spare = new_token()
+    spare.take_key("shared", private)
+    add("tpm", tpm, "shared")
+    policy["tokens"]["spare"] = spare.entry(**sanitizer.variables)
+    key = policy["keys"]["tpm"]
+    key["at"] = [{"token": "tpm", "uri": key.pop("uri")},
+                 {"token": "spare", "uri": spare.key_uri("shared")}]
+    del key["token"]
+    signatures = start()
+    signatures.sign("tpm")
+    assert signatures.key("tpm")["token"] == "tpm"
+    tpm.tpm.kill_chip()
+    signatures.sign_in_time("tpm")
+    assert signatures.key("tpm")["token"] == "spare"
