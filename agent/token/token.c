@@ -89,7 +89,10 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
         return rc;
 
     p11_kit_be_quiet();
-    token->session.p11 = GUARDED(p11_kit_module_load(module, 0));
+    /* There is one thread here, and locks could only harm: OpenSC 0.23 waits for ever for the one
+     * that it holds itself when a card goes away while it works. Of an unmanaged module none are
+     * wanted. */
+    token->session.p11 = GUARDED(p11_kit_module_load(module, P11_KIT_MODULE_UNMANAGED));
     if (!token->session.p11)
         return fail(why, RC_TOKEN, "module '%s' cannot be loaded; check 'module' in the policy: %s",
             module, p11_kit_message());
