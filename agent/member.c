@@ -273,6 +273,7 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_LOGIN:
     case FRAME_FIND:
     case FRAME_SIGN:
+    case FRAME_ENDED:
     case FRAME_TYPE_MAX_:
         break;
     }

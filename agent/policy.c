@@ -29,6 +29,7 @@ token_done(struct policy_token *token)
     free(token->uri);
     free(token->serial);
     free(token->pin_source);
+    free(token->worker);
     for (char **variable = token->environment; variable && *variable; variable++)
         free(*variable);
     free(token->environment);

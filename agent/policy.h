@@ -28,6 +28,7 @@ struct policy_token {
     char *pin_source;   /* credential name or path */
     char **environment; /* "NAME=value", ends with NULL; never NULL itself */
     size_t workers;
+    char *worker; /* absolute path of the socket of its unit; NULL: the agent starts the workers */
 };
 
 struct policy_place {

@@ -99,8 +99,36 @@ read_pin(struct policy_token *token, const struct policy_node *node, struct poli
     if (!is_file && (!*source || *source == '.' || strchr(source, '/')))
         return policy_node_fail(node, why, "'%s' is no name of a credential", source);
 
-    return is_file ? policy_node_within(node, why, policy_files_check_secret(files, source, why))
-                   : RC_OK;
+    /* In a unit of its own the worker has a user of its own, and checks the file itself. */
+    return is_file && !token->worker
+               ? policy_node_within(node, why, policy_files_check_secret(files, source, why))
+               : RC_OK;
+}
+
+static enum rc
+read_worker(struct policy_token *token, const struct policy_node *node, struct why *why)
+{
+    enum rc rc = read_absolute_path(&token->worker, node, why);
+    if (rc)
+        return rc;
+
+    if (strlen(token->worker) > WORKER_PATH_BYTES)
+        return policy_node_fail(node, why, "'%s' is longer than a socket's path can be, %d bytes",
+            token->worker, WORKER_PATH_BYTES);
+
+    return RC_OK;
+}
+
+/* A worker in a unit of its own is not started by the agent, and is what its unit makes it. */
+static enum rc
+check_unit_decides(
+    const struct policy_token *token, const struct policy_member *member, struct why *why)
+{
+    if (!token->worker || !member->value)
+        return RC_OK;
+
+    return policy_node_fail(member->value, why,
+        "beside 'worker', '%s' is what the unit of that socket says; move it there", member->name);
 }
 
 static enum rc
@@ -147,7 +175,7 @@ policy_read_token(struct policy_token *token, const struct policy_entry *entry,
         [PIN] = {"pin"},
         [ENVIRONMENT] = {"environment"},
         [WORKERS] = {"workers"},
-        [WORKER] = {"worker", policy_member_later},
+        [WORKER] = {"worker"},
     };
     int64_t workers = 1;
 
@@ -166,6 +194,10 @@ policy_read_token(struct policy_token *token, const struct policy_entry *entry,
         rc = read_uri(&token->uri, m[URI].value, POLICY_URI_TOKEN, why);
     if (!rc && m[SERIAL].value)
         rc = policy_node_dup(&token->serial, m[SERIAL].value, why);
+    if (!rc && m[WORKER].value)
+        rc = read_worker(token, m[WORKER].value, why);
+    if (!rc)
+        rc = check_unit_decides(token, &m[ENVIRONMENT], why);
     if (!rc && m[PIN].value)
         rc = read_pin(token, m[PIN].value, files, why);
     if (!rc && m[ENVIRONMENT].value)

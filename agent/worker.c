@@ -2,39 +2,68 @@
 #include "agent/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define END_TIMEOUT_MS 2000 /* a worker gives its module as long */
+#include "agent/birth.h"
+
+#define END_TIMEOUT_MS    2000   /* a worker gives its module as long */
+#define ACCEPT_TIMEOUT_MS 120000 /* for the first word of a unit: several calls may be slow */
 
 struct worker {
     const struct worker_calls *calls;
     void *userdata;
-    pid_t pid;
-    int pidfd, fd; /* fd is -1 after hanging up */
+    char *socket;  /* of its unit; NULL: it is a process of ours */
+    pid_t pid;     /* 0: of the unit, or it has ended */
+    int pidfd, fd; /* pidfd is -1 if it is the unit's; fd is -1 after the end of file */
     sd_event_source *on_readable, *on_exit, *on_deadline;
     bool has_hung, has_lied;
-    struct why lie; /* what it did that the protocol does not allow */
+    bool is_hung_up;        /* what it says from now on is for nobody */
+    struct why lie;         /* what it did that the protocol does not allow */
+    struct frame_ended how; /* its end, as its unit tells it */
     uint8_t message[WORKER_MESSAGE_BYTES];
 };
 
 void
 worker_kill(struct worker *worker)
 {
-    pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+    if (worker->socket)
+        shutdown(worker->fd, SHUT_RDWR); /* its unit kills it then */
+    else
+        pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+}
+
+static void
+close_socket(struct worker *worker)
+{
+    worker->on_readable = sd_event_source_disable_unref(worker->on_readable);
+    fd_close(&worker->fd);
+}
+
+static bool
+arm_deadline(struct worker *worker, uint64_t timeout_ms)
+{
+    return sd_event_source_set_time_relative(worker->on_deadline, timeout_ms * 1000) >= 0 &&
+           sd_event_source_set_enabled(worker->on_deadline, SD_EVENT_ONESHOT) >= 0;
 }
 
 void
 worker_hang_up(struct worker *worker)
 {
-    worker->on_readable = sd_event_source_disable_unref(worker->on_readable);
-    fd_close(&worker->fd);
+    worker->is_hung_up = true;
+    if (!worker->socket) {
+        close_socket(worker);
+        return;
+    }
+
+    /* The unit ends the process in time, but that of a stopped unit would never end. */
+    shutdown(worker->fd, SHUT_WR);
+    if (!arm_deadline(worker, 2 * END_TIMEOUT_MS))
+        worker_kill(worker);
 }
 
 static void
@@ -42,6 +71,17 @@ lied(struct worker *worker)
 {
     worker->has_lied = true;
     worker_kill(worker);
+}
+
+static void
+hear(struct worker *worker, const struct frame *frame)
+{
+    if (frame->type == FRAME_ENDED) {
+        worker->how = frame->ended;
+    } else if (!worker->is_hung_up) {
+        (void)sd_event_source_set_enabled(worker->on_deadline, SD_EVENT_OFF);
+        worker->calls->on_message(worker->userdata, frame);
+    }
 }
 
 /* One message, if there is one. */
@@ -56,26 +96,17 @@ receive(struct worker *worker)
 
     enum rc rc = channel_receive(
         &frame, &passed, worker->fd, worker->message, FRAME_FROM_WORKER, &worker->lie);
+    if (rc == RC_OK && frame.type == FRAME_ENDED && !worker->socket)
+        rc = fail(&worker->lie, RC_MALFORMED, "it says how it ended");
     if (rc == RC_MALFORMED)
         lied(worker);
     else if (rc && rc != RC_TIMEOUT)
-        worker_hang_up(worker); /* its end will be seen, and until then there is nothing to read */
+        close_socket(worker); /* its end will be seen, and until then there is nothing to read */
     if (rc)
         return false;
 
-    (void)sd_event_source_set_enabled(worker->on_deadline, SD_EVENT_OFF);
-    worker->calls->on_message(worker->userdata, &frame);
+    hear(worker, &frame);
     return true;
-}
-
-static int
-on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    (void)source;
-    (void)fd;
-    (void)events;
-    receive(userdata);
-    return 0; /* a bad worker must not stop the agent */
 }
 
 static int
@@ -90,6 +121,14 @@ on_deadline(sd_event_source *source, uint64_t at_us, void *userdata)
     return 0;
 }
 
+/* What is known of the end of the unit's process. */
+static void
+tell_unit(siginfo_t *info, const struct worker *worker)
+{
+    info->si_code = worker->how.is_killed ? CLD_KILLED : CLD_EXITED;
+    info->si_status = (int)worker->how.number;
+}
+
 static enum worker_end
 explain(struct why *why, const struct worker *worker, const siginfo_t *info)
 {
@@ -102,6 +141,8 @@ explain(struct why *why, const struct worker *worker, const siginfo_t *info)
     } else if (worker->has_hung || (info->si_code == CLD_KILLED && info->si_status == SIGALRM)) {
         end = WORKER_HUNG;
         rc = fail(why, RC_TIMEOUT, "the token did not answer within %d s", TOKEN_CALL_TIMEOUT_S);
+    } else if (worker->socket && !worker->how.is_known) {
+        rc = fail(why, RC_TOKEN, "the unit at '%s' hung up; see its journal", worker->socket);
     } else if (info->si_code == CLD_EXITED) {
         end = WORKER_EXITED;
         rc = fail(why, RC_TOKEN, "the worker ended with status %d", info->si_status);
@@ -114,12 +155,24 @@ explain(struct why *why, const struct worker *worker, const siginfo_t *info)
     return end;
 }
 
+static void
+end(struct worker *worker, const siginfo_t *info)
+{
+    struct why why;
+
+    close_socket(worker);
+    worker->on_exit = sd_event_source_disable_unref(worker->on_exit);
+    worker->on_deadline = sd_event_source_disable_unref(worker->on_deadline);
+
+    enum worker_end how = explain(&why, worker, info);
+    worker->calls->on_end(worker->userdata, how, why.text);
+}
+
 static int
 on_exit_of_process(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct worker *worker = userdata;
     siginfo_t info = {0};
-    struct why why;
 
     (void)source;
     (void)fd;
@@ -132,109 +185,32 @@ on_exit_of_process(sd_event_source *source, int fd, uint32_t events, void *userd
     if (waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED) < 0)
         info = (siginfo_t){.si_code = CLD_KILLED, .si_status = SIGKILL};
     worker->pid = 0;
-    worker_hang_up(worker);
-    worker->on_exit = sd_event_source_disable_unref(worker->on_exit);
-    worker->on_deadline = sd_event_source_disable_unref(worker->on_deadline);
-
-    enum worker_end end = explain(&why, worker, &info);
-    worker->calls->on_end(worker->userdata, end, why.text);
+    end(worker, &info);
     return 0;
 }
 
-/* The token's environment, and where its credential lies. *ret: free(), and the last entry too. */
-static enum rc
-make_environment(char ***ret, char **ret_owned, const struct policy_token *token, struct why *why)
-{
-    const char *dir = token->pin == POLICY_PIN_CREDENTIAL ? getenv("CREDENTIALS_DIRECTORY") : NULL;
-    size_t n = 0;
-    char *owned = NULL;
-
-    while (token->environment[n])
-        n++;
-
-    char **environment = calloc(n + 2, sizeof *environment);
-    if (!environment || (dir && asprintf(&owned, "CREDENTIALS_DIRECTORY=%s", dir) < 0)) {
-        free(environment);
-        return fail_memory(why);
-    }
-
-    memcpy(environment, token->environment, n * sizeof *environment);
-    environment[n] = owned;
-    *ret = environment;
-    *ret_owned = owned;
-    return RC_OK;
-}
-
-/* What the new process does before it becomes the program. 0, or an error number. */
+/* The end of file of a unit's connection is all that is seen of its end. */
 static int
-describe_files(posix_spawn_file_actions_t *files, int fd)
+on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    int reason = posix_spawn_file_actions_adddup2(files, fd, 3);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_addopen(files, 1, "/dev/null", O_WRONLY, 0);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_addclosefrom_np(files, 4);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_addchdir_np(files, "/");
-    return reason;
-}
+    struct worker *worker = userdata;
+    siginfo_t info = {0};
 
-/* No signal is blocked or ignored, whatever the agent does with its own. */
-static int
-describe_signals(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    int reason = posix_spawnattr_setsigmask(attributes, &none);
-    if (reason == 0)
-        reason = posix_spawnattr_setsigdefault(attributes, &all);
-    if (reason == 0)
-        reason =
-            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return reason;
-}
-
-static enum rc
-spawn(struct worker *worker, const char *path, const struct policy_token *token, int fd,
-    struct why *why)
-{
-    closing(freep) char **environment = NULL;
-    closing(freep) char *owned = NULL;
-    char *arguments[] = {(char *)"countersign-token", NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-
-    enum rc rc = make_environment(&environment, &owned, token, why);
-    if (rc)
-        return rc;
-
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    int reason = describe_files(&files, fd);
-    if (reason == 0)
-        reason = describe_signals(&attributes);
-    if (reason == 0)
-        reason = posix_spawn(&worker->pid, path, &files, &attributes, arguments, environment);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    if (reason != 0) {
-        worker->pid = 0;
-        return fail(why, RC_SYSTEM, "cannot start '%s': %s; install countersign anew", path,
-            strerror(reason));
+    (void)source;
+    (void)fd;
+    (void)events;
+    if (!receive(worker) && worker->socket && (worker->fd < 0 || worker->has_lied)) {
+        tell_unit(&info, worker);
+        end(worker, &info);
     }
-
-    return RC_OK;
+    return 0; /* a bad worker must not stop the agent */
 }
 
 static enum rc
 watch(struct worker *worker, sd_event *event, struct why *why)
 {
     int r = sd_event_add_io(event, &worker->on_readable, worker->fd, EPOLLIN, on_readable, worker);
-    if (r >= 0)
+    if (r >= 0 && !worker->socket)
         r = sd_event_add_io(
             event, &worker->on_exit, worker->pidfd, EPOLLIN, on_exit_of_process, worker);
     if (r >= 0)
@@ -244,6 +220,20 @@ watch(struct worker *worker, sd_event *event, struct why *why)
         r = sd_event_source_set_enabled(worker->on_deadline, SD_EVENT_OFF);
     if (r < 0)
         return fail(why, RC_SYSTEM, "cannot watch a worker: %s", strerror(-r));
+
+    return RC_OK;
+}
+
+static enum rc
+spawn(struct worker *worker, const char *path, const struct policy_token *token, struct why *why)
+{
+    enum rc rc = birth_spawn(&worker->pid, &worker->fd, path, token, why);
+    if (rc)
+        return rc;
+
+    worker->pidfd = pidfd_open(worker->pid, 0);
+    if (worker->pidfd < 0)
+        return fail(why, RC_SYSTEM, "cannot watch a worker: %s", strerror(errno));
 
     return RC_OK;
 }
@@ -259,28 +249,39 @@ worker_new(struct worker **ret, sd_event *event, const char *path, const struct 
     worker->calls = calls;
     worker->userdata = userdata;
     worker->fd = worker->pidfd = -1;
+    worker->socket = token->worker ? strdup(token->worker) : NULL;
+    if (token->worker && !worker->socket)
+        return fail_memory(why);
 
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-        return fail(why, RC_SYSTEM, "cannot make a socket: %s", strerror(errno));
-
-    closing(fd_close) int theirs = fds[1];
-    worker->fd = fds[0];
-    enum rc rc = spawn(worker, path, token, theirs, why);
+    enum rc rc =
+        worker->socket ? birth_connect(&worker->fd, token, why) : spawn(worker, path, token, why);
+    if (!rc)
+        rc = watch(worker, event, why);
     if (rc)
         return rc;
 
-    /* Only ours: both ends are files of their own, and the worker's blocks. */
-    worker->pidfd = pidfd_open(worker->pid, 0);
-    if (worker->pidfd < 0 || fcntl(worker->fd, F_SETFL, O_NONBLOCK) < 0)
-        return fail(why, RC_SYSTEM, "cannot watch a worker: %s", strerror(errno));
-
-    rc = watch(worker, event, why);
-    if (rc)
-        return rc;
+    if (worker->socket && !arm_deadline(worker, ACCEPT_TIMEOUT_MS))
+        return fail(why, RC_SYSTEM, "cannot set a timer");
 
     *ret = steal(worker);
     return RC_OK;
+}
+
+/* It has hung up. A process of ours gets time to end by itself, and so does that of a unit, which
+ * then closes the connection. */
+static void
+await_end(struct worker *worker)
+{
+    struct pollfd end = {.fd = worker->pidfd, .events = POLLIN};
+
+    if (worker->socket)
+        end = (struct pollfd){.fd = worker->fd};
+    bool has_ended = end.fd >= 0 && poll(&end, 1, END_TIMEOUT_MS) == 1;
+    if (worker->pid > 0) {
+        if (!has_ended)
+            kill(worker->pid, SIGKILL);
+        waitpid(worker->pid, NULL, 0);
+    }
 }
 
 void
@@ -290,15 +291,12 @@ worker_free(struct worker *worker)
         return;
 
     worker_hang_up(worker);
+    await_end(worker);
+    close_socket(worker); /* a unit kills what still runs then */
     sd_event_source_disable_unref(worker->on_exit);
     sd_event_source_disable_unref(worker->on_deadline);
-    if (worker->pid > 0) {
-        struct pollfd end = {.fd = worker->pidfd, .events = POLLIN};
-        if (worker->pidfd < 0 || poll(&end, 1, END_TIMEOUT_MS) != 1)
-            kill(worker->pid, SIGKILL);
-        waitpid(worker->pid, NULL, 0);
-    }
     fd_close(&worker->pidfd);
+    free(worker->socket);
     free(worker);
 }
 
@@ -316,9 +314,7 @@ worker_send(struct worker *worker, const struct frame *frame, int passed, uint64
         return within(why, rc, "the worker does not read");
     }
 
-    if (timeout_ms > 0 &&
-        (sd_event_source_set_time_relative(worker->on_deadline, timeout_ms * 1000) < 0 ||
-            sd_event_source_set_enabled(worker->on_deadline, SD_EVENT_ONESHOT) < 0)) {
+    if (timeout_ms > 0 && !arm_deadline(worker, timeout_ms)) {
         worker_kill(worker);
         return fail(why, RC_SYSTEM, "cannot set a timer");
     }

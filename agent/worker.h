@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * worker — one countersign-token process, as the agent sees it: started, spoken with, ended.
+ * worker — one countersign-token process, as the agent sees it: brought about (birth.h), spoken
+ * with, ended.
  *
- * It gets its messages on descriptor 3 and no other descriptor but 0 and 1, which are /dev/null,
- * and 2, which is the agent's: PKCS#11 modules print there what nobody else knows (a token's
- * environment silences those that print too much). Its environment is what the policy gives the
- * token, and CREDENTIALS_DIRECTORY if the PIN is a credential.
- *
- * Its end is seen by a pidfd, not by SIGCHLD, so it does not matter which signals are blocked.
+ * The end of a process of ours is seen by a pidfd, not by SIGCHLD, so it does not matter which
+ * signals are blocked. That of a unit is seen by the end of the connection to it, and to kill it is
+ * to close that.
  */
 #include <systemd/sd-event.h>
 
@@ -30,7 +28,8 @@ struct worker_calls {
     void (*on_end)(void *userdata, enum worker_end end, const char *detail);
 };
 
-/* path: absolute, of the program. event, calls and userdata are borrowed. RC_SYSTEM. */
+/* path: absolute, of the program, for a token whose policy has no unit. event, calls and userdata
+ * are borrowed. RC_SYSTEM. */
 must_check enum rc worker_new(struct worker **ret, sd_event *event, const char *path,
     const struct policy_token *token, const struct worker_calls *calls, void *userdata,
     struct why *why);

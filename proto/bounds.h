@@ -58,6 +58,7 @@
 #define TOKEN_KEYS_MAX          4096        /* private keys found on one token */
 #define WORKER_MESSAGE_BYTES    (64 * 1024) /* one message to or from a worker */
 #define WORKER_BATCH_MAX        16          /* signatures asked for in one message */
+#define WORKER_PATH_BYTES       107         /* of a worker's socket; unix(7): a NUL is behind it */
 #define PIN_MAX_BYTES           256         /* tpm2-pkcs11 takes 128 */
 #define PASSPHRASE_MAX_BYTES    1024        /* of a key file; what OpenSSL asks a terminal for */
 #define KEY_FILE_MAX_BYTES      (64 * 1024) /* RSA with 8192 bits, and certificates beside it */

@@ -51,15 +51,29 @@ on_end(void *userdata, enum worker_end end, const char *detail)
 
 static const struct worker_calls calls = {on_message, on_end};
 
-void
-talk_start(struct talk *t, struct softhsm *softhsm, const char *program)
+static void
+start(struct talk *t, const char *program)
 {
     struct why why;
 
-    *t = (struct talk){.token = softhsm_policy(softhsm)};
     t->kept[0] = t->kept[1] = BYTES_INIT(WORKER_MESSAGE_BYTES);
     assert_true(sd_event_new(&t->event) >= 0);
     assert_int_equal(worker_new(&t->worker, t->event, program, &t->token, &calls, t, &why), RC_OK);
+}
+
+void
+talk_start(struct talk *t, struct softhsm *softhsm, const char *program)
+{
+    *t = (struct talk){.token = softhsm_policy(softhsm)};
+    start(t, program);
+}
+
+void
+talk_connect(struct talk *t, struct softhsm *softhsm, const char *socket)
+{
+    *t = (struct talk){.token = softhsm_policy(softhsm)};
+    t->token.worker = (char *)socket;
+    start(t, NULL);
 }
 
 void

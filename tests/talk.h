@@ -21,6 +21,8 @@ struct talk {
 
 /* Start program as the worker of the token. */
 void talk_start(struct talk *t, struct softhsm *softhsm, const char *program);
+/* Connect to the socket of the worker's unit. */
+void talk_connect(struct talk *t, struct softhsm *softhsm, const char *socket);
 void talk_finish(struct talk *t);
 void talk_say(struct talk *t, const struct frame *frame);
 void talk_await(struct talk *t, enum frame_type type);

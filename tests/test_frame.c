@@ -56,6 +56,9 @@ sample(enum frame_type type)
         f.sigs.results[0] = (struct frame_result){RC_OK, SPAN("sig\0"), SPAN("")};
         f.sigs.results[1] = (struct frame_result){RC_TOKEN, SPAN(""), SPAN("no")};
         break;
+    case FRAME_ENDED:
+        f.ended = (struct frame_ended){true, true, 11};
+        break;
     case FRAME_LOGIN:
     case FRAME_TYPE_MAX_:
         break;

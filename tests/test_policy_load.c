@@ -45,6 +45,10 @@ static const struct load_case top_cases[] = {
     {"takes a policy that grants nothing", "tokens: {}\n", NULL},
 };
 
+#define PATH_OF_10  "abcdefghij"
+#define PATH_OF_50  PATH_OF_10 PATH_OF_10 PATH_OF_10 PATH_OF_10 PATH_OF_10
+#define PATH_OF_100 PATH_OF_50 PATH_OF_50
+
 static const struct load_case token_cases[] = {
     {"takes what a token needs", TOKEN, NULL},
     {"takes all of a token",
@@ -62,7 +66,14 @@ static const struct load_case token_cases[] = {
         "nothing after '?'"},
     {"refuses an unknown key", TOKEN_WITH("workres: 1"),
         "unknown key 'workres' in a token; the nearest known one is 'workers'"},
-    {"refuses workers of their own", TOKEN_WITH("worker: /x"), "'worker' is not enforced"},
+    {"takes a worker in a unit of its own",
+        TOKEN_WITH("worker: /run/w, pin: file:/no/such, workers: 2"), NULL},
+    {"refuses a worker whose path is relative", TOKEN_WITH("worker: w"), "'w' is no absolute path"},
+    {"refuses a worker whose path no socket can have",
+        TOKEN_WITH("worker: /" PATH_OF_100 "/123456"), "longer than a socket's path can be, 107"},
+    {"refuses an environment for a worker in a unit",
+        TOKEN_WITH("environment: {A: b}, worker: /run/w"),
+        "beside 'worker', 'environment' is what the unit of that socket says"},
     {"refuses a name with a slash", "tokens: {a/b: {}}\n", "1:10: 'a/b' is no name"},
     {"refuses a name with a dot in front", "tokens: {.a: {}}\n", "'.a' is no name"},
     {"refuses a serial that is a number", TOKEN_WITH("serial: 123"), "'123' is no text in YAML"},

@@ -235,6 +235,21 @@ get_signed(struct reader *r, struct frame *f)
     }
 }
 
+static void
+put_ended(struct bytes *b, const struct frame *f)
+{
+    put_number(b, f->ended.is_killed, 1);
+    put_number(b, f->ended.number, 1);
+}
+
+static void
+get_ended(struct reader *r, struct frame *f)
+{
+    f->ended.is_known = true;
+    f->ended.is_killed = get_within(r, 1, 0, 1);
+    f->ended.number = get_within(r, 1, 0, 255);
+}
+
 static const struct {
     const char *name;
     enum frame_side from;
@@ -249,6 +264,7 @@ static const struct {
     [FRAME_FOUND] = {"FOUND", FRAME_FROM_WORKER, put_found, get_found},
     [FRAME_KEY] = {"KEY", FRAME_FROM_WORKER, put_key, get_key},
     [FRAME_SIGNED] = {"SIGNED", FRAME_FROM_WORKER, put_signed, get_signed},
+    [FRAME_ENDED] = {"ENDED", FRAME_FROM_WORKER, put_ended, get_ended},
 };
 
 enum rc

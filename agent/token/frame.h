@@ -14,6 +14,7 @@
  *               ◀─────────────────  KEY    the same id
  *     SIGN      ─────────────────▶
  *               ◀─────────────────  SIGNED the same id; or STATE, and then the worker ends
+ *               ◀─────────────────  ENDED  from the unit in which a worker runs, of its process
  *
  * Beside SIGN, in a memfile: the message of its last job, if that one wants it (with_message of
  * KEY). The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length
@@ -31,6 +32,7 @@ enum frame_type {
     FRAME_FOUND,
     FRAME_KEY,
     FRAME_SIGNED,
+    FRAME_ENDED,
     FRAME_TYPE_MAX_
 };
 
@@ -106,6 +108,12 @@ struct frame_signed {
     size_t n_results;
 };
 
+struct frame_ended {
+    bool is_known;   /* always, in a message */
+    bool is_killed;  /* by a signal */
+    unsigned number; /* of the signal, or the exit status */
+};
+
 struct frame {
     enum frame_type type;
     uint32_t id;
@@ -117,6 +125,7 @@ struct frame {
         struct frame_found found;
         struct frame_key key;
         struct frame_signed sigs;
+        struct frame_ended ended;
     };
 };
 

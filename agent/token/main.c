@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * countersign-token — the worker around one token; the agent starts it with a socket on descriptor
- * 3 and speaks frame.h with it. End of file there is its end.
+ * 3 and speaks frame.h with it. End of file there is its end. If that socket listens, it is the
+ * service of a unit, supervisor.h.
  *
  * It knows no policy: whether it logs in, and what it signs, the agent says.
  */
@@ -15,6 +16,7 @@
 
 #include "agent/token/channel.h"
 #include "agent/token/memfile.h"
+#include "agent/token/supervisor.h"
 #include "agent/token/token.h"
 
 #define AGENT_FD         3
@@ -35,19 +37,24 @@ harden(struct why *why)
 {
     const struct rlimit none = {0, 0};
 
-    /* The agent says when to end; a terminal or service manager that signals the whole group must
-     * not cut off what is being signed. */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        setrlimit(RLIMIT_CORE, &none) < 0 || close_range(AGENT_FD + 1, ~0U, 0) < 0 ||
+        chdir("/") < 0)
+        return fail(why, RC_SYSTEM, "cannot protect this process: %s", strerror(errno));
+
+    return RC_OK;
+}
+
+/* The agent says when to end, or its end does; a terminal or service manager that signals the whole
+ * group must not cut off what is being signed. */
+static void
+belong_to_agent(void)
+{
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGALRM, SIG_DFL);
-
-    if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-        close_range(AGENT_FD + 1, ~0U, 0) < 0 || chdir("/") < 0)
-        return fail(why, RC_SYSTEM, "cannot protect this process: %s", strerror(errno));
-
-    return RC_OK;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 static enum rc
@@ -100,7 +107,8 @@ open_token(struct work *w, struct why *why)
     if (frame.type != FRAME_OPEN)
         return fail(why, RC_MALFORMED, "the first message is not OPEN");
 
-    return token_new(&w->token, &frame.open, why);
+    rc = supervisor_check_module(frame.open.module, why);
+    return rc ? rc : token_new(&w->token, &frame.open, why);
 }
 
 /* Look for the token and its PIN, and say what was seen if it is not what was said before. */
@@ -215,30 +223,42 @@ work(struct work *w, struct why *why)
     return rc;
 }
 
+/* The worker of one agent, or of one connection of it. */
+static enum rc
+serve_agent(struct why *why)
+{
+    closing(freep) struct work *w = calloc(1, sizeof *w);
+    if (!w)
+        return fail_memory(why);
+
+    belong_to_agent();
+    w->said = BYTES_INIT(WORKER_MESSAGE_BYTES);
+    w->passed = -1;
+    enum rc rc = work(w, why);
+    if (rc != RC_NOT_FOUND) {
+        struct frame failure = failure_of(w->token, why);
+        rc = tell(&failure, why);
+    }
+
+    token_free(w->token);
+    bytes_done(&w->said);
+    fd_close(&w->passed);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 int
 main(void)
 {
     struct why why;
 
     enum rc rc = harden(&why);
-    struct work *w = rc ? NULL : calloc(1, sizeof *w);
-    if (!w) {
-        fprintf(stderr, "countersign-token is started by countersign-agent\n");
-        return EXIT_FAILURE;
-    }
-
-    w->said = BYTES_INIT(WORKER_MESSAGE_BYTES);
-    w->passed = -1;
-    rc = work(w, &why);
-    if (rc != RC_NOT_FOUND) {
-        struct frame failure = failure_of(w->token, &why);
-        rc = tell(&failure, &why);
-    }
+    bool is_service = supervisor_is_wanted(AGENT_FD);
+    if (rc == RC_OK)
+        rc = is_service ? supervisor_run(AGENT_FD, &why) : serve_agent(&why);
+    /* A worker has told its agent; a service has only its journal. */
+    if (rc && is_service)
+        fprintf(stderr, "countersign-token: %s\n", why.text);
 
     /* Nothing is left to run at exit: what modules registered there may hang or crash. */
-    token_free(w->token);
-    bytes_done(&w->said);
-    fd_close(&w->passed);
-    free(w);
-    _exit(rc == RC_OK || rc == RC_NOT_FOUND ? EXIT_SUCCESS : EXIT_FAILURE);
+    _exit(rc ? EXIT_FAILURE : EXIT_SUCCESS);
 }
