@@ -10,7 +10,11 @@ from rig_tree import ROOT, text
 
 # What the best of its kind reaches is 0.9.
 EXPOSURE_MAX = 0.5
-UNITS = [("system", "service"), ("system", "socket"), ("user", "service"), ("user", "socket")]
+# By a drop-in for a token: what is exposed with it. One with a device, and one with a network.
+TOKEN_EXPOSURE_MAX = {"token-tpm": 0.7, "token-card": 0.4, "token-network": 1.2}
+UNITS = [("system", "countersign-agent.service"), ("system", "countersign-agent.socket"),
+         ("system", "countersign-token@x.service"), ("system", "countersign-token@x.socket"),
+         ("user", "countersign-agent.service"), ("user", "countersign-agent.socket")]
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +28,37 @@ def root(build, tmp_path_factory):
         shutil.copy(ROOT / "contrib/systemd" / folder / "countersign-agent.socket", units)
         shutil.copy(generated / f"{manager}-countersign-agent.service",
                     units / "countersign-agent.service")
+        if manager == "system":
+            shutil.copy(ROOT / "contrib/systemd/countersign-token@.socket", units)
+            shutil.copy(generated / "countersign-token@.service", units)
         for target in ("basic", "default", "network", "shutdown", "sockets", "sysinit"):
             (units / f"{target}.target").write_text("[Unit]\nDescription=A target\n")
-    for program in ["/bin/kill"] + re.findall(r"^ExecStart=(\S+)", service(generated), re.MULTILINE):
+    for program in ["/bin/kill", *programs(generated / "system-countersign-agent.service"),
+                    *programs(generated / "countersign-token@.service")]:
         path = root / program[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/bin/true", path)
     return root
 
 
-def service(generated):
-    return (generated / "system-countersign-agent.service").read_text(encoding="utf-8")
+def programs(unit):
+    return re.findall(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def analyze(*arguments, env=None):
     return subprocess.run(["systemd-analyze", *arguments], env=env, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("manager, kind", UNITS)
-def test_units_are_correct(root, tmp_path, manager, kind):
-    name = f"countersign-agent.{kind}"
+def exposure(root, unit):
+    """What systemd makes of it, and its words."""
+    done = analyze("security", "--offline=yes", f"--root={root}", "--no-pager", unit)
+    found = re.search(rf"Overall exposure level for {re.escape(unit)}: ([0-9.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    return float(found.group(1)), done.stdout
+
+
+@pytest.mark.parametrize("manager, name", UNITS)
+def test_units_are_correct(root, tmp_path, manager, name):
     if manager == "system":
         done = analyze("verify", "--man=no", f"--root={root}", f"/usr/lib/systemd/system/{name}")
     else:
@@ -59,16 +74,23 @@ def test_units_are_correct(root, tmp_path, manager, kind):
 
 
 def test_the_agent_is_exposed_as_little_as_can_be(root):
-    done = analyze("security", "--offline=yes", f"--root={root}", "--no-pager",
-                   "countersign-agent.service")
-    found = re.search(r"Overall exposure level for countersign-agent\.service: ([0-9.]+)",
-                      done.stdout)
-    assert found, done.stdout + done.stderr
-    assert float(found.group(1)) <= EXPOSURE_MAX, done.stdout
+    level, words = exposure(root, "countersign-agent.service")
+    assert level <= EXPOSURE_MAX, words
+
+
+@pytest.mark.parametrize("example", TOKEN_EXPOSURE_MAX)
+def test_a_token_is_exposed_as_little_as_can_be(root, example):
+    name = example.replace("token-", "")
+    folder = root / f"etc/systemd/system/countersign-token@{name}.service.d"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / f"contrib/examples/{example}.conf", folder / "token.conf")
+    level, words = exposure(root, f"countersign-token@{name}.service")
+    assert level <= TOKEN_EXPOSURE_MAX[example], words
 
 
 def test_nobody_else_reaches_the_ledger_or_the_pin():
     for path in ("contrib/systemd/countersign-agent.service.in",
+                 "contrib/systemd/countersign-token@.service.in",
                  "contrib/systemd/user/countersign-agent.service.in"):
         unit = text(path)
         for line in ("StateDirectoryMode=0700", "LimitCORE=0", "UMask=0077"):
