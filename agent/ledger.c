@@ -346,3 +346,14 @@ ledger_put_refused_pin(
 
     return query_write(&q, NULL, why);
 }
+
+enum rc
+ledger_forget_refused_pin(
+    struct ledger *ledger, const char *serial, const char *source, struct why *why)
+{
+    closing(query_done) struct query q = query_of(ledger->database, STATEMENT_FORGET_REFUSED_PIN);
+    query_text(&q, serial);
+    query_text(&q, source);
+
+    return query_write(&q, NULL, why);
+}

@@ -104,3 +104,5 @@ must_check enum rc ledger_refused_pin(
     struct ledger *ledger, const char *serial, const char *source, struct why *why);
 must_check enum rc ledger_put_refused_pin(
     struct ledger *ledger, const char *serial, const char *source, struct why *why);
+must_check enum rc ledger_forget_refused_pin(
+    struct ledger *ledger, const char *serial, const char *source, struct why *why);

@@ -6,9 +6,16 @@ struct login {
     char *token;    /* its name in the policy */
     bool is_pinned; /* by the policy's serial, which the worker compares */
     char *identity; /* as pinned at first sight; NULL: not yet, or is_pinned */
+    bool is_prompt; /* its PIN comes from people */
     bool is_under_way;
     char *refused; /* the one that was refused last, should the ledger fail */
+    bool is_locked;
+    bool may_try_refused, may_spend_last; /* the next login */
 };
+
+/* Under which the ledger has the lock of a token, among the PINs that were refused: what a token is
+ * identified by has a colon. */
+#define LOCK "lock"
 
 enum rc
 login_new(
@@ -20,6 +27,7 @@ login_new(
 
     login->ledger = ledger;
     login->is_pinned = token->serial;
+    login->is_prompt = token->pin == POLICY_PIN_PROMPT;
     login->token = strdup(token->name);
     if (!login->token)
         return fail_memory(why);
@@ -30,6 +38,11 @@ login_new(
             return rc;
     }
 
+    enum rc rc = ledger_refused_pin(ledger, LOCK, token->name, why);
+    if (rc && rc != RC_NOT_FOUND)
+        return rc;
+
+    login->is_locked = rc == RC_OK;
     *ret = steal(login);
     return RC_OK;
 }
@@ -106,44 +119,95 @@ place_len(const char *source)
     return len > 0 ? len : strlen(source);
 }
 
+/* One statement in a transaction of its own. */
 static enum rc
-check_refused(struct login *login, const char *identity, const char *source, struct why *why)
+write(struct login *login,
+    enum rc (*statement)(struct ledger *, const char *, const char *, struct why *),
+    const char *serial, const char *source, struct why *why)
 {
-    if (!login->refused || strcmp(login->refused, source) != 0) {
-        enum rc rc = ledger_refused_pin(login->ledger, identity, source, why);
-        if (rc == RC_NOT_FOUND)
-            return RC_OK;
+    enum rc rc = ledger_begin(login->ledger, why);
+    if (rc)
+        return rc;
 
-        if (rc)
-            return rc;
+    rc = statement(login->ledger, serial, source, why);
+    if (rc) {
+        ledger_rollback(login->ledger);
+        return rc;
     }
+
+    return ledger_commit(login->ledger, why);
+}
+
+static enum rc
+fail_refused(const struct login *login, const char *source, struct why *why)
+{
+    if (login->is_prompt)
+        return fail(why, RC_LOCKED, "the token refused the PIN; 'countersign unlock %s' asks again",
+            login->token);
 
     return fail(why, RC_LOCKED,
         "the token refused the PIN in '%.*s'; put the right one there: it is tried as soon as that "
-        "changes",
-        (int)place_len(source), source);
+        "changes, or with 'countersign unlock %s'",
+        (int)place_len(source), source, login->token);
+}
+
+static enum rc
+check_refused(struct login *login, const char *identity, const char *source, struct why *why)
+{
+    bool is_last = login->refused && !strcmp(login->refused, source);
+
+    enum rc rc = is_last ? RC_OK : ledger_refused_pin(login->ledger, identity, source, why);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
+
+    if (rc)
+        return rc;
+
+    if (!login->may_try_refused)
+        return fail_refused(login, source, why);
+
+    /* Should it be refused again, that is recorded anew. */
+    free(steal(login->refused));
+    return write(login, ledger_forget_refused_pin, identity, source, why);
+}
+
+static enum rc
+check_locks(struct login *login, bool is_last_try, struct why *why)
+{
+    if (login->is_locked)
+        return fail(
+            why, RC_LOCKED, "an admin locked it; 'countersign unlock %s' lifts that", login->token);
+
+    if (is_last_try && !login->may_spend_last)
+        return fail(why, RC_LOCKED,
+            "one more wrong PIN locks the token for good, so none is tried; 'countersign unlock "
+            "--force %s' does, or log in once with its own tools",
+            login->token);
+
+    return RC_OK;
 }
 
 enum rc
-login_begin(struct login *login, struct span identity, struct span source, struct why *why)
+login_begin(bool *ret_force, struct login *login, const struct frame_found *found, struct why *why)
 {
-    closing(freep) char *identity_text = span_dup(identity);
-    closing(freep) char *source_text = span_dup(source);
-    if (!identity_text || !source_text)
+    closing(freep) char *identity = span_dup(found->identity);
+    closing(freep) char *source = span_dup(found->source);
+    if (!identity || !source)
         return fail_memory(why);
 
     if (login->is_under_way)
         return fail(why, RC_BUSY, "another worker logs in");
 
-    enum rc rc = check_identity(login, identity_text, why);
+    enum rc rc = check_identity(login, identity, why);
+    if (!rc)
+        rc = check_locks(login, found->is_last_try, why);
+    if (!rc && found->source.len > 0)
+        rc = check_refused(login, identity, source, why);
     if (rc)
         return rc;
 
-    if (source.len > 0)
-        rc = check_refused(login, identity_text, source_text, why);
-    if (rc)
-        return rc;
-
+    *ret_force = login->may_spend_last;
+    login_forbid(login);
     login->is_under_way = true;
     return RC_OK;
 }
@@ -164,15 +228,40 @@ login_refused(struct login *login, struct span identity, struct span source, str
     if (!identity_text || !login->refused)
         return fail_memory(why);
 
-    enum rc rc = ledger_begin(login->ledger, why);
+    return write(login, ledger_put_refused_pin, identity_text, login->refused, why);
+}
+
+enum rc
+login_lock(struct login *login, struct why *why)
+{
+    login->is_locked = true;
+    login_forbid(login);
+    return write(login, ledger_put_refused_pin, LOCK, login->token, why);
+}
+
+bool
+login_is_locked(const struct login *login)
+{
+    return login->is_locked;
+}
+
+enum rc
+login_unlock(struct login *login, bool force, struct why *why)
+{
+    enum rc rc =
+        login->is_locked ? write(login, ledger_forget_refused_pin, LOCK, login->token, why) : RC_OK;
     if (rc)
         return rc;
 
-    rc = ledger_put_refused_pin(login->ledger, identity_text, login->refused, why);
-    if (rc) {
-        ledger_rollback(login->ledger);
-        return rc;
-    }
+    login->is_locked = false;
+    login->may_try_refused = true;
+    login->may_spend_last = force;
+    return RC_OK;
+}
 
-    return ledger_commit(login->ledger, why);
+void
+login_forbid(struct login *login)
+{
+    login->may_try_refused = false;
+    login->may_spend_last = false;
 }

@@ -4,13 +4,16 @@
  * login — whether a PIN may be tried on a token, so that no token is ever locked by this agent.
  *
  * Decided for each token, before C_Login, from what a worker found: the token must be the pinned
- * one (that of the first sight, unless the policy names its serial), and the PIN one that it has
- * not refused. What was refused is in the ledger, by the source's name, file and time of change,
- * and is tried again only when the source changes. A PIN that was never accepted is tried by one
- * worker at a time.
+ * one (that of the first sight, unless the policy names its serial), the PIN one that it has not
+ * refused, and the try not the last one. What was refused is in the ledger, by the source's name,
+ * file and time of change, and is tried again only when the source changes or an admin unlocks the
+ * token. A PIN that was never accepted is tried by one worker at a time.
+ *
+ * An admin's lock is in the ledger as well: it holds until an admin unlocks the token.
  */
 #include "agent/ledger.h"
 #include "agent/policy.h"
+#include "agent/token/frame.h"
 
 struct login;
 
@@ -23,14 +26,24 @@ DEFINE_CLEANUP(struct login, login_free);
 /* Model and serial that the token must have; "": any. */
 const char *login_identity(const struct login *login);
 
-/* Whether to log in. After RC_OK login_end() must follow. RC_BUSY: another worker logs in; ask
- * again after it. RC_LOCKED: the PIN was refused. RC_TOKEN: another token. RC_STORAGE: the ledger
- * fails. */
+/* Whether to log in with what was found. After RC_OK login_end() must follow; *ret_force: also
+ * where it is the last try. RC_BUSY: another worker logs in; ask again after it. RC_LOCKED: an
+ * admin locked the token, it refused the PIN, or it is the last try. RC_TOKEN: another token.
+ * RC_STORAGE: the ledger fails. */
 must_check enum rc login_begin(
-    struct login *login, struct span identity, struct span source, struct why *why);
+    bool *ret_force, struct login *login, const struct frame_found *found, struct why *why);
 /* The worker has logged in, or has not. */
 void login_end(struct login *login);
 
 /* Record that the token refused the PIN. RC_STORAGE: it is only remembered until the agent ends. */
 must_check enum rc login_refused(
     struct login *login, struct span identity, struct span source, struct why *why);
+
+/* No more logins, until login_unlock(). RC_STORAGE: it holds until the agent ends. */
+must_check enum rc login_lock(struct login *login, struct why *why);
+bool login_is_locked(const struct login *login);
+/* Lift that, and let the next login try a PIN that was refused before; with force also where it is
+ * the last try. RC_STORAGE: nothing has changed. */
+must_check enum rc login_unlock(struct login *login, bool force, struct why *why);
+/* The next login is one like any other. */
+void login_forbid(struct login *login);

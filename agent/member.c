@@ -204,6 +204,7 @@ on_found(struct member *m, const struct frame *frame)
         return false;
 
     m->id = frame->id;
+    m->is_last_try = frame->found.is_last_try;
     m->phase = MEMBER_HELD;
     tell(m);
     return true;
@@ -273,6 +274,9 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_LOGIN:
     case FRAME_FIND:
     case FRAME_SIGN:
+    case FRAME_UNLOCK:
+    case FRAME_GIVE:
+    case FRAME_UNLOCKED:
     case FRAME_ENDED:
     case FRAME_TYPE_MAX_:
         break;
@@ -289,6 +293,7 @@ member_start(struct member *m)
         [POLICY_PIN_NONE] = TOKEN_PIN_NONE,
         [POLICY_PIN_CREDENTIAL] = TOKEN_PIN_CREDENTIAL,
         [POLICY_PIN_FILE] = TOKEN_PIN_FILE,
+        [POLICY_PIN_PROMPT] = TOKEN_PIN_PROMPT,
     };
     const struct policy_token *token = m->crew->token;
     struct frame frame = {.type = FRAME_OPEN};
@@ -312,11 +317,12 @@ member_start(struct member *m)
 static void
 try_login(struct member *m)
 {
+    const struct frame_found found = {
+        bytes_span(&m->identity), bytes_span(&m->source), false, m->is_last_try};
     struct frame frame = {.type = FRAME_LOGIN, .id = m->id};
     struct why why;
 
-    enum rc rc =
-        login_begin(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why);
+    enum rc rc = login_begin(&frame.login.force, m->crew->login, &found, &why);
     if (rc == RC_BUSY)
         return;
 

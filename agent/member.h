@@ -43,6 +43,7 @@ struct member {
     enum member_phase phase;
     uint32_t id;                   /* of the last request */
     struct bytes identity, source; /* what it found */
+    bool is_last_try;              /* likewise */
     size_t n_found;                /* places that it has looked for */
     bool has_said;                 /* what is wrong, in this life */
     bool is_replaced;              /* it was logged in, and another one is on its way */

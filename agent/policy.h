@@ -17,6 +17,7 @@ enum policy_pin {
     POLICY_PIN_NONE,       /* the token wants none */
     POLICY_PIN_CREDENTIAL, /* name below $CREDENTIALS_DIRECTORY */
     POLICY_PIN_FILE,       /* absolute path, 0400 or 0600 */
+    POLICY_PIN_PROMPT,     /* an admin types it, see Unlock */
 };
 
 struct policy_token {

@@ -63,6 +63,9 @@ describe_token(struct bytes *b, const struct policy_token *token)
     case POLICY_PIN_FILE:
         bytes_printf(b, ", PIN from file %s", token->pin_source);
         break;
+    case POLICY_PIN_PROMPT:
+        bytes_printf(b, ", PIN from an admin: countersign unlock %s", token->name);
+        break;
     }
 
     if (token->worker)

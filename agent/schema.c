@@ -54,6 +54,7 @@ static const char *const statements[STATEMENT_MAX_] = {
         "INSERT INTO pinned_serial (token, serial) VALUES (?, ?) ON CONFLICT DO NOTHING",
     [STATEMENT_REFUSED_PIN] = "SELECT 1 FROM refused_pin WHERE serial = ? AND source = ?",
     [STATEMENT_PUT_REFUSED_PIN] = "REPLACE INTO refused_pin (serial, source) VALUES (?, ?)",
+    [STATEMENT_FORGET_REFUSED_PIN] = "DELETE FROM refused_pin WHERE serial = ? AND source = ?",
 };
 
 const struct database_form schema_form = {

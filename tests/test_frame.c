@@ -19,7 +19,7 @@ format(struct bytes *b, const struct frame *frame)
 static enum frame_side
 side_of(enum frame_type type)
 {
-    return type <= FRAME_SIGN ? FRAME_FROM_AGENT : FRAME_FROM_WORKER;
+    return type < FRAME_STATE ? FRAME_FROM_AGENT : FRAME_FROM_WORKER;
 }
 
 /* One frame of each type, with something in each member. */
@@ -45,7 +45,8 @@ sample(enum frame_type type)
         f.state = (struct frame_state){TOKEN_FAILING, 0x8000000000000005, SPAN("it fails")};
         break;
     case FRAME_FOUND:
-        f.found = (struct frame_found){SPAN("model:1234"), SPAN("file:/etc/pin 8:1 7 1.0")};
+        f.found =
+            (struct frame_found){SPAN("model:1234"), SPAN("file:/etc/pin 8:1 7 1.0"), false, true};
         break;
     case FRAME_KEY:
         f.key = (struct frame_key){7, 1, 1 << VERIFY_ECDSA | 1 << VERIFY_EDDSA, 1 << VERIFY_EDDSA,
@@ -60,6 +61,15 @@ sample(enum frame_type type)
         f.ended = (struct frame_ended){true, true, 11};
         break;
     case FRAME_LOGIN:
+        f.login.force = true;
+        break;
+    case FRAME_UNLOCK:
+        f.unlock.source = SPAN("prompt 17");
+        break;
+    case FRAME_UNLOCKED:
+        f.unlocked = (struct frame_unlocked){RC_TIMEOUT, SPAN("nothing came")};
+        break;
+    case FRAME_GIVE:
     case FRAME_TYPE_MAX_:
         break;
     }
@@ -116,7 +126,7 @@ test_refuses_other_lengths(void **state)
                 frame_parse(&got, (struct span){copy, len}, side_of(f.type), NULL), RC_MALFORMED);
 
             /* The same with a header that admits it. */
-            if (len >= 12 && f.type != FRAME_LOGIN) {
+            if (len >= 12 && f.type != FRAME_GIVE) {
                 copy[10] = (uint8_t)((len - 12) >> 8);
                 copy[11] = (uint8_t)(len - 12);
                 assert_int_equal(frame_parse(&got, (struct span){copy, len}, side_of(f.type), NULL),
@@ -169,7 +179,11 @@ test_refuses_what_is_out_of_range(void **state)
         {"a method that there is not", FRAME_KEY, 20, 1 << VERIFY_METHOD_MAX_},
         {"a message for a method that there is not", FRAME_KEY, 21, 1 << VERIFY_RSAPSS},
         {"more keys than the bound", FRAME_KEY, 18, 0x11},
+        {"a force that is neither yes nor no", FRAME_LOGIN, 12, 2},
+        {"a control character in the name of a PIN", FRAME_UNLOCK, 16, '\n'},
+        {"a try that is neither the last nor not", FRAME_FOUND, 54, 2},
         {"an unknown result", FRAME_SIGNED, 13, RC_MAX_},
+        {"an unknown result of reading a PIN", FRAME_UNLOCKED, 12, RC_MAX_},
         {"a failure with a signature", FRAME_SIGNED, 13, RC_TOKEN},
     };
 

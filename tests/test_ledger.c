@@ -426,6 +426,12 @@ test_remembers_a_refused_pin(void **state)
     assert_int_equal(ledger_refused_pin(ledger, "a1b2", "file 1:2 3", &why), RC_OK);
     assert_int_equal(ledger_refused_pin(ledger, "a1b2", "file 1:2 4", &why), RC_NOT_FOUND);
     assert_int_equal(ledger_refused_pin(ledger, "c3d4", "file 1:2 3", &why), RC_NOT_FOUND);
+    assert_int_equal(ledger_begin(ledger, &why), RC_OK);
+    assert_int_equal(ledger_forget_refused_pin(ledger, "a1b2", "file 1:2 4", &why), RC_OK);
+    assert_int_equal(ledger_refused_pin(ledger, "a1b2", "file 1:2 3", &why), RC_OK);
+    assert_int_equal(ledger_forget_refused_pin(ledger, "a1b2", "file 1:2 3", &why), RC_OK);
+    assert_int_equal(ledger_commit(ledger, &why), RC_OK);
+    assert_int_equal(ledger_refused_pin(ledger, "a1b2", "file 1:2 3", &why), RC_NOT_FOUND);
     ledger_close(ledger);
 }
 

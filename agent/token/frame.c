@@ -99,6 +99,44 @@ get_open(struct reader *r, struct frame *f)
 }
 
 static void
+put_login(struct bytes *b, const struct frame *f)
+{
+    put_number(b, f->login.force, 1);
+}
+
+static void
+get_login(struct reader *r, struct frame *f)
+{
+    f->login.force = get_within(r, 1, 0, 1);
+}
+
+static void
+put_unlock(struct bytes *b, const struct frame *f)
+{
+    put_string(b, f->unlock.source);
+}
+
+static void
+get_unlock(struct reader *r, struct frame *f)
+{
+    f->unlock.source = get_text(r);
+}
+
+static void
+put_unlocked(struct bytes *b, const struct frame *f)
+{
+    put_number(b, f->unlocked.rc, 1);
+    put_string(b, f->unlocked.detail);
+}
+
+static void
+get_unlocked(struct reader *r, struct frame *f)
+{
+    f->unlocked.rc = (enum rc)get_within(r, 1, 0, RC_MAX_ - 1);
+    f->unlocked.detail = get_text(r);
+}
+
+static void
 put_nothing(struct bytes *b, const struct frame *f)
 {
     (void)b;
@@ -175,6 +213,8 @@ put_found(struct bytes *b, const struct frame *f)
 {
     put_string(b, f->found.identity);
     put_string(b, f->found.source);
+    put_number(b, f->found.wants_pin, 1);
+    put_number(b, f->found.is_last_try, 1);
 }
 
 static void
@@ -182,6 +222,8 @@ get_found(struct reader *r, struct frame *f)
 {
     f->found.identity = get_text(r);
     f->found.source = get_text(r);
+    f->found.wants_pin = get_within(r, 1, 0, 1);
+    f->found.is_last_try = get_within(r, 1, 0, 1);
 }
 
 static void
@@ -257,13 +299,16 @@ static const struct {
     void (*get)(struct reader *r, struct frame *f);
 } kinds[FRAME_TYPE_MAX_] = {
     [FRAME_OPEN] = {"OPEN", FRAME_FROM_AGENT, put_open, get_open},
-    [FRAME_LOGIN] = {"LOGIN", FRAME_FROM_AGENT, put_nothing, get_nothing},
+    [FRAME_LOGIN] = {"LOGIN", FRAME_FROM_AGENT, put_login, get_login},
     [FRAME_FIND] = {"FIND", FRAME_FROM_AGENT, put_find, get_find},
     [FRAME_SIGN] = {"SIGN", FRAME_FROM_AGENT, put_sign, get_sign},
+    [FRAME_UNLOCK] = {"UNLOCK", FRAME_FROM_AGENT, put_unlock, get_unlock},
+    [FRAME_GIVE] = {"GIVE", FRAME_FROM_AGENT, put_nothing, get_nothing},
     [FRAME_STATE] = {"STATE", FRAME_FROM_WORKER, put_state, get_state},
     [FRAME_FOUND] = {"FOUND", FRAME_FROM_WORKER, put_found, get_found},
     [FRAME_KEY] = {"KEY", FRAME_FROM_WORKER, put_key, get_key},
     [FRAME_SIGNED] = {"SIGNED", FRAME_FROM_WORKER, put_signed, get_signed},
+    [FRAME_UNLOCKED] = {"UNLOCKED", FRAME_FROM_WORKER, put_unlocked, get_unlocked},
     [FRAME_ENDED] = {"ENDED", FRAME_FROM_WORKER, put_ended, get_ended},
 };
 

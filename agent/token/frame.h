@@ -8,6 +8,8 @@
  *     OPEN      ─────────────────▶         once: the module, the token, the source of its PIN
  *               ◀─────────────────  STATE  while there is no such token, or its PIN is not there
  *               ◀─────────────────  FOUND  this token, and this PIN source
+ *     UNLOCK    ─────────────────▶         if FOUND wants a PIN: beside it, who sends one
+ *               ◀─────────────────  UNLOCKED the same id: it was read, or not; then FOUND anew
  *     LOGIN     ─────────────────▶         go on with what you found (the id is that of FOUND)
  *               ◀─────────────────  STATE  ready; or not, and then the worker ends
  *     FIND      ─────────────────▶
@@ -17,8 +19,11 @@
  *               ◀─────────────────  ENDED  from the unit in which a worker runs, of its process
  *
  * Beside SIGN, in a memfile: the message of its last job, if that one wants it (with_message of
- * KEY). The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length
- * in four bytes and its bytes. Both sides refuse whatever is not exactly of this form.
+ * KEY). Beside UNLOCK: who sends the PIN, in the form of delivery.h. Beside GIVE, which has no
+ * answer: where to write that PIN, for another worker to read as if a client sent it.
+ *
+ * The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length in
+ * four bytes and its bytes. Both sides refuse whatever is not exactly of this form.
  */
 #include "proto/bounds.h"
 #include "proto/verify.h"
@@ -28,10 +33,13 @@ enum frame_type {
     FRAME_LOGIN,
     FRAME_FIND,
     FRAME_SIGN,
+    FRAME_UNLOCK,
+    FRAME_GIVE,
     FRAME_STATE,
     FRAME_FOUND,
     FRAME_KEY,
     FRAME_SIGNED,
+    FRAME_UNLOCKED,
     FRAME_ENDED,
     FRAME_TYPE_MAX_
 };
@@ -40,6 +48,7 @@ enum token_pin {
     TOKEN_PIN_NONE,       /* the token wants none */
     TOKEN_PIN_CREDENTIAL, /* name below $CREDENTIALS_DIRECTORY */
     TOKEN_PIN_FILE,       /* absolute path */
+    TOKEN_PIN_PROMPT,     /* it comes with UNLOCK */
     TOKEN_PIN_MAX_
 };
 
@@ -87,6 +96,21 @@ struct frame_state {
 struct frame_found {
     struct span identity;
     struct span source; /* which PIN would be used: its name, file and time; empty: none */
+    bool wants_pin;     /* UNLOCK has to come first */
+    bool is_last_try;   /* one more refusal locks the token */
+};
+
+struct frame_login {
+    bool force; /* also where it is the last try */
+};
+
+struct frame_unlock {
+    struct span source; /* what FOUND is to call this PIN */
+};
+
+struct frame_unlocked {
+    enum rc rc;
+    struct span detail; /* for people; empty if RC_OK */
 };
 
 struct frame_key {
@@ -119,12 +143,15 @@ struct frame {
     uint32_t id;
     union {
         struct frame_open open;
+        struct frame_login login;
+        struct frame_unlock unlock;
         struct frame_find find;
         struct frame_sign sign;
         struct frame_state state;
         struct frame_found found;
         struct frame_key key;
         struct frame_signed sigs;
+        struct frame_unlocked unlocked;
         struct frame_ended ended;
     };
 };
