@@ -45,6 +45,25 @@ keyring_state_name(enum keyring_state state)
     return names[state];
 }
 
+enum keyring_state
+keyring_state_of(enum token_state state)
+{
+    switch (state) {
+    case TOKEN_READY:
+        return KEYRING_READY;
+    case TOKEN_ABSENT:
+        return KEYRING_ABSENT;
+    case TOKEN_LOCKED:
+    case TOKEN_PIN_WRONG:
+    case TOKEN_PIN_LOCKED:
+        return KEYRING_LOCKED;
+    case TOKEN_FAILING:
+    case TOKEN_STATE_MAX_:
+        break;
+    }
+    return KEYRING_FAILING;
+}
+
 static void
 view_free(struct view *view)
 {
@@ -422,4 +441,22 @@ void
 keyring_cancel(struct keyring_job *job)
 {
     job_cancel(job);
+}
+
+enum rc
+keyring_run(
+    struct keyring *keyring, const char *token, const struct errand_order *order, struct why *why)
+{
+    const struct policy *policy = keyring->view->policy;
+    const struct policy_token *entry = policy_find_token(policy, token);
+    closing(errand_freep) struct errand *errand = NULL;
+
+    if (!entry)
+        return fail(why, RC_NOT_FOUND, "%s", token);
+
+    enum rc rc = errand_new(&errand, order, why);
+    if (rc)
+        return rc;
+
+    return pool_run_take(keyring->view->pools[entry - policy->tokens], &errand, why);
 }

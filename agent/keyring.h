@@ -9,6 +9,7 @@
  */
 #include <systemd/sd-event.h>
 
+#include "agent/errand.h"
 #include "agent/ledger.h"
 #include "agent/policy.h"
 #include "proto/verify.h"
@@ -25,6 +26,8 @@ enum keyring_state {
     KEYRING_STATE_MAX_
 };
 const char *keyring_state_name(enum keyring_state state); /* as in Status and ListKeys */
+
+enum keyring_state keyring_state_of(enum token_state state); /* of a worker's token */
 
 struct keyring;
 struct keyring_job;
@@ -104,3 +107,12 @@ must_check enum rc keyring_sign(
     struct keyring_job **ret, const struct keyring_order *order, struct why *why);
 /* The callback will not come. A signature being made is thrown away. NULL is fine. */
 void keyring_cancel(struct keyring_job *job);
+
+/*
+ * Something else that an admin wants of the token of that name. The order is copied; its callback
+ * comes later, once, never from within this call, but never if the keyring is freed before. RC_OK:
+ * keys that were made are there when a policy names them. RC_NOT_FOUND: no such token in the
+ * policy. RC_TOKEN, RC_LOCKED: it is not ready. RC_BUSY.
+ */
+must_check enum rc keyring_run(
+    struct keyring *keyring, const char *token, const struct errand_order *order, struct why *why);

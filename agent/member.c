@@ -125,25 +125,7 @@ on_end(void *userdata, enum worker_end end, const char *detail)
     snprintf(said, sizeof said, "%s", has_said ? m->detail : detail);
     end_life(m, has_said ? m->state : KEYRING_FAILING, said);
     give_back_batch(m, end, said);
-}
-
-static enum keyring_state
-state_of(enum token_state state)
-{
-    switch (state) {
-    case TOKEN_READY:
-        return KEYRING_READY;
-    case TOKEN_ABSENT:
-        return KEYRING_ABSENT;
-    case TOKEN_LOCKED:
-    case TOKEN_PIN_WRONG:
-    case TOKEN_PIN_LOCKED:
-        return KEYRING_LOCKED;
-    case TOKEN_FAILING:
-    case TOKEN_STATE_MAX_:
-        break;
-    }
-    return KEYRING_FAILING;
+    errand_lose(steal(m->errand), end == WORKER_HUNG ? RC_TIMEOUT : RC_TOKEN, said);
 }
 
 static void
@@ -175,7 +157,7 @@ on_state(struct member *m, const struct frame *frame)
         on_pin_wrong(m);
     } else if (member_is_in(m)) {
         /* It ends now; whether that matters is seen when another one has taken over. */
-        m->state = state_of(state->state);
+        m->state = keyring_state_of(state->state);
         snprintf(m->detail, sizeof m->detail, "%.*s", (int)state->detail.len, state->detail.p);
     } else {
         /* With an id it is what the worker saw; LOGIN, if under way, will be ignored. */
@@ -183,7 +165,7 @@ on_state(struct member *m, const struct frame *frame)
             end_login(m);
             m->phase = MEMBER_LOOKING;
         }
-        enter(m, state_of(state->state), "%.*s", (int)state->detail.len, state->detail.p);
+        enter(m, keyring_state_of(state->state), "%.*s", (int)state->detail.len, state->detail.p);
     }
 
     return true;
@@ -251,6 +233,19 @@ on_signed(struct member *m, const struct frame *frame)
     return true;
 }
 
+static bool
+on_made(struct member *m, const struct frame *frame)
+{
+    if (m->phase != MEMBER_ON_ERRAND || frame->id != m->id)
+        return false;
+
+    m->phase = MEMBER_IDLE;
+    m->crew->n_renewals += frame->made.rc == RC_OK;
+    tell(m);
+    errand_answer(steal(m->errand), frame);
+    return true;
+}
+
 static void
 on_message(void *userdata, const struct frame *frame)
 {
@@ -270,6 +265,9 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_SIGNED:
         is_expected = on_signed(m, frame);
         break;
+    case FRAME_MADE:
+        is_expected = on_made(m, frame);
+        break;
     case FRAME_OPEN:
     case FRAME_LOGIN:
     case FRAME_FIND:
@@ -278,6 +276,8 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_GIVE:
     case FRAME_UNLOCKED:
     case FRAME_ENDED:
+    case FRAME_GENERATE:
+    case FRAME_IMPORT:
     case FRAME_TYPE_MAX_:
         break;
     }
@@ -328,6 +328,7 @@ try_login(struct member *m)
 
     if (rc == RC_OK) {
         m->phase = MEMBER_LOGGING_IN;
+        m->n_renewals = m->crew->n_renewals;
         if (worker_send(m->worker, &frame, -1, 0, &why))
             worker_kill(m->worker);
         return;
@@ -393,15 +394,43 @@ sign(struct member *m, size_t n_jobs)
         m->n_batch * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
 }
 
+static bool
+is_stale(const struct member *m)
+{
+    return m->n_renewals != m->crew->n_renewals && m->crew->n_places > 0;
+}
+
+/* The next place; from the first one on, where there may be new keys. */
+static void
+find(struct member *m)
+{
+    bool is_anew = is_stale(m);
+
+    m->n_found = is_anew ? 0 : m->n_found;
+    m->n_renewals = m->crew->n_renewals;
+    struct frame frame = place_format_find(m->crew->places, (uint32_t)m->n_found, is_anew);
+    ask(m, &frame, MEMBER_FINDING, 0);
+}
+
+static void
+run_errand(struct member *m)
+{
+    int client;
+
+    m->errand = errand_line_take(&m->crew->errands);
+    struct frame frame = errand_format(m->errand, &client);
+    ask_with(m, &frame, client, MEMBER_ON_ERRAND, 0);
+}
+
 void
 member_advance(struct member *m, size_t n_jobs)
 {
     if (m->phase == MEMBER_HELD) {
         try_login(m);
-    } else if (m->phase == MEMBER_IDLE && m->n_found < m->crew->n_places) {
-        uint32_t place = (uint32_t)m->n_found;
-        struct frame find = place_format_find(&m->crew->places[place], place);
-        ask(m, &find, MEMBER_FINDING, 0);
+    } else if (m->phase == MEMBER_IDLE && (is_stale(m) || m->n_found < m->crew->n_places)) {
+        find(m);
+    } else if (m->phase == MEMBER_IDLE && m->crew->errands.first) {
+        run_errand(m);
     } else if (m->phase == MEMBER_IDLE) {
         sign(m, n_jobs);
     }
@@ -417,7 +446,7 @@ member_hang_up(struct member *m)
 void
 member_retire(struct member *m)
 {
-    if (m->phase != MEMBER_OFF && m->phase != MEMBER_FINDING && m->phase != MEMBER_SIGNING)
+    if (m->phase != MEMBER_OFF && m->phase != MEMBER_FINDING && m->phase < MEMBER_SIGNING)
         member_hang_up(m);
 }
 
@@ -464,6 +493,7 @@ member_done(struct member *m)
     worker_free(steal(m->worker));
     for (size_t i = 0; i < m->n_batch; i++)
         job_cancel(m->batch[i]);
+    errand_free(steal(m->errand));
     m->resume = sd_event_source_disable_unref(m->resume);
     bytes_done(&m->identity);
     bytes_done(&m->source);

@@ -4,11 +4,12 @@
  * member — one worker of a token: its process, what it does, and what it was asked for.
  *
  *   OFF ─start─▶ LOOKING ◀─STATE─ HELD ─LOGIN─▶ LOGGING_IN ─ready─▶ IDLE ◀─▶ FINDING
- *    ▲              │  └─FOUND─▶    │                │               ▲ ◀──▶ SIGNING
+ *    ▲              │  └─FOUND─▶    │                │               ▲ ◀──▶ SIGNING, ON_ERRAND
  *    └──────────────┴──────── its process ended ─────┴───────────────┴───────┘
  *
  * It does nothing by itself: its pool lets it advance whenever it said that something has changed.
  */
+#include "agent/errand.h"
 #include "agent/job.h"
 #include "agent/login.h"
 #include "agent/place.h"
@@ -22,6 +23,7 @@ enum member_phase {
     MEMBER_IDLE,       /* logged in, as all that follow */
     MEMBER_FINDING,
     MEMBER_SIGNING,
+    MEMBER_ON_ERRAND,
 };
 
 /* What the workers of one token have in common. */
@@ -33,6 +35,8 @@ struct crew {
     struct queue *queue;
     struct place *places;
     size_t n_places;
+    unsigned n_renewals; /* how often there were new keys, or places, to look for */
+    struct errand_line errands;
     sd_event_source *pump; /* to be enabled when there is something to do */
     bool has_news;         /* a state or a place is not what it was */
 };
@@ -45,6 +49,8 @@ struct member {
     struct bytes identity, source; /* what it found */
     bool is_last_try;              /* likewise */
     size_t n_found;                /* places that it has looked for */
+    unsigned n_renewals;           /* of the crew, when its worker last listed the token's keys */
+    struct errand *errand;         /* that it is on */
     bool has_said;                 /* what is wrong, in this life */
     bool is_replaced;              /* it was logged in, and another one is on its way */
     unsigned n_failures;           /* lives that ended since the last signature */

@@ -10,11 +10,13 @@ place_done(struct place *place)
 }
 
 struct frame
-place_format_find(const struct place *place, uint32_t index)
+place_format_find(const struct place *places, uint32_t index, bool is_anew)
 {
+    const struct place *place = &places[index];
     struct frame frame = {.type = FRAME_FIND};
 
     frame.find.place = index;
+    frame.find.is_anew = is_anew;
     frame.find.uri = span_of(place->uri);
     if (place->pubkey)
         frame.find.spki = pubkey_spki(place->pubkey);

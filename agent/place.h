@@ -18,7 +18,7 @@ struct place {
 
 void place_done(struct place *place);
 
-/* FIND for the place; it borrows from place. */
-struct frame place_format_find(const struct place *place, uint32_t index);
+/* FIND for one of the places, from which it borrows. is_anew: as in frame.h. */
+struct frame place_format_find(const struct place *places, uint32_t index, bool is_anew);
 /* Take over what a worker says; the first key that is seen is the one from then on. */
 void place_learn(struct place *place, const struct frame_key *key);

@@ -96,6 +96,11 @@ fail_waiting(struct pool *pool)
         if (job)
             job_finish(job, fail_not_ready(pool, &why), (struct span){0}, &why);
     }
+    for (size_t n = pool->crew.errands.n; n > 0; n--) {
+        struct why why;
+        enum rc rc = fail_not_ready(pool, &why);
+        errand_fail(errand_line_take(&pool->crew.errands), rc, &why);
+    }
 }
 
 static int
@@ -204,6 +209,8 @@ pool_free(struct pool *pool)
     while (pool->crew.queue && queue_len(pool->crew.queue) > 0)
         job_cancel((struct keyring_job *)queue_take(pool->crew.queue));
     queue_free(pool->crew.queue);
+    while (pool->crew.errands.first)
+        errand_free(errand_line_take(&pool->crew.errands));
     for (size_t i = 0; i < pool->crew.n_places; i++)
         place_done(&pool->crew.places[i]);
     free(pool->crew.places);
@@ -220,6 +227,7 @@ pool_move(struct pool *pool, struct policy *policy, size_t index)
     policy_unref(pool->policy);
     pool->policy = policy;
     pool->crew.token = &policy->tokens[index];
+    pool->crew.n_renewals++;
 }
 
 enum rc
@@ -248,6 +256,7 @@ pool_add_place(
 
     place->pubkey = pubkey_ref(pubkey);
     *ret = (uint32_t)crew->n_places++;
+    crew->n_renewals++; /* its key may have been made since */
     wake(pool);
     return RC_OK;
 }
@@ -313,6 +322,20 @@ pool_sign(struct pool *pool, struct keyring_job *job, struct why *why)
     enum rc rc = queue_put(pool->crew.queue, &job->item, job->uid, why);
     if (rc)
         return within(why, rc, "token '%s'", pool->crew.token->name);
+
+    wake(pool);
+    return RC_OK;
+}
+
+enum rc
+pool_run_take(struct pool *pool, struct errand **errand, struct why *why)
+{
+    if (pool->state != KEYRING_READY)
+        return fail_not_ready(pool, why);
+
+    enum rc rc = errand_line_put_take(&pool->crew.errands, errand, why);
+    if (rc)
+        return rc;
 
     wake(pool);
     return RC_OK;

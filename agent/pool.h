@@ -45,7 +45,10 @@ size_t pool_n_ready(const struct pool *pool); /* workers that are logged in */
 /* As keyring_sign(). */
 must_check enum rc pool_sign(struct pool *pool, struct keyring_job *job, struct why *why);
 
-/* The token's entry is the same in another policy. */
+/* As keyring_run(); takes the errand, and NULLs it. */
+must_check enum rc pool_run_take(struct pool *pool, struct errand **errand, struct why *why);
+
+/* The token's entry is the same in another policy. Its keys are looked for anew. */
 void pool_move(struct pool *pool, struct policy *policy, size_t index);
 /* Finish what the workers have, fail what waits, and end them; no call of changed comes any more.
  */

@@ -35,6 +35,10 @@ on_message(void *userdata, const struct frame *frame)
         t->frame.key.spki = keep(&t->kept[0], frame->key.spki);
         t->frame.key.detail = keep(&t->kept[1], frame->key.detail);
     }
+    if (frame->type == FRAME_MADE) {
+        t->frame.made.spki = keep(&t->kept[0], frame->made.spki);
+        t->frame.made.detail = keep(&t->kept[1], frame->made.detail);
+    }
     if (frame->type == FRAME_SIGNED)
         t->frame.sigs.results[0].signature = keep(&t->kept[0], frame->sigs.results[0].signature);
 }

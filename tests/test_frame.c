@@ -19,7 +19,8 @@ format(struct bytes *b, const struct frame *frame)
 static enum frame_side
 side_of(enum frame_type type)
 {
-    return type < FRAME_STATE ? FRAME_FROM_AGENT : FRAME_FROM_WORKER;
+    return type < FRAME_STATE || type == FRAME_GENERATE || type == FRAME_IMPORT ? FRAME_FROM_AGENT
+                                                                                : FRAME_FROM_WORKER;
 }
 
 /* One frame of each type, with something in each member. */
@@ -34,7 +35,8 @@ sample(enum frame_type type)
             SPAN("/etc/pin"), SPAN("1234"), SPAN("model:1234")};
         break;
     case FRAME_FIND:
-        f.find = (struct frame_find){TOKEN_KEYS_MAX - 1, SPAN("pkcs11:object=k"), SPAN("\0\1\2")};
+        f.find =
+            (struct frame_find){TOKEN_KEYS_MAX - 1, SPAN("pkcs11:object=k"), SPAN("\0\1\2"), true};
         break;
     case FRAME_SIGN:
         f.sign.n_jobs = WORKER_BATCH_MAX;
@@ -59,6 +61,15 @@ sample(enum frame_type type)
         break;
     case FRAME_ENDED:
         f.ended = (struct frame_ended){true, true, 11};
+        break;
+    case FRAME_GENERATE:
+        f.generate = (struct frame_generate){SPAN("release"), SPAN("ec-p256")};
+        break;
+    case FRAME_IMPORT:
+        f.import = (struct frame_import){SPAN("release")};
+        break;
+    case FRAME_MADE:
+        f.made = (struct frame_made){RC_OK, SPAN("\x30\0"), SPAN("")};
         break;
     case FRAME_LOGIN:
         f.login.force = true;
@@ -185,6 +196,10 @@ test_refuses_what_is_out_of_range(void **state)
         {"an unknown result", FRAME_SIGNED, 13, RC_MAX_},
         {"an unknown result of reading a PIN", FRAME_UNLOCKED, 12, RC_MAX_},
         {"a failure with a signature", FRAME_SIGNED, 13, RC_TOKEN},
+        {"a control character in a label", FRAME_GENERATE, 16, '\n'},
+        {"the same of what is imported", FRAME_IMPORT, 16, '\n'},
+        {"a failure with a key", FRAME_MADE, 12, RC_TOKEN},
+        {"an unknown failure", FRAME_MADE, 12, RC_MAX_},
     };
 
     (void)state;
@@ -207,7 +222,7 @@ test_takes_a_message_of_the_largest_size_only(void **state)
     struct frame f = {.type = FRAME_FIND, .find.uri = SPAN("u")}, got;
 
     (void)state;
-    f.find.spki = (struct span){key, WORKER_MESSAGE_BYTES - 12 - 4 - 5 - 4};
+    f.find.spki = (struct span){key, WORKER_MESSAGE_BYTES - 12 - 4 - 5 - 4 - 1};
     format(&b, &f);
     assert_int_equal(b.len, WORKER_MESSAGE_BYTES);
     assert_int_equal(frame_parse(&got, bytes_span(&b), FRAME_FROM_AGENT, NULL), RC_OK);

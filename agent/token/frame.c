@@ -156,6 +156,7 @@ put_find(struct bytes *b, const struct frame *f)
     put_number(b, f->find.place, 4);
     put_string(b, f->find.uri);
     put_string(b, f->find.spki);
+    put_number(b, f->find.is_anew, 1);
 }
 
 static void
@@ -164,6 +165,7 @@ get_find(struct reader *r, struct frame *f)
     f->find.place = get_within(r, 4, 0, TOKEN_KEYS_MAX - 1);
     f->find.uri = get_text(r);
     f->find.spki = get_string(r);
+    f->find.is_anew = get_within(r, 1, 0, 1);
 }
 
 static void
@@ -190,6 +192,32 @@ get_sign(struct reader *r, struct frame *f)
         if (digest.len > 0)
             memcpy(job->digest.b, digest.p, digest.len);
     }
+}
+
+static void
+put_generate(struct bytes *b, const struct frame *f)
+{
+    put_string(b, f->generate.label);
+    put_string(b, f->generate.algorithm);
+}
+
+static void
+get_generate(struct reader *r, struct frame *f)
+{
+    f->generate.label = get_text(r);
+    f->generate.algorithm = get_text(r);
+}
+
+static void
+put_import(struct bytes *b, const struct frame *f)
+{
+    put_string(b, f->import.label);
+}
+
+static void
+get_import(struct reader *r, struct frame *f)
+{
+    f->import.label = get_text(r);
 }
 
 static void
@@ -292,6 +320,24 @@ get_ended(struct reader *r, struct frame *f)
     f->ended.number = get_within(r, 1, 0, 255);
 }
 
+static void
+put_made(struct bytes *b, const struct frame *f)
+{
+    put_number(b, f->made.rc, 1);
+    put_string(b, f->made.spki);
+    put_string(b, f->made.detail);
+}
+
+static void
+get_made(struct reader *r, struct frame *f)
+{
+    f->made.rc = (enum rc)get_within(r, 1, 0, RC_MAX_ - 1);
+    f->made.spki = get_string(r);
+    f->made.detail = get_text(r);
+    if ((f->made.rc == RC_OK) != (f->made.spki.len > 0))
+        *r = (struct reader){.has_failed = true};
+}
+
 static const struct {
     const char *name;
     enum frame_side from;
@@ -304,12 +350,15 @@ static const struct {
     [FRAME_SIGN] = {"SIGN", FRAME_FROM_AGENT, put_sign, get_sign},
     [FRAME_UNLOCK] = {"UNLOCK", FRAME_FROM_AGENT, put_unlock, get_unlock},
     [FRAME_GIVE] = {"GIVE", FRAME_FROM_AGENT, put_nothing, get_nothing},
+    [FRAME_GENERATE] = {"GENERATE", FRAME_FROM_AGENT, put_generate, get_generate},
+    [FRAME_IMPORT] = {"IMPORT", FRAME_FROM_AGENT, put_import, get_import},
     [FRAME_STATE] = {"STATE", FRAME_FROM_WORKER, put_state, get_state},
     [FRAME_FOUND] = {"FOUND", FRAME_FROM_WORKER, put_found, get_found},
     [FRAME_KEY] = {"KEY", FRAME_FROM_WORKER, put_key, get_key},
     [FRAME_SIGNED] = {"SIGNED", FRAME_FROM_WORKER, put_signed, get_signed},
     [FRAME_UNLOCKED] = {"UNLOCKED", FRAME_FROM_WORKER, put_unlocked, get_unlocked},
     [FRAME_ENDED] = {"ENDED", FRAME_FROM_WORKER, put_ended, get_ended},
+    [FRAME_MADE] = {"MADE", FRAME_FROM_WORKER, put_made, get_made},
 };
 
 enum rc

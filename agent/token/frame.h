@@ -16,13 +16,16 @@
  *               ◀─────────────────  KEY    the same id
  *     SIGN      ─────────────────▶
  *               ◀─────────────────  SIGNED the same id; or STATE, and then the worker ends
+ *     GENERATE  ─────────────────▶         a new key on the token
+ *     IMPORT    ─────────────────▶         and beside it a client that hands over a key
+ * (delivery.h) ◀─────────────────  MADE   the same id; or STATE, and then the worker ends
  *               ◀─────────────────  ENDED  from the unit in which a worker runs, of its process
  *
  * Beside SIGN, in a memfile: the message of its last job, if that one wants it (with_message of
  * KEY). Beside UNLOCK: who sends the PIN, in the form of delivery.h. Beside GIVE, which has no
  * answer: where to write that PIN, for another worker to read as if a client sent it.
  *
- * The agent has one FIND or SIGN outstanding. Numbers are big endian; a string is its length in
+ * The agent has one of these outstanding. Numbers are big endian; a string is its length in
  * four bytes and its bytes. Both sides refuse whatever is not exactly of this form.
  */
 #include "proto/bounds.h"
@@ -41,6 +44,9 @@ enum frame_type {
     FRAME_SIGNED,
     FRAME_UNLOCKED,
     FRAME_ENDED,
+    FRAME_GENERATE,
+    FRAME_IMPORT,
+    FRAME_MADE,
     FRAME_TYPE_MAX_
 };
 
@@ -74,6 +80,7 @@ struct frame_find {
     uint32_t place; /* the agent's number for it, below TOKEN_KEYS_MAX */
     struct span uri;
     struct span spki; /* DER of the only key that may be there; empty: any */
+    bool is_anew;     /* list the token's keys again first, and forget what was found */
 };
 
 struct frame_job {
@@ -85,6 +92,15 @@ struct frame_job {
 struct frame_sign {
     struct frame_job jobs[WORKER_BATCH_MAX];
     size_t n_jobs; /* at least 1 */
+};
+
+struct frame_generate {
+    struct span label;
+    struct span algorithm; /* "ec-p256" */
+};
+
+struct frame_import {
+    struct span label;
 };
 
 struct frame_state {
@@ -138,6 +154,12 @@ struct frame_ended {
     unsigned number; /* of the signal, or the exit status */
 };
 
+struct frame_made {
+    enum rc rc;
+    struct span spki;   /* DER; empty unless RC_OK */
+    struct span detail; /* for people; empty if RC_OK */
+};
+
 struct frame {
     enum frame_type type;
     uint32_t id;
@@ -147,12 +169,15 @@ struct frame {
         struct frame_unlock unlock;
         struct frame_find find;
         struct frame_sign sign;
+        struct frame_generate generate;
+        struct frame_import import;
         struct frame_state state;
         struct frame_found found;
         struct frame_key key;
         struct frame_signed sigs;
         struct frame_unlocked unlocked;
         struct frame_ended ended;
+        struct frame_made made;
     };
 };
 

@@ -190,6 +190,10 @@ answer(struct work *w, const struct frame *asked, struct why *why)
     } else if (asked->type == FRAME_SIGN) {
         frame.type = FRAME_SIGNED;
         rc = sign(&frame.sigs, w, &asked->sign, why);
+    } else if (asked->type == FRAME_GENERATE || asked->type == FRAME_IMPORT) {
+        frame.type = FRAME_MADE;
+        rc = token_make(&frame.made, w->token, asked, w->passed, why);
+        fd_close(&w->passed); /* a client waits for its end */
     } else {
         rc = fail(why, RC_MALFORMED, "the agent says LOGIN or OPEN twice");
     }

@@ -14,9 +14,10 @@
 #include "proto/bounds.h"
 #include "proto/bytes.h"
 
-#define GUARDED(call)                                                                              \
+#define GUARDED(call) GUARDED_FOR(TOKEN_CALL_TIMEOUT_S, call)
+#define GUARDED_FOR(seconds, call)                                                                 \
     __extension__({                                                                                \
-        alarm(TOKEN_CALL_TIMEOUT_S);                                                               \
+        alarm(seconds);                                                                            \
         __typeof__(call) result_ = (call);                                                         \
         alarm(0);                                                                                  \
         result_;                                                                                   \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/token.h"
 
+#include "agent/token/keypair.h"
 #include "agent/token/pin.h"
 #include "agent/token/signing_key.h"
 #include "agent/token/slot.h"
@@ -391,6 +392,18 @@ keep(struct token *token, const struct frame_find *find, const struct object *ke
     return RC_OK;
 }
 
+/* Other processes have made keys; or this one. */
+static enum rc
+list_anew(struct token *token, struct why *why)
+{
+    for (size_t i = 0; i < TOKEN_KEYS_MAX; i++)
+        signing_key_done(&token->keys[i]);
+    objects_done(&token->private_keys);
+    objects_done(&token->public_keys);
+    objects_done(&token->certificates);
+    return list_objects(token, why);
+}
+
 enum rc
 token_find(
     struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why)
@@ -405,7 +418,11 @@ token_find(
     token->detail.text[0] = 0;
     signing_key_done(&token->keys[find->place]);
 
-    enum rc rc = uri_new(&uri, find->uri, &token->detail);
+    enum rc rc = find->is_anew ? list_anew(token, why) : RC_OK;
+    if (rc)
+        return rc;
+
+    rc = uri_new(&uri, find->uri, &token->detail);
     if (rc == RC_OK)
         answer.n_matches = find_keys(&key, token, uri);
     if (answer.n_matches == 1) {
@@ -452,5 +469,25 @@ token_sign(struct frame_signed *ret, struct token *token, const struct frame_sig
     }
 
     ret->n_results = jobs->n_jobs;
+    return RC_OK;
+}
+
+enum rc
+token_make(struct frame_made *ret, struct token *token, const struct frame *wanted, int client,
+    struct why *why)
+{
+    const struct newkey_site site = {token->session.p11, token->slot.id, token->mechanisms};
+    CK_RV rv = CKR_OK;
+
+    bytes_clear(&token->spki);
+    token->detail.text[0] = 0;
+    enum rc rc =
+        wanted->type == FRAME_IMPORT
+            ? newkey_import(&token->spki, &rv, &site, wanted->import.label, client, &token->detail)
+            : newkey_generate(&token->spki, &rv, &site, &wanted->generate, &token->detail);
+    if (rv != CKR_OK && !keypair_is_refusal(rv))
+        return lost(token, rv, "making a key", why);
+
+    *ret = (struct frame_made){rc, bytes_span(&token->spki), span_of(token->detail.text)};
     return RC_OK;
 }

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * token — one token behind one PKCS#11 module: found, logged into once, its keys listed, signatures
- * made and verified. Nothing else is ever asked of it: no wrapping, deriving or decrypting.
+ * made and verified. Keys can be made on it or brought to it. Nothing else is ever
+ * asked of it: no wrapping, deriving or decrypting.
  *
  * What fails in a way that only a fresh start of the module heals is not healed here: the process
  * ends and another one takes over.
@@ -11,11 +12,12 @@
  *     token_login()  once
  *     token_find()   the keys of the policy
  *     token_sign()
+ *     token_make()   a new key, for an admin
  *
  * All of these: on failure token_state() is what the token is in now and token_ckr() the code of
  * the module behind it. After a failed token_look() look again later; the others are then over.
  */
-#include "agent/token/frame.h"
+#include "agent/token/newkey.h"
 
 struct token;
 
@@ -42,3 +44,8 @@ must_check enum rc token_find(
  * the key of token_find() is not returned. */
 must_check enum rc token_sign(struct frame_signed *ret, struct token *token,
     const struct frame_sign *sign, struct span message, struct why *why);
+
+/* GENERATE or IMPORT, with the client's descriptor (borrowed), or -1. *ret points into token until
+ * the next call. That the token makes no such key is an answer, not a failure. */
+must_check enum rc token_make(struct frame_made *ret, struct token *token,
+    const struct frame *wanted, int client, struct why *why);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/token/newkey.h"
+
+#include "agent/token/delivery.h"
+#include "agent/token/keypair.h"
+#include "agent/token/signing_key.h"
+
+/* What a session sees of the token. */
+struct sight {
+    struct session session;
+    struct objects private_keys, public_keys, certificates;
+};
+
+static void
+sight_done(struct sight *sight)
+{
+    objects_done(&sight->private_keys);
+    objects_done(&sight->public_keys);
+    objects_done(&sight->certificates);
+    if (sight->session.p11)
+        (void)GUARDED(sight->session.p11->C_CloseSession(sight->session.handle));
+}
+
+static CK_RV
+look(struct sight *sight)
+{
+    objects_done(&sight->private_keys);
+    objects_done(&sight->public_keys);
+    objects_done(&sight->certificates);
+    CK_RV rv = objects_list(&sight->private_keys, &sight->session, CKO_PRIVATE_KEY);
+    if (rv == CKR_OK)
+        rv = objects_list(&sight->public_keys, &sight->session, CKO_PUBLIC_KEY);
+    if (rv == CKR_OK)
+        rv = objects_list(&sight->certificates, &sight->session, CKO_CERTIFICATE);
+    return rv;
+}
+
+static CK_RV
+open_sight(struct sight *sight, const struct newkey_site *site)
+{
+    CK_SESSION_HANDLE handle;
+
+    CK_RV rv = GUARDED(site->p11->C_OpenSession(
+        site->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &handle));
+    if (rv != CKR_OK)
+        return rv;
+
+    sight->session = (struct session){site->p11, handle};
+    return look(sight);
+}
+
+static bool
+has_label(const struct objects *objects, struct span label)
+{
+    for (size_t i = 0; i < objects->n; i++) {
+        const struct object *object = &objects->objects[i];
+        if (span_eq((struct span){object->label, object->label_len}, label))
+            return true;
+    }
+
+    return false;
+}
+
+/* A session that may write, on a token where the label is free. */
+static enum rc
+begin(struct sight *sight, CK_RV *ret_rv, const struct newkey_site *site, struct span label,
+    struct span algorithm, struct why *why)
+{
+    CK_RV rv = open_sight(sight, site);
+    if (rv != CKR_OK) {
+        *ret_rv = rv;
+        return keypair_fail(rv, "C_OpenSession", algorithm, why);
+    }
+
+    if (has_label(&sight->private_keys, label) || has_label(&sight->public_keys, label))
+        return fail(why, RC_MALFORMED,
+            "the token has a key '%.*s' already; choose another name, or name that key in the "
+            "policy",
+            (int)label.len, (const char *)label.p);
+
+    return RC_OK;
+}
+
+static const struct object *
+find_object(const struct objects *objects, CK_OBJECT_HANDLE handle)
+{
+    for (size_t i = 0; i < objects->n; i++)
+        if (objects->objects[i].handle == handle)
+            return &objects->objects[i];
+
+    return NULL;
+}
+
+/* One signature, which nobody sees. */
+static enum rc
+probe(const struct sight *sight, const struct newkey_site *site, const struct object *object,
+    struct pubkey *pubkey, struct why *why)
+{
+    const struct span message = SPAN("countersign: a probe");
+    closing(signing_key_done) struct signing_key key = {
+        object, pubkey_ref(pubkey), site->mechanisms};
+    uint8_t signature[SIGNATURE_MAX_BYTES];
+    struct frame_job job = {.method = verify_method_of(pubkey)};
+    struct frame_result result;
+
+    if (object->wants_pin_each_time)
+        return RC_OK;
+
+    digest_of(&job.digest, message);
+    CK_RV rv = object_narrow_mechanisms(&key.mechanisms, &sight->session, object);
+    if (rv == CKR_OK)
+        rv = signing_key_sign(&result, &key, &sight->session, &job, message, signature, why);
+    if (rv != CKR_OK)
+        return fail(why, RC_TOKEN, "the token does not sign with the new key: 0x%lx (%s)", rv,
+            p11_kit_strerror(rv));
+
+    return result.rc ? within(why, result.rc, "the new key is of no use") : RC_OK;
+}
+
+/* Read it back, and try it. expected: NULL: any. */
+static enum rc
+examine(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *site,
+    const struct keypair *pair, const struct pubkey *expected, struct why *why)
+{
+    closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
+    CK_RV rv = look(sight);
+    const struct object *key = find_object(&sight->private_keys, pair->private_key);
+
+    if (rv == CKR_OK && key)
+        rv = object_put_spki(
+            ret_spki, &sight->session, key, &sight->public_keys, &sight->certificates);
+    if (rv != CKR_OK || !key)
+        return fail(why, RC_TOKEN, "the token does not show the new key: 0x%lx (%s)", rv,
+            p11_kit_strerror(rv));
+
+    enum rc rc = bytes_check(ret_spki, why);
+    if (rc == RC_OK)
+        rc = pubkey_from_spki(&pubkey, bytes_span(ret_spki), why);
+    if (rc)
+        return within(why, rc, "the new key on the token");
+
+    if (expected && !span_eq(pubkey_spki(expected), pubkey_spki(pubkey)))
+        return fail(why, RC_TOKEN, "the token shows another public key than that of the file");
+
+    return probe(sight, site, key, pubkey, why);
+}
+
+static enum rc
+finish(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *site,
+    const struct keypair *pair, const struct pubkey *expected, struct why *why)
+{
+    enum rc rc = examine(ret_spki, sight, site, pair, expected, why);
+    if (rc) {
+        bytes_clear(ret_spki);
+        keypair_destroy(pair, &sight->session);
+    }
+
+    return rc;
+}
+
+enum rc
+newkey_generate(struct bytes *ret_spki, CK_RV *ret_rv, const struct newkey_site *site,
+    const struct frame_generate *wanted, struct why *why)
+{
+    closing(sight_done) struct sight sight = {0};
+    struct keypair pair;
+
+    *ret_rv = CKR_OK;
+    if (!keypair_is_algorithm(wanted->algorithm)) {
+        closing(bytes_done) struct bytes names = BYTES_INIT(sizeof why->text);
+        keypair_put_algorithms(&names);
+        return fail(why, RC_UNSUPPORTED, "no keys are made of '%.*s', want one of %s",
+            (int)wanted->algorithm.len, (const char *)wanted->algorithm.p, bytes_text(&names));
+    }
+
+    enum rc rc = begin(&sight, ret_rv, site, wanted->label, wanted->algorithm, why);
+    if (rc)
+        return rc;
+
+    *ret_rv = keypair_generate(&pair, &sight.session, wanted->algorithm, wanted->label);
+    if (*ret_rv != CKR_OK)
+        return keypair_fail(*ret_rv, "C_GenerateKeyPair", wanted->algorithm, why);
+
+    return finish(ret_spki, &sight, site, &pair, NULL, why);
+}
+
+static enum rc
+receive(struct privkey **ret, int client, struct why *why)
+{
+    closing(bytes_wipe) struct bytes text = BYTES_INIT(KEY_FILE_MAX_BYTES);
+    closing(bytes_wipe) struct bytes passphrase = BYTES_INIT(PASSPHRASE_MAX_BYTES);
+    struct delivery delivery = delivery_from(client, IMPORT_TIMEOUT_S * 1000);
+    struct keyfile file;
+
+    enum rc rc = delivery_next(&text, &delivery, why);
+    if (rc == RC_OK)
+        rc = delivery_next(&passphrase, &delivery, why);
+    if (rc == RC_OK)
+        rc = keyfile_parse(&file, bytes_span(&text), why);
+    if (rc == RC_OK)
+        rc = privkey_open(ret, &file, bytes_span(&passphrase), why);
+
+    /* It is the file that is locked, not the token. */
+    return rc ? within(why, rc == RC_LOCKED ? RC_MALFORMED : rc, "the key file") : RC_OK;
+}
+
+enum rc
+newkey_import(struct bytes *ret_spki, CK_RV *ret_rv, const struct newkey_site *site,
+    struct span label, int client, struct why *why)
+{
+    closing(privkey_freep) struct privkey *key = NULL;
+    closing(sight_done) struct sight sight = {0};
+    struct keypair pair;
+
+    *ret_rv = CKR_OK;
+    enum rc rc = receive(&key, client, why);
+    if (rc)
+        return rc;
+
+    struct span algorithm = span_of(pubkey_algorithm(privkey_pubkey(key)));
+    rc = begin(&sight, ret_rv, site, label, algorithm, why);
+    if (rc)
+        return rc;
+
+    *ret_rv = keypair_import(&pair, &sight.session, key, label);
+    if (*ret_rv != CKR_OK)
+        return keypair_fail(*ret_rv, "C_CreateObject", algorithm, why);
+
+    return finish(ret_spki, &sight, site, &pair, privkey_pubkey(key), why);
+}
