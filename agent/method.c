@@ -118,6 +118,22 @@ list_keys(struct agent *agent, struct conn *conn, const json_t *parameters)
     conn_reply(conn, json_pack("{s:o}", "keys", keys));
 }
 
+/* What is wrong with a token, or else with the first of its keys that cannot sign. */
+static const char *
+detail_of(struct why *buffer, const struct keyring *keyring, const struct keyring_token *token)
+{
+    for (size_t i = 0; i < keyring_n_keys(keyring) && token->state == KEYRING_READY; i++) {
+        const struct keyring_key *key = keyring_key(keyring, i);
+        if (key->token == token->policy && key->state > KEYRING_READY) {
+            snprintf(buffer->text, sizeof buffer->text, "key '%s' is %s: %s", key->policy->name,
+                keyring_state_name(key->state), key->detail);
+            return buffer->text;
+        }
+    }
+
+    return token->detail;
+}
+
 static void
 status(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
@@ -130,8 +146,10 @@ status(struct agent *agent, struct conn *conn, const json_t *parameters)
     json_t *tokens = json_array();
     for (size_t i = 0; i < keyring_n_tokens(agent->keyring); i++) {
         const struct keyring_token *token = keyring_token(agent->keyring, i);
+        struct why buffer;
         answer_add(&tokens, json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name, "state",
-                                keyring_state_name(token->state), "detail", token->detail, "queue",
+                                keyring_state_name(token->state), "detail",
+                                detail_of(&buffer, agent->keyring, token), "queue",
                                 (int)token->n_queued, "workers", (int)token->n_workers));
     }
 

@@ -46,7 +46,8 @@ def certificate(private, name, public=None, issuer=None, extensions=(), days=365
 def _usage(slot, private):
     """What a card's own certificates allow: 9C signs documents, 9D decrypts."""
     agrees = slot == 0x9D and isinstance(private, ec.EllipticCurvePrivateKey)
-    return x509.KeyUsage(True, slot == 0x9C, slot == 0x9D, False, agrees, False, False, False, False)
+    return x509.KeyUsage(not agrees, slot == 0x9C, slot == 0x9D and not agrees, False, agrees, False,
+                         False, False, False)
 
 
 class Key:

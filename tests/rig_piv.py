@@ -130,19 +130,21 @@ class Card:
 
 
 class PivToken:
-    """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC."""
+    """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC. is_known: OpenSC
+    knows such cards. keys: SLOT=ALGORITHM,..."""
 
-    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None):
+    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None, is_known=True):
         need_namespaces()
         self.directory, self.owner, self.is_yubikey = directory, owner, is_yubikey
         self.module = YKCS11 if is_yubikey else OPENSC
         self.pin_file = write(directory / "pin", PIN + "\n", owner.uid, 0o400)
         self.reader = Reader(self._below("reader"))
-        self._keys = [] if keys is None else ["--keys", keys]
+        self._options = [*(["--yubikey"] if is_known else []),
+                         *(["--keys", keys] if keys is not None else [])]
         self.card = self._new_card("card", serial)
 
     def _new_card(self, name, serial):
-        return Card(self.reader, self._below(name), "--yubikey", "--serial", str(serial), *self._keys)
+        return Card(self.reader, self._below(name), "--serial", str(serial), *self._options)
 
     def swap(self, serial):
         """Another card is in the reader, with other keys of the same names."""
@@ -164,7 +166,7 @@ class PivToken:
     @property
     def uri(self):
         return "pkcs11:token=YubiKey%20PIV%20%23" + str(SERIAL) if self.is_yubikey else \
-            "pkcs11:token=PIV%20emulator%20slot%209A"
+            "pkcs11:manufacturer=piv_II"
 
     @staticmethod
     def key_uri(slot):

@@ -84,6 +84,25 @@ def test_signs_with_all_slots_of_a_card(is_yubikey, new_piv, policy, sanitizer, 
     assert readers.roles_of(gun, "v1", *roles) == (roles, image.hex)
 
 
+@pytest.mark.parametrize("form, place, said", [
+    ({"keys": "9D=p256"}, "9D", "it is not for signing (CKA_SIGN)"),
+    ({"is_known": False}, "9A", "the token offers no mechanism for it, want CKM_ECDSA"),
+], ids=["of another use", "of an unknown card"])
+def test_says_at_the_start_which_keys_opensc_cannot_use(form, place, said, new_piv, policy, sanitizer,
+                                                        start):
+    policy.add_token("card", new_piv(**form), sanitizer, card=place)
+    signatures = start()
+    assert signatures.key("card")["state"] == "unsuitable"
+    token = signatures.token("card")
+    assert token["state"] == "ready"
+    assert token["detail"].startswith(f"key 'card' is unsuitable: {said}")
+
+
+def test_signs_with_rsa_on_a_card_that_opensc_does_not_know(new_piv, add, start):
+    add("card", new_piv(is_known=False), "9D")
+    start().sign("card")
+
+
 def test_each_token_fails_alone(tokens, start):
     signatures = start()
     signatures.sign("qa", *tokens)

@@ -20,6 +20,10 @@ key_methods(struct key_methods *ret, const struct object *key, unsigned offered,
     if (key->wants_pin_each_time)
         return fail(why, RC_UNSUPPORTED, "it wants the PIN for each signature");
 
+    if (key->is_for_other_use)
+        return fail(why, RC_UNSUPPORTED,
+            "it is not for signing (CKA_SIGN); a card says so by the key usage of its certificate");
+
     if (key->type != CKK_EC && key->type != CKK_RSA && key->type != CKK_EC_EDWARDS)
         return fail(
             why, RC_UNSUPPORTED, "it is a key of type 0x%lx, want EC, RSA or Ed25519", key->type);

@@ -33,14 +33,15 @@ get_attributes(
 static CK_RV
 read_object(struct object *ret, const struct session *s)
 {
-    CK_BBOOL always = CK_FALSE;
+    CK_BBOOL always = CK_FALSE, sign = CK_TRUE;
     CK_ATTRIBUTE attributes[] = {
         {CKA_ID, ret->id, sizeof ret->id},
         {CKA_LABEL, ret->label, sizeof ret->label},
         {CKA_KEY_TYPE, &ret->type, sizeof ret->type},
         {CKA_ALWAYS_AUTHENTICATE, &always, sizeof always},
+        {CKA_SIGN, &sign, sizeof sign},
     };
-    CK_ULONG n = ret->class == CKO_PRIVATE_KEY ? 4 : ret->class == CKO_PUBLIC_KEY ? 3 : 2;
+    CK_ULONG n = ret->class == CKO_PRIVATE_KEY ? 5 : ret->class == CKO_PUBLIC_KEY ? 3 : 2;
 
     CK_RV rv = get_attributes(s, ret->handle, attributes, n);
     if (rv != CKR_OK)
@@ -49,6 +50,7 @@ read_object(struct object *ret, const struct session *s)
     ret->id_len = attributes[0].ulValueLen;
     ret->label_len = attributes[1].ulValueLen;
     ret->wants_pin_each_time = always != CK_FALSE;
+    ret->is_for_other_use = sign == CK_FALSE;
     return CKR_OK;
 }
 

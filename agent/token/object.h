@@ -35,6 +35,7 @@ struct object {
     CK_OBJECT_CLASS class;
     CK_KEY_TYPE type;         /* keys */
     bool wants_pin_each_time; /* private keys: CKA_ALWAYS_AUTHENTICATE */
+    bool is_for_other_use;    /* likewise: CKA_SIGN is there, and false */
     uint8_t id[OBJECT_NAME_MAX_BYTES], label[OBJECT_NAME_MAX_BYTES];
     size_t id_len, label_len;
 };
