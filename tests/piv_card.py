@@ -121,11 +121,12 @@ class Card:
         return self._commands[command.ins](command)
 
     def _select(self, command):
-        self.is_selected = command.p1 == 4 and command.data != b"" and AID.startswith(command.data)
-        if not self.is_selected:
+        """Part 2, 3.1.1: what is selected already, or is not on the card, changes nothing."""
+        if command.p1 != 4 or not command.data or not AID.startswith(command.data):
             return b"", NO_FILE
-        self.is_verified = False
-        self._admin.forget()
+        if not self.is_selected:
+            self.is_selected, self.is_verified = True, False
+            self._admin.forget()
         authority = tlv(0x79, tlv(0x4F, bytes.fromhex("A000000308")))
         algorithms = tlv(0xAC, tlv(0x80, b"\x07") + tlv(0x80, b"\x11") + tlv(0x06, b"\0"))
         return tlv(0x61, tlv(0x4F, AID[5:]) + authority + tlv(0x50, b"PIV emulator") + algorithms), OK

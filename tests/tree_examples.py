@@ -1,11 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Examples for operators are taken by the programs that they are for."""
+import re
 import shutil
 import subprocess
+
+import pytest
 
 from rig_tree import ROOT, text
 
 POLICY = "contrib/examples/policy.yaml"
+
+
+@pytest.mark.parametrize("kind", ["piv", "pkcs11"])
+def test_the_policy_of_the_page_of_a_kind_is_taken(kind, build, tmp_path):
+    page = text(f"agent/countersign-{kind}.7").split(".Ss Policy\n")[1]
+    entries = re.match(r"\.Bd -literal -offset indent\n(.*?)^\.Ed$", page,
+                       re.DOTALL | re.MULTILINE).group(1)
+    tmp_path.chmod(0o755)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(entries + "grants: {everybody: {users: [0], keys: [qa]}}\n", encoding="utf-8")
+    policy.chmod(0o644)
+    done = subprocess.run([build / "agent" / "countersign-agent", "--check-policy", policy],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "targets/qa" in done.stdout, done.stderr
 
 
 def test_the_example_of_a_policy_is_taken(build, tmp_path):

@@ -35,6 +35,11 @@ def test_every_page_is_correct_mdoc():
     assert not faults, "\n".join(faults)
 
 
+def test_every_page_is_installed():
+    missing = [page for page in PAGES if f"'{page.name}'" not in text(page.parent / "meson.build")]
+    assert not missing
+
+
 def test_pages_refer_to_pages_that_exist():
     there = {path.name for path in PAGES}
     for page in PAGES:
