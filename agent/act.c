@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/act.h"
 
+#include <stdarg.h>
+
 #include "agent/answer.h"
 #include "agent/refusal.h"
 #include "proto/bounds.h"
@@ -11,6 +13,7 @@ struct act {
     struct peer *peer;
     const char *method;
     char *token;
+    char note[400];
     enum rc rc;
     struct why why;
     json_t *reply;
@@ -50,7 +53,7 @@ act_begin(struct agent *agent, struct conn *conn, const char *method, const char
     closing(act_freep) struct act *act = calloc(1, sizeof *act);
     if (act) {
         *act = (struct act){
-            agent, conn, peer_ref(conn_peer(conn)), method, strdup(token), RC_OK, {{0}}, NULL};
+            agent, conn, peer_ref(conn_peer(conn)), method, strdup(token), "", RC_OK, {{0}}, NULL};
     }
     if (!act || !act->token) {
         answer_error(conn, fail_memory(&why), &why);
@@ -59,6 +62,27 @@ act_begin(struct agent *agent, struct conn *conn, const char *method, const char
 
     conn_set_work(conn, act, on_cancel);
     return steal(act);
+}
+
+void
+act_note(struct act *act, const char *fmt, ...)
+{
+    size_t len = strlen(act->note);
+    va_list ap;
+
+    snprintf(act->note + len, sizeof act->note - len, ", ");
+    len = strlen(act->note);
+    va_start(ap, fmt);
+    vsnprintf(act->note + len, sizeof act->note - len, fmt, ap);
+    va_end(ap);
+}
+
+void
+act_drop(struct act *act)
+{
+    if (act->conn)
+        conn_set_work(act->conn, NULL, NULL);
+    act_free(act);
 }
 
 bool
@@ -86,8 +110,8 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
     int64_t record;
 
     (void)ledger;
-    bytes_printf(
-        &detail, "token '%s'%s%s", act->token, act->rc ? ": " : "", act->rc ? act->why.text : "");
+    bytes_printf(&detail, "token '%s'%s%s%s", act->token, act->note, act->rc ? ": " : "",
+        act->rc ? act->why.text : "");
     enum rc rc = bytes_check(&detail, why);
     if (rc)
         return rc;

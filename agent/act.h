@@ -20,6 +20,12 @@ struct act *act_begin(
  * conn_upgrade(). False: the act is finished. */
 must_check bool act_upgrade(struct act *act, int *ret_fd);
 
+/* What its record says besides the token; the first 400 bytes of all of it. */
+like_printf(2, 3) void act_note(struct act *act, const char *fmt, ...);
+
+/* Its end, where the agent ends first: neither recorded nor answered. */
+void act_drop(struct act *act);
+
 /* Its end: record, then answer. rc and why: what became of it; reply is consumed, NULL: without
  * parameters. The act is freed later. */
 void act_finish(struct act *act, enum rc rc, const struct why *why, json_t *reply);

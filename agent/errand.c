@@ -10,6 +10,7 @@ struct errand {
     struct errand *next; /* in its line */
     struct errand_order order;
     char *label, *algorithm; /* to which that points */
+    bool is_owed;            /* it was accepted: who ordered it waits to be told */
 };
 
 enum rc
@@ -42,6 +43,7 @@ finish(struct errand *errand, enum rc rc, const struct frame *answer, const stru
     errand_answered *callback = errand->order.callback;
     void *userdata = errand->order.userdata;
 
+    errand->is_owed = false;
     errand_free(errand);
     callback(userdata, rc, rc ? NULL : answer, why);
 }
@@ -79,6 +81,8 @@ errand_free(struct errand *errand)
     if (!errand)
         return;
 
+    if (errand->is_owed)
+        errand->order.dropped(errand->order.userdata);
     fd_close(&errand->order.client);
     free(errand->label);
     free(errand->algorithm);
@@ -110,6 +114,7 @@ errand_line_put_take(struct errand_line *line, struct errand **errand, struct wh
 
     while (*last)
         last = &(*last)->next;
+    (*errand)->is_owed = true;
     *last = steal(*errand);
     line->n++;
     return RC_OK;

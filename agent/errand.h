@@ -22,6 +22,7 @@ struct errand_order {
     const char *algorithm; /* FRAME_GENERATE */
     int client;            /* a descriptor beside it; a copy is kept; -1: none */
     errand_answered *callback;
+    void (*dropped)(void *userdata); /* instead of the callback, where the agent ends before */
     void *userdata;
 };
 

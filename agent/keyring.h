@@ -37,6 +37,7 @@ struct keyring_key {
     const struct policy_key *policy;
     struct pubkey *pubkey;            /* plain; NULL until seen once, ever (pins are remembered) */
     const struct policy_token *token; /* where it would be used now */
+    struct key_provenance provenance; /* there; unknown until it was seen since the agent's start */
     enum keyring_state state;
     char detail[200]; /* for people: what is wrong and what to do */
 };

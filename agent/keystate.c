@@ -192,6 +192,7 @@ update(struct key *key, const struct key *keys, size_t n, struct ledger *ledger)
     }
 
     key->shown.token = first.at->token;
+    key->shown.provenance = first.place->provenance;
     key->shown.state = first.state;
     memcpy(key->shown.detail, first.detail, sizeof key->shown.detail);
 }

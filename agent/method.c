@@ -4,6 +4,8 @@
 #include "agent/answer.h"
 #include "agent/explain.h"
 #include "agent/issue.h"
+#include "agent/keylist.h"
+#include "agent/provision.h"
 #include "agent/refusal.h"
 #include "agent/signing.h"
 #include "proto/bounds.h"
@@ -48,74 +50,6 @@ get_interface_description(struct agent *agent, struct conn *conn, const json_t *
         conn_service_error(conn, "InterfaceNotFound", json_pack("{s:s}", "interface", interface));
     else
         conn_reply(conn, json_pack("{s:s}", "description", message_interface_text));
-}
-
-static json_t *
-format_scope(const struct policy_key *key, bool is_roles)
-{
-    json_t *names = json_array();
-
-    for (size_t i = 0; i < key->n_scope; i++) {
-        const struct policy_scope *scope = &key->scope[i];
-        size_t n = is_roles ? scope->n_roles : scope->n_repositories;
-        for (size_t k = 0; k < n; k++)
-            answer_add(&names, json_string(is_roles ? scope->roles[k] : scope->repositories[k]));
-    }
-
-    return names;
-}
-
-/* The longest validity that any grant of the peer on that key gives; 0: no grant does. */
-static int64_t
-longest_validity_s(
-    const struct policy *policy, const struct policy_key *key, const struct peer *peer)
-{
-    int64_t longest = 0;
-
-    for (size_t i = 0; i < policy->n_grants; i++) {
-        const struct policy_grant *grant = &policy->grants[i];
-        if (policy_who_has(&grant->who, peer) && policy_grant_has_key(grant, key) &&
-            policy_grant_validity_s(grant, key->rank) > longest)
-            longest = policy_grant_validity_s(grant, key->rank);
-    }
-
-    return longest;
-}
-
-static json_t *
-format_key(const struct agent *agent, const struct keyring_key *key, const struct peer *peer)
-{
-    const struct policy_token *token = key->token ? key->token : key->policy->at[0].token;
-    closing(bytes_done) struct bytes spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
-    int64_t validity_s = longest_validity_s(agent->policy, key->policy, peer);
-    bool is_shown = validity_s > 0 || policy_is_admin(agent->policy, peer);
-
-    if (key->pubkey)
-        bytes_put_base64(&spki, pubkey_spki(key->pubkey));
-    json_t *ret = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:b,s:b,s:I}", "name",
-        key->policy->name, "key", key->pubkey ? pubkey_canonical_id(key->pubkey)->hex : "", "spki",
-        bytes_text(&spki), "algorithm", key->pubkey ? pubkey_algorithm(key->pubkey) : "unknown",
-        "token", token->name, "state", keyring_state_name(key->state), "usable", validity_s > 0,
-        "repositories", is_shown ? format_scope(key->policy, false) : json_array(), "roles",
-        is_shown ? format_scope(key->policy, true) : json_array(), "needs_base", false,
-        "needs_approval", false, "max_validity_s", (json_int_t)validity_s);
-    if (key->policy->certificate) {
-        struct span pem = pubkey_public(key->policy->certificate);
-        answer_set(&ret, "certificate", json_stringn((const char *)pem.p, pem.len));
-    }
-    return ret;
-}
-
-static void
-list_keys(struct agent *agent, struct conn *conn, const json_t *parameters)
-{
-    if (!has_no_parameters(conn, parameters))
-        return;
-
-    json_t *keys = json_array();
-    for (size_t i = 0; i < keyring_n_keys(agent->keyring); i++)
-        answer_add(&keys, format_key(agent, keyring_key(agent->keyring, i), conn_peer(conn)));
-    conn_reply(conn, json_pack("{s:o}", "keys", keys));
 }
 
 /* What is wrong with a token, or else with the first of its keys that cannot sign. */
@@ -189,12 +123,12 @@ static const struct {
 } methods[] = {
     {"Sign", signing_start},
     {"Explain", explain_call},
-    {"ListKeys", list_keys},
+    {"ListKeys", keylist_call},
     {"TrustedRoot", NULL},
     {"IssueRootCertificate", issue_start},
     {"Status", status},
-    {"GenerateKey", NULL},
-    {"ImportKey", NULL, true},
+    {"GenerateKey", provision_generate},
+    {"ImportKey", provision_import, true},
     {"Lock", NULL},
     {"Unlock", NULL, true},
     {"Pending", NULL},

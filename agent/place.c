@@ -33,6 +33,7 @@ place_learn(struct place *place, const struct frame_key *key)
     place->is_other = false;
     place->n_matches = key->n_matches;
     place->methods = key->methods;
+    place->provenance = key->provenance;
     place->with_message = key->with_message;
     snprintf(place->detail, sizeof place->detail, "%.*s", (int)key->detail.len, key->detail.p);
     if (key->spki.len == 0) {

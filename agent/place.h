@@ -13,7 +13,8 @@ struct place {
     uint32_t n_matches;
     unsigned methods;      /* 1 << enum verify_method */
     unsigned with_message; /* those of them for which the token wants the message */
-    char detail[200];      /* why it can do nothing */
+    struct key_provenance provenance;
+    char detail[200]; /* why it can do nothing */
 };
 
 void place_done(struct place *place);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/policy.h"
 
+#include <ctype.h>
+
 #include "agent/policy_who.h"
 #include "proto/bounds.h"
 #include "proto/pattern.h"
@@ -109,6 +111,16 @@ policy_knows(const struct policy *policy, const struct peer *peer)
             return true;
 
     return false;
+}
+
+bool
+policy_is_name(const char *text)
+{
+    static const char characters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    return isalnum((unsigned char)text[0]) && !text[strspn(text, characters)] &&
+           strlen(text) <= POLICY_NAME_MAX_BYTES;
 }
 
 const struct policy_token *

@@ -110,6 +110,8 @@ bool policy_is_admin(const struct policy *policy, const struct peer *peer);
 /* Some grant, or admins, names the peer. Others are strangers and learn nothing. */
 bool policy_knows(const struct policy *policy, const struct peer *peer);
 
+/* Of a token, key or grant. */
+bool policy_is_name(const char *text);
 const struct policy_token *policy_find_token(const struct policy *policy, const char *name);
 const struct policy_key *policy_find_key(const struct policy *policy, const char *name);
 bool policy_grant_has_key(const struct policy_grant *grant, const struct policy_key *key);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 
+#include "agent/policy.h"
 #include "proto/bounds.h"
 #include "proto/bytes.h"
 
@@ -161,16 +162,13 @@ policy_node_dup(char **ret, const struct policy_node *node, struct why *why)
 enum rc
 policy_node_name(const char **ret, const struct policy_node *node, struct why *why)
 {
-    static const char characters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const char *name = NULL;
 
     enum rc rc = policy_node_text(&name, node, why);
     if (rc)
         return rc;
 
-    if (!isalnum((unsigned char)name[0]) || name[strspn(name, characters)] ||
-        strlen(name) > POLICY_NAME_MAX_BYTES)
+    if (!policy_is_name(name))
         return policy_node_fail(node, why,
             "'%s' is no name: want a letter or digit, then up to %d of letters, digits, '.', '_'"
             " and '-'",

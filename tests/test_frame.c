@@ -52,7 +52,7 @@ sample(enum frame_type type)
         break;
     case FRAME_KEY:
         f.key = (struct frame_key){7, 1, 1 << VERIFY_ECDSA | 1 << VERIFY_EDDSA, 1 << VERIFY_EDDSA,
-            SPAN("\x30\0"), SPAN("")};
+            {KEY_ORIGIN_IMPORTED, true, false}, SPAN("\x30\0"), SPAN("")};
         break;
     case FRAME_SIGNED:
         f.sigs.n_results = 2;
@@ -69,7 +69,8 @@ sample(enum frame_type type)
         f.import = (struct frame_import){SPAN("release")};
         break;
     case FRAME_MADE:
-        f.made = (struct frame_made){RC_OK, SPAN("\x30\0"), SPAN("")};
+        f.made = (struct frame_made){
+            RC_OK, SPAN("\x30\0"), {KEY_ORIGIN_GENERATED, true, true}, SPAN("")};
         break;
     case FRAME_LOGIN:
         f.login.force = true;
@@ -200,6 +201,7 @@ test_refuses_what_is_out_of_range(void **state)
         {"the same of what is imported", FRAME_IMPORT, 16, '\n'},
         {"a failure with a key", FRAME_MADE, 12, RC_TOKEN},
         {"an unknown failure", FRAME_MADE, 12, RC_MAX_},
+        {"an unknown origin", FRAME_MADE, 23, KEY_ORIGIN_MAX_},
     };
 
     (void)state;

@@ -255,6 +255,22 @@ get_found(struct reader *r, struct frame *f)
 }
 
 static void
+put_provenance(struct bytes *b, const struct key_provenance *provenance)
+{
+    put_number(b, provenance->origin, 1);
+    put_number(b, provenance->is_extractable_known, 1);
+    put_number(b, provenance->is_extractable, 1);
+}
+
+static void
+get_provenance(struct reader *r, struct key_provenance *ret)
+{
+    ret->origin = (enum key_origin)get_within(r, 1, 0, KEY_ORIGIN_MAX_ - 1);
+    ret->is_extractable_known = get_within(r, 1, 0, 1);
+    ret->is_extractable = get_within(r, 1, 0, 1);
+}
+
+static void
 put_key(struct bytes *b, const struct frame *f)
 {
     put_number(b, f->key.place, 4);
@@ -263,6 +279,7 @@ put_key(struct bytes *b, const struct frame *f)
     put_number(b, f->key.with_message, 1);
     put_string(b, f->key.spki);
     put_string(b, f->key.detail);
+    put_provenance(b, &f->key.provenance);
 }
 
 static void
@@ -276,6 +293,7 @@ get_key(struct reader *r, struct frame *f)
         *r = (struct reader){.has_failed = true};
     f->key.spki = get_string(r);
     f->key.detail = get_text(r);
+    get_provenance(r, &f->key.provenance);
 }
 
 static void
@@ -326,6 +344,7 @@ put_made(struct bytes *b, const struct frame *f)
     put_number(b, f->made.rc, 1);
     put_string(b, f->made.spki);
     put_string(b, f->made.detail);
+    put_provenance(b, &f->made.provenance);
 }
 
 static void
@@ -334,6 +353,7 @@ get_made(struct reader *r, struct frame *f)
     f->made.rc = (enum rc)get_within(r, 1, 0, RC_MAX_ - 1);
     f->made.spki = get_string(r);
     f->made.detail = get_text(r);
+    get_provenance(r, &f->made.provenance);
     if ((f->made.rc == RC_OK) != (f->made.spki.len > 0))
         *r = (struct reader){.has_failed = true};
 }

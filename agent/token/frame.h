@@ -129,12 +129,26 @@ struct frame_unlocked {
     struct span detail; /* for people; empty if RC_OK */
 };
 
+enum key_origin {
+    KEY_ORIGIN_UNKNOWN,   /* the token does not say, or contradicts itself */
+    KEY_ORIGIN_GENERATED, /* in the token, and it was never to be extracted */
+    KEY_ORIGIN_IMPORTED,
+    KEY_ORIGIN_MAX_
+};
+
+/* Where a private key is from, and whether it can be taken away, as the token says. */
+struct key_provenance {
+    enum key_origin origin;
+    bool is_extractable_known, is_extractable;
+};
+
 struct frame_key {
     uint32_t place, n_matches; /* private keys that the URI names; what follows is for just one */
     unsigned methods;          /* bit 1 << enum verify_method: the token can sign so with it */
     unsigned with_message;     /* those of them for which it wants the message */
-    struct span spki;          /* DER; empty: the token shows no public key */
-    struct span detail;        /* for people: why it can do nothing; empty: it can */
+    struct key_provenance provenance;
+    struct span spki;   /* DER; empty: the token shows no public key */
+    struct span detail; /* for people: why it can do nothing; empty: it can */
 };
 
 struct frame_result {
@@ -156,7 +170,8 @@ struct frame_ended {
 
 struct frame_made {
     enum rc rc;
-    struct span spki;   /* DER; empty unless RC_OK */
+    struct span spki; /* DER; empty unless RC_OK */
+    struct key_provenance provenance;
     struct span detail; /* for people; empty if RC_OK */
 };
 

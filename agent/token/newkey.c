@@ -119,7 +119,7 @@ probe(const struct sight *sight, const struct newkey_site *site, const struct ob
 
 /* Read it back, and try it. expected: NULL: any. */
 static enum rc
-examine(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *site,
+examine(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
     const struct keypair *pair, const struct pubkey *expected, struct why *why)
 {
     closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
@@ -128,14 +128,16 @@ examine(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *s
 
     if (rv == CKR_OK && key)
         rv = object_put_spki(
-            ret_spki, &sight->session, key, &sight->public_keys, &sight->certificates);
+            &ret->spki, &sight->session, key, &sight->public_keys, &sight->certificates);
+    if (rv == CKR_OK && key)
+        rv = object_get_provenance(&ret->provenance, &sight->session, key);
     if (rv != CKR_OK || !key)
         return fail(why, RC_TOKEN, "the token does not show the new key: 0x%lx (%s)", rv,
             p11_kit_strerror(rv));
 
-    enum rc rc = bytes_check(ret_spki, why);
+    enum rc rc = bytes_check(&ret->spki, why);
     if (rc == RC_OK)
-        rc = pubkey_from_spki(&pubkey, bytes_span(ret_spki), why);
+        rc = pubkey_from_spki(&pubkey, bytes_span(&ret->spki), why);
     if (rc)
         return within(why, rc, "the new key on the token");
 
@@ -146,12 +148,12 @@ examine(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *s
 }
 
 static enum rc
-finish(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *site,
+finish(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
     const struct keypair *pair, const struct pubkey *expected, struct why *why)
 {
-    enum rc rc = examine(ret_spki, sight, site, pair, expected, why);
+    enum rc rc = examine(ret, sight, site, pair, expected, why);
     if (rc) {
-        bytes_clear(ret_spki);
+        bytes_clear(&ret->spki);
         keypair_destroy(pair, &sight->session);
     }
 
@@ -159,7 +161,7 @@ finish(struct bytes *ret_spki, struct sight *sight, const struct newkey_site *si
 }
 
 enum rc
-newkey_generate(struct bytes *ret_spki, CK_RV *ret_rv, const struct newkey_site *site,
+newkey_generate(struct newkey *ret, CK_RV *ret_rv, const struct newkey_site *site,
     const struct frame_generate *wanted, struct why *why)
 {
     closing(sight_done) struct sight sight = {0};
@@ -181,7 +183,7 @@ newkey_generate(struct bytes *ret_spki, CK_RV *ret_rv, const struct newkey_site 
     if (*ret_rv != CKR_OK)
         return keypair_fail(*ret_rv, "C_GenerateKeyPair", wanted->algorithm, why);
 
-    return finish(ret_spki, &sight, site, &pair, NULL, why);
+    return finish(ret, &sight, site, &pair, NULL, why);
 }
 
 static enum rc
@@ -205,8 +207,8 @@ receive(struct privkey **ret, int client, struct why *why)
 }
 
 enum rc
-newkey_import(struct bytes *ret_spki, CK_RV *ret_rv, const struct newkey_site *site,
-    struct span label, int client, struct why *why)
+newkey_import(struct newkey *ret, CK_RV *ret_rv, const struct newkey_site *site, struct span label,
+    int client, struct why *why)
 {
     closing(privkey_freep) struct privkey *key = NULL;
     closing(sight_done) struct sight sight = {0};
@@ -226,5 +228,5 @@ newkey_import(struct bytes *ret_spki, CK_RV *ret_rv, const struct newkey_site *s
     if (*ret_rv != CKR_OK)
         return keypair_fail(*ret_rv, "C_CreateObject", algorithm, why);
 
-    return finish(ret_spki, &sight, site, &pair, privkey_pubkey(key), why);
+    return finish(ret, &sight, site, &pair, privkey_pubkey(key), why);
 }

@@ -14,13 +14,18 @@ struct newkey_site {
     unsigned mechanisms; /* that it offers, as mechanisms_in() */
 };
 
+struct newkey {
+    struct bytes spki;
+    struct key_provenance provenance;
+};
+
 /*
  * Both append the new public key. RC_MALFORMED: a key of that label is there already, or the file
  * holds no key. *ret_rv: a code of the module, from which the token's state follows; CKR_OK: the
  * token is as it was.
  */
-must_check enum rc newkey_generate(struct bytes *ret_spki, CK_RV *ret_rv,
+must_check enum rc newkey_generate(struct newkey *ret, CK_RV *ret_rv,
     const struct newkey_site *site, const struct frame_generate *wanted, struct why *why);
 /* The file and its passphrase are read from client (borrowed), within IMPORT_TIMEOUT_S. */
-must_check enum rc newkey_import(struct bytes *ret_spki, CK_RV *ret_rv,
-    const struct newkey_site *site, struct span label, int client, struct why *why);
+must_check enum rc newkey_import(struct newkey *ret, CK_RV *ret_rv, const struct newkey_site *site,
+    struct span label, int client, struct why *why);

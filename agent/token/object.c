@@ -137,6 +137,40 @@ object_narrow_mechanisms(unsigned *mechanisms, const struct session *s, const st
     return rv;
 }
 
+/* PKCS#11 2.20 §10.9: a key that was generated in the token has CKA_LOCAL, and one that was always
+ * in it CKA_NEVER_EXTRACTABLE too; one that was brought has neither. */
+static enum key_origin
+origin_of(CK_BBOOL is_local, CK_BBOOL is_never_extractable)
+{
+    if (!is_local != !is_never_extractable)
+        return KEY_ORIGIN_UNKNOWN;
+
+    return is_local ? KEY_ORIGIN_GENERATED : KEY_ORIGIN_IMPORTED;
+}
+
+CK_RV
+object_get_provenance(struct key_provenance *ret, const struct session *s, const struct object *key)
+{
+    CK_BBOOL local = CK_FALSE, never = CK_FALSE, extractable = CK_FALSE;
+    CK_ATTRIBUTE a[] = {
+        {CKA_LOCAL, &local, sizeof local},
+        {CKA_NEVER_EXTRACTABLE, &never, sizeof never},
+        {CKA_EXTRACTABLE, &extractable, sizeof extractable},
+    };
+
+    CK_RV rv = get_attributes(s, key->handle, a, N_ELEMENTS(a));
+    if (rv != CKR_OK)
+        return rv;
+
+    *ret = (struct key_provenance){
+        .origin = a[0].ulValueLen > 0 && a[1].ulValueLen > 0 ? origin_of(local, never)
+                                                             : KEY_ORIGIN_UNKNOWN,
+        .is_extractable_known = a[2].ulValueLen > 0,
+        .is_extractable = a[2].ulValueLen > 0 && extractable,
+    };
+    return CKR_OK;
+}
+
 /* The object with the same CKA_ID and, of keys, the same type. */
 static const struct object *
 find_companion(const struct objects *objects, const struct object *key)

@@ -11,7 +11,7 @@
 #include <p11-kit/uri.h>
 #include <unistd.h>
 
-#include "proto/bounds.h"
+#include "agent/token/frame.h"
 #include "proto/bytes.h"
 
 #define GUARDED(call) GUARDED_FOR(TOKEN_CALL_TIMEOUT_S, call)
@@ -56,6 +56,10 @@ bool object_matches(const struct object *object, P11KitUri *uri);
 /* Clear the bits (mechanisms_in()) of mechanisms that the key does not allow, if it has a list. */
 must_check CK_RV object_narrow_mechanisms(
     unsigned *mechanisms, const struct session *session, const struct object *key);
+
+/* What the token says of a private key's past. */
+must_check CK_RV object_get_provenance(
+    struct key_provenance *ret, const struct session *session, const struct object *key);
 
 /* Append the public key of a private key: out of the public key or the certificate with the same
  * CKA_ID, or of the private key itself. Nothing is appended where the token does not show it. A

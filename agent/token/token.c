@@ -26,8 +26,9 @@ struct token {
     struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
     enum token_state state;
     CK_RV rv;
-    struct bytes spki; /* of the last find */
-    struct why detail; /* likewise */
+    struct bytes spki;  /* of the last find */
+    struct newkey made; /* last */
+    struct why detail;  /* likewise */
     uint8_t signatures[WORKER_BATCH_MAX][SIGNATURE_MAX_BYTES];
     struct why details[WORKER_BATCH_MAX];
 };
@@ -75,7 +76,7 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
     if (!token || !module)
         return fail_memory(why);
 
-    token->spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+    token->spki = token->made.spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     token->source = PIN_SOURCE_INIT;
     token->state = TOKEN_FAILING;
     token->pin = open->pin;
@@ -132,6 +133,7 @@ token_free(struct token *token)
     pin_source_done(&token->source);
     slot_done(&token->slot);
     bytes_done(&token->spki);
+    bytes_done(&token->made.spki);
     free(token->serial);
     free(token->pinned);
     free(token->pin_name);
@@ -427,6 +429,8 @@ token_find(
         answer.n_matches = find_keys(&key, token, uri);
     if (answer.n_matches == 1) {
         CK_RV rv = object_narrow_mechanisms(&mechanisms, &token->session, key);
+        if (rv == CKR_OK)
+            rv = object_get_provenance(&answer.provenance, &token->session, key);
         if (rv != CKR_OK)
             return lost(token, rv, "reading a key", why);
 
@@ -479,15 +483,16 @@ token_make(struct frame_made *ret, struct token *token, const struct frame *want
     const struct newkey_site site = {token->session.p11, token->slot.id, token->mechanisms};
     CK_RV rv = CKR_OK;
 
-    bytes_clear(&token->spki);
+    bytes_clear(&token->made.spki);
     token->detail.text[0] = 0;
     enum rc rc =
         wanted->type == FRAME_IMPORT
-            ? newkey_import(&token->spki, &rv, &site, wanted->import.label, client, &token->detail)
-            : newkey_generate(&token->spki, &rv, &site, &wanted->generate, &token->detail);
+            ? newkey_import(&token->made, &rv, &site, wanted->import.label, client, &token->detail)
+            : newkey_generate(&token->made, &rv, &site, &wanted->generate, &token->detail);
     if (rv != CKR_OK && !keypair_is_refusal(rv))
         return lost(token, rv, "making a key", why);
 
-    *ret = (struct frame_made){rc, bytes_span(&token->spki), span_of(token->detail.text)};
+    *ret = (struct frame_made){
+        rc, bytes_span(&token->made.spki), token->made.provenance, span_of(token->detail.text)};
     return RC_OK;
 }
