@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/agent_call.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -313,4 +314,74 @@ agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
 
         pause_about(2 * wait_ms); /* at least as long, and not all who were refused together */
     }
+}
+
+/* Each is its length, the highest byte first, and its bytes. */
+static enum rc
+send_secrets(const struct agent_call *call, const struct span *secrets, size_t n, struct why *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t len = htobe32((uint32_t)secrets[i].len);
+
+        enum rc rc = send_frame(call, (struct span){(const uint8_t *)&len, sizeof len}, why);
+        if (!rc)
+            rc = send_frame(call, secrets[i], why);
+        if (rc)
+            return rc;
+    }
+
+    return RC_OK;
+}
+
+/* An answer to an upgraded call; it is RC_OK where it is no error. */
+static enum rc
+take_answer(json_t **ret_parameters, struct agent_call *call, struct why *why)
+{
+    closing(message_reply_done) struct message_reply reply = {0};
+
+    bytes_clear(&call->in);
+    enum rc rc = receive_frame(call, why);
+    if (!rc)
+        rc = message_reply_parse(&reply, bytes_span(&call->in), why);
+    if (rc)
+        return explain_answer(call, rc, why);
+
+    if (reply.error)
+        rc = agent_error(reply.error, reply.parameters, why);
+    json_decref(*ret_parameters);
+    *ret_parameters = json_incref((json_t *)reply.parameters);
+    return rc;
+}
+
+enum rc
+agent_call_with_secrets(json_t **ret_parameters, const struct agent_call *call, const char *method,
+    const json_t *parameters, const struct span *secrets, size_t n, struct why *why)
+{
+    closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+    closing(agent_call_freep) struct agent_call *own = NULL;
+    closing(freep) char *name = NULL;
+    closing(json_decrefp) json_t *answer = NULL;
+
+    enum rc rc = agent_call_new(&own, call->path, why);
+    if (rc)
+        return rc;
+
+    if (asprintf(&name, MESSAGE_INTERFACE ".%s", method) < 0)
+        return fail_memory(why);
+
+    message_put_upgrade(&frame, name, parameters);
+    rc = bytes_check(&frame, why);
+    if (!rc)
+        rc = connect_to(&own->fd, own->path, why);
+    if (!rc)
+        rc = send_frame(own, bytes_span(&frame), why);
+    if (!rc)
+        rc = take_answer(&answer, own, why);
+    if (!rc)
+        rc = send_secrets(own, secrets, n, why);
+    if (!rc)
+        rc = take_answer(&answer, own, why);
+    if (answer)
+        *ret_parameters = steal(answer);
+    return rc;
 }

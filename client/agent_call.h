@@ -23,3 +23,12 @@ const char *agent_call_path(const struct agent_call *call);
  */
 must_check enum rc agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
     const json_t *parameters, struct why *why);
+
+/*
+ * The same with secrets that follow the call: the agent replies, a token's worker reads them, and
+ * the last word is *ret_parameters. On a connection of its own. Borrows the secrets, and leaves no
+ * copy of them. RC_BUSY: not tried again.
+ */
+must_check enum rc agent_call_with_secrets(json_t **ret_parameters, const struct agent_call *call,
+    const char *method, const json_t *parameters, const struct span *secrets, size_t n,
+    struct why *why);

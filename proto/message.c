@@ -102,6 +102,16 @@ message_put_call(struct bytes *b, const char *method, const json_t *parameters, 
 }
 
 void
+message_put_upgrade(struct bytes *b, const char *method, const json_t *parameters)
+{
+    json_auto_t *root = json_object();
+
+    put_message(b, root,
+        set_text(root, "method", method) && set_parameters(root, parameters) &&
+            set_flag(root, "upgrade", true));
+}
+
+void
 message_put_reply(struct bytes *b, const json_t *parameters, bool continues)
 {
     json_auto_t *root = json_object();

@@ -31,6 +31,7 @@ void message_call_done(struct message_call *call);
 
 /* Append one message and its NUL. parameters may be NULL (none) and are not consumed. */
 void message_put_call(struct bytes *b, const char *method, const json_t *parameters, bool more);
+void message_put_upgrade(struct bytes *b, const char *method, const json_t *parameters);
 void message_put_reply(struct bytes *b, const json_t *parameters, bool continues);
 /* name: full, "org.countersign.Agent.Denied". */
 void message_put_error(struct bytes *b, const char *name, const json_t *parameters);
