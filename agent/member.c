@@ -3,12 +3,10 @@
 
 #include <stdarg.h>
 
-#include "agent/token/memfile.h"
-
-#define BACK_OFF_MS     250   /* before a worker is started again; doubles */
-#define BACK_OFF_MAX_MS 30000 /* and up to this */
-#define SIGN_SLACK_MS   5000  /* beyond what the worker's own alarm allows */
-#define TRIES_MAX       2     /* a signature is asked for once more after a worker was lost */
+#define BACK_OFF_MS     250  /* from one start of a worker to the next; doubles */
+#define BACK_OFF_MAX_MS 1000 /* and up to this: a token that is back is seen within a second */
+#define SETTLED_MS      5000 /* ready for so long, what came before does not matter */
+#define SIGN_SLACK_MS   5000 /* beyond what the worker's own alarm allows */
 
 static void
 tell(struct member *m)
@@ -31,7 +29,9 @@ like_printf(3, 4) static void enter(
     vsnprintf(m->detail, sizeof m->detail, fmt, ap);
     va_end(ap);
     m->state = state;
-    m->is_replaced = false;
+    m->is_recovering = false;
+    if (state != KEYRING_READY)
+        bundle_give_back(&m->bundle, m->crew->queue, RC_OK, m->crew->token->name, m->detail);
     m->crew->has_news = true;
     tell(m);
 }
@@ -55,29 +55,62 @@ ask(struct member *m, struct frame *frame, enum member_phase next, uint64_t time
     ask_with(m, frame, -1, next, timeout_ms);
 }
 
-/* Its process ended, or it could not be started. */
+static uint64_t
+now_us(const struct member *m)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(m->crew->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+/* It is not logged in any more. Whether others have to know. */
+static bool
+lose_token(struct member *m)
+{
+    if (now_us(m) - m->ready_us > SETTLED_MS * 1000)
+        m->n_losses = 0;
+
+    m->is_recovering = m->n_losses++ == 0;
+    m->crew->has_news = true;
+    tell(m);
+    return !m->is_recovering;
+}
+
+/* Start again not before a while after the last start; a long life has waited long enough. */
 static void
-end_life(struct member *m, enum keyring_state state, const char *detail)
+pause_start(struct member *m)
 {
     uint64_t wait_ms = BACK_OFF_MS;
+
+    for (unsigned i = 1; i < m->n_losses && wait_ms < BACK_OFF_MAX_MS; i++)
+        wait_ms *= 2;
+
+    uint64_t at_us = m->started_us + wait_ms * 1000;
+    (void)sd_event_source_set_time(m->resume, at_us);
+    (void)sd_event_source_set_enabled(m->resume, SD_EVENT_ONESHOT);
+}
+
+/* Its process ended, or it could not be started. has_said: by itself, and said why before. */
+static void
+end_life(struct member *m, enum keyring_state state, const char *detail, bool has_said)
+{
     bool was_in = member_is_in(m);
 
     worker_free(steal(m->worker));
     m->phase = MEMBER_OFF;
     m->crew->has_news = true;
-    if (was_in && m->n_failures == 0) {
-        m->n_failures = 1;
-        m->is_replaced = true;
-        tell(m);
+    tell(m);
+    if (was_in && !lose_token(m))
         return;
-    }
 
-    for (unsigned i = 1; i < m->n_failures && wait_ms < BACK_OFF_MAX_MS; i++)
-        wait_ms *= 2;
-    m->n_failures++;
-    (void)sd_event_source_set_time_relative(
-        m->resume, (wait_ms < BACK_OFF_MAX_MS ? wait_ms : BACK_OFF_MAX_MS) * 1000);
-    (void)sd_event_source_set_enabled(m->resume, SD_EVENT_ONESHOT);
+    /* It lost the token in a way that only another process heals. */
+    if (m->is_recovering && has_said)
+        return;
+
+    if (!was_in)
+        m->n_losses++;
+    pause_start(m);
     enter(m, state, "%s", detail);
 }
 
@@ -87,30 +120,6 @@ end_login(struct member *m)
 {
     if (m->phase == MEMBER_LOGGING_IN)
         login_end(m->crew->login);
-}
-
-/* What it had is asked of another one, unless it was asked for often enough or hung. */
-static void
-give_back_batch(struct member *m, enum worker_end end, const char *detail)
-{
-    struct why why;
-
-    for (size_t i = 0; i < m->n_batch; i++) {
-        struct keyring_job *job = m->batch[i];
-        if (!job)
-            continue;
-
-        m->batch[i] = NULL;
-        job->slot = NULL;
-        enum rc rc = end == WORKER_HUNG ? RC_TIMEOUT : job->n_tries >= TRIES_MAX ? RC_TOKEN : RC_OK;
-        if (rc)
-            rc = fail(&why, rc, "token '%s': %s", m->crew->token->name, detail);
-        else
-            rc = queue_put_back(m->crew->queue, &job->item, job->uid, &why);
-        if (rc)
-            job_finish(job, rc, (struct span){0}, &why);
-    }
-    m->n_batch = 0;
 }
 
 static void
@@ -123,8 +132,9 @@ on_end(void *userdata, enum worker_end end, const char *detail)
     /* What it said before it ended is better than how it ended. */
     bool has_said = end == WORKER_EXITED && m->has_said;
     snprintf(said, sizeof said, "%s", has_said ? m->detail : detail);
-    end_life(m, has_said ? m->state : KEYRING_FAILING, said);
-    give_back_batch(m, end, said);
+    bundle_give_back(&m->bundle, m->crew->queue, end == WORKER_HUNG ? RC_TIMEOUT : RC_OK,
+        m->crew->token->name, said);
+    end_life(m, has_said ? m->state : KEYRING_FAILING, said, has_said);
     errand_lose(steal(m->errand), end == WORKER_HUNG ? RC_TIMEOUT : RC_TOKEN, said);
 }
 
@@ -147,27 +157,34 @@ on_state(struct member *m, const struct frame *frame)
     if (state->state == TOKEN_READY && m->phase != MEMBER_LOGGING_IN)
         return false;
 
+    end_login(m);
     m->has_said = state->state != TOKEN_READY;
     if (state->state == TOKEN_READY) {
-        end_login(m);
         m->phase = MEMBER_IDLE;
         m->n_found = 0;
+        m->ready_us = now_us(m);
         enter(m, KEYRING_READY, "%s", "");
-    } else if (state->state == TOKEN_PIN_WRONG && m->phase == MEMBER_LOGGING_IN) {
-        on_pin_wrong(m);
-    } else if (member_is_in(m)) {
-        /* It ends now; whether that matters is seen when another one has taken over. */
-        m->state = keyring_state_of(state->state);
-        snprintf(m->detail, sizeof m->detail, "%.*s", (int)state->detail.len, state->detail.p);
-    } else {
-        /* With an id it is what the worker saw; LOGIN, if under way, will be ignored. */
-        if (frame->id != 0) {
-            end_login(m);
-            m->phase = MEMBER_LOOKING;
-        }
-        enter(m, keyring_state_of(state->state), "%.*s", (int)state->detail.len, state->detail.p);
+        return true;
     }
 
+    /* LOGIN, if under way, names what was found before, and will be ignored. */
+    bool is_refused = state->state == TOKEN_PIN_WRONG && m->phase == MEMBER_LOGGING_IN;
+    bool was_in = member_is_in(m);
+    m->phase = MEMBER_LOOKING;
+    if (m->errand) {
+        closing(freep) char *detail = span_dup(state->detail);
+        errand_lose(steal(m->errand), RC_TOKEN, detail ? detail : "out of memory");
+    }
+    if (was_in && !lose_token(m)) {
+        m->state = keyring_state_of(state->state);
+        snprintf(m->detail, sizeof m->detail, "%.*s", (int)state->detail.len, state->detail.p);
+        return true;
+    }
+
+    if (is_refused)
+        on_pin_wrong(m);
+    else
+        enter(m, keyring_state_of(state->state), "%.*s", (int)state->detail.len, state->detail.p);
     return true;
 }
 
@@ -209,27 +226,13 @@ on_key(struct member *m, const struct frame *frame)
 static bool
 on_signed(struct member *m, const struct frame *frame)
 {
-    if (m->phase != MEMBER_SIGNING || frame->id != m->id || frame->sigs.n_results != m->n_batch)
+    if (m->phase != MEMBER_SIGNING || frame->id != m->id || frame->sigs.n_results != m->bundle.n)
         return false;
 
     m->phase = MEMBER_IDLE;
     tell(m);
-    for (size_t i = 0; i < frame->sigs.n_results; i++) {
-        const struct frame_result *result = &frame->sigs.results[i];
-        struct why why = {0};
-
-        if (result->rc == RC_OK)
-            m->n_failures = 0;
-
-        /* Others of the batch may be canceled while one is told. */
-        enum rc rc = result->rc == RC_OK
-                         ? RC_OK
-                         : fail(&why, RC_TOKEN, "token '%s': %.*s", m->crew->token->name,
-                               (int)result->detail.len, result->detail.p);
-        if (m->batch[i])
-            job_finish(m->batch[i], rc, result->signature, &why);
-    }
-    m->n_batch = 0;
+    if (bundle_finish(&m->bundle, &frame->sigs, m->crew->token->name))
+        m->n_losses = 0;
     return true;
 }
 
@@ -299,12 +302,13 @@ member_start(struct member *m)
     struct frame frame = {.type = FRAME_OPEN};
     struct why why;
 
+    m->has_said = false;
+    m->started_us = now_us(m);
     if (worker_new(&m->worker, m->crew->event, m->crew->worker_path, token, &calls, m, &why)) {
-        end_life(m, KEYRING_FAILING, why.text);
+        end_life(m, KEYRING_FAILING, why.text, false);
         return;
     }
 
-    m->has_said = false;
     frame.open.pin = pins[token->pin];
     frame.open.module = span_of(token->module);
     frame.open.uri = span_of(token->uri);
@@ -348,50 +352,21 @@ try_login(struct member *m)
     }
 }
 
-/* Have the message of the last job of the batch ready, or do without that job. */
-static void
-hand_over(int *ret_fd, struct member *m, struct span message)
-{
-    struct keyring_job *last = m->batch[m->n_batch - 1];
-    struct why why;
-
-    enum rc rc = memfile_new(ret_fd, message, &why);
-    if (rc == RC_OK)
-        return;
-
-    m->batch[--m->n_batch] = NULL;
-    last->slot = NULL;
-    job_finish(last, rc, (struct span){0}, &why);
-}
-
-/* Take its share of what waits; users take turns in there. A message goes over for the last one
- * only. */
+/* Take its share of what waits; users take turns in there. What it was asked for when it lost the
+ * token comes first. */
 static void
 sign(struct member *m, size_t n_jobs)
 {
-    struct frame frame = {.type = FRAME_SIGN};
-    struct span message = {0};
-    closing(fd_close) int passed = -1;
+    closing(fd_close) int message = -1;
 
-    while (message.len == 0 && m->n_batch < n_jobs && m->n_batch < WORKER_BATCH_MAX) {
-        struct keyring_job *job = (struct keyring_job *)queue_take(m->crew->queue);
-        if (!job)
-            break;
-
-        job->n_tries++;
-        job->slot = &m->batch[m->n_batch];
-        m->batch[m->n_batch] = job;
-        frame.sign.jobs[m->n_batch++] = (struct frame_job){job->place, job->method, job->digest};
-        message = job->message;
-    }
-    if (message.len > 0)
-        hand_over(&passed, m, message);
-    if (m->n_batch == 0)
+    bundle_fill(&m->bundle, m->crew->queue, n_jobs);
+    bundle_pass_message(&m->bundle, &message);
+    if (m->bundle.n == 0)
         return;
 
-    frame.sign.n_jobs = m->n_batch;
-    ask_with(m, &frame, passed, MEMBER_SIGNING,
-        m->n_batch * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
+    struct frame frame = bundle_format(&m->bundle);
+    ask_with(m, &frame, message, MEMBER_SIGNING,
+        m->bundle.n * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
 }
 
 static bool
@@ -491,8 +466,7 @@ void
 member_done(struct member *m)
 {
     worker_free(steal(m->worker));
-    for (size_t i = 0; i < m->n_batch; i++)
-        job_cancel(m->batch[i]);
+    bundle_done(&m->bundle);
     errand_free(steal(m->errand));
     m->resume = sd_event_source_disable_unref(m->resume);
     bytes_done(&m->identity);

@@ -4,13 +4,18 @@
  * member — one worker of a token: its process, what it does, and what it was asked for.
  *
  *   OFF ─start─▶ LOOKING ◀─STATE─ HELD ─LOGIN─▶ LOGGING_IN ─ready─▶ IDLE ◀─▶ FINDING
- *    ▲              │  └─FOUND─▶    │                │               ▲ ◀──▶ SIGNING, ON_ERRAND
- *    └──────────────┴──────── its process ended ─────┴───────────────┴───────┘
+ *    ▲            ▲ │  └─FOUND─▶    │                │               ▲ ◀──▶ SIGNING, ON_ERRAND
+ *    │            └─│─────────── STATE, not ready ───┴───────────────┴───────┤
+ *    └──────────────┴──────── its process ended ─────┴───────────────────────┘
+ *
+ * When it loses the token it is recovering at first: to others it counts as ready, and what it was
+ * asked for waits to be asked again. Once that fails, or the token is lost again before it signed
+ * anything, all fails until the token is back.
  *
  * It does nothing by itself: its pool lets it advance whenever it said that something has changed.
  */
+#include "agent/bundle.h"
 #include "agent/errand.h"
-#include "agent/job.h"
 #include "agent/login.h"
 #include "agent/place.h"
 #include "agent/worker.h"
@@ -52,13 +57,13 @@ struct member {
     unsigned n_renewals;           /* of the crew, when its worker last listed the token's keys */
     struct errand *errand;         /* that it is on */
     bool has_said;                 /* what is wrong, in this life */
-    bool is_replaced;              /* it was logged in, and another one is on its way */
-    unsigned n_failures;           /* lives that ended since the last signature */
+    bool is_recovering;            /* it was logged in, and nobody needs to know that it is not */
+    unsigned n_losses;             /* of the token or the process, since the last signature */
+    uint64_t started_us, ready_us; /* when its process began, and when it was logged in */
     sd_event_source *resume;       /* enabled while it must not be started yet */
     enum keyring_state state;      /* the last that is known */
     char detail[200];
-    struct keyring_job *batch[WORKER_BATCH_MAX];
-    size_t n_batch;
+    struct bundle bundle; /* while it signs, and while it is recovering */
 };
 
 /* crew is borrowed. RC_SYSTEM. */

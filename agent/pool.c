@@ -29,13 +29,23 @@ is_any_in(const struct pool *pool)
     return false;
 }
 
-/* The pool is what its first worker is, unless another one is ready, or the first one served until
- * a moment ago and is being replaced. */
+static bool
+is_any_recovering(const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->n_members; i++)
+        if (pool->members[i].is_recovering)
+            return true;
+
+    return false;
+}
+
+/* The pool is what its first worker is, unless another one is ready, or served until a moment ago
+ * and is recovering. */
 static void
 update_state(struct pool *pool)
 {
     const struct member *first = &pool->members[0];
-    bool is_ready = is_any_in(pool) || first->is_replaced;
+    bool is_ready = is_any_in(pool) || is_any_recovering(pool);
 
     pool->state = is_ready ? KEYRING_READY : first->state;
     snprintf(pool->detail, sizeof pool->detail, "%s", is_ready ? "" : first->detail);

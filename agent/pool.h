@@ -3,9 +3,10 @@
 /*
  * pool — the workers of one token, kept running, and what waits for them.
  *
- * A worker that ends is replaced: at once if it was logged in and this is the first time since its
- * last signature, else after a time that doubles. The first one logs in alone; the others are
- * started after it succeeded. What a worker was asked for when it ended is asked of another one,
+ * A worker that loses its token looks for it again, and one that ends is replaced: at once if it
+ * was logged in and this is the first time since its last signature, else after a time that
+ * doubles. The first one logs in alone; the others are started after it succeeded. What a worker
+ * was asked for when it lost the token is asked of it again, and when it ended of another one,
  * once; what hung is not asked again.
  */
 #include "agent/keyring.h"

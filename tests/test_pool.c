@@ -17,6 +17,7 @@ static void
 test_never_tries_a_refused_pin_again(void **state)
 {
     struct world w;
+    pid_t pid = 0;
 
     (void)state;
     world_open(&w, &softhsm);
@@ -28,9 +29,9 @@ test_never_tries_a_refused_pin_again(void **state)
 
     /* Now it would be right, but nobody knows; not the next worker, and not the next agent. */
     softhsm_change_pin(&softhsm, SOFTHSM_PIN, "4321");
-    for (pid_t pid = 0; world_list_workers(&pid, 1) == 1;)
-        world_turn(&w); /* the worker that was refused ends */
-    for (pid_t pid = 0; world_list_workers(&pid, 1) == 0;)
+    assert_int_equal(world_list_workers(&pid, 1), 1);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    for (pid_t other = pid; world_list_workers(&other, 1) == 0 || other == pid;)
         world_turn(&w);
     world_stop(&w);
     world_settle(&w);
@@ -67,6 +68,33 @@ test_fails_at_once_while_the_token_is_away(void **state)
     softhsm_plug(&softhsm);
     world_await_state(&w, key, KEYRING_READY);
     assert_int_equal(world_sign(&w, key, VERIFY_ECDSA), RC_OK);
+    world_close(&w);
+}
+
+static void
+test_wins_back_a_token_that_was_away_for_a_moment(void **state)
+{
+    struct want wants[3];
+    struct world w;
+    pid_t pid = 0, after = 0;
+
+    (void)state;
+    world_open(&w, &softhsm);
+    size_t key = world_add_key(&w, "developer", "pkcs11:object=p256");
+    world_settle(&w);
+    assert_int_equal(world_list_workers(&pid, 1), 1);
+    softhsm_unplug(&softhsm);
+    softhsm_plug(&softhsm);
+    for (size_t i = 0; i < N_ELEMENTS(wants); i++)
+        assert_int_equal(world_ask(&w, &wants[i], key, VERIFY_ECDSA, 1), RC_OK);
+    while (w.n_done < N_ELEMENTS(wants)) {
+        world_assert_state(&w, key, KEYRING_READY);
+        world_turn(&w);
+    }
+    for (size_t i = 0; i < N_ELEMENTS(wants); i++)
+        assert_int_equal(w.rcs[i], RC_OK);
+    assert_int_equal(world_list_workers(&after, 1), 1);
+    assert_int_equal(pid, after);
     world_close(&w);
 }
 
@@ -193,6 +221,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_tries_a_refused_pin_again),
         cmocka_unit_test(test_fails_at_once_while_the_token_is_away),
+        cmocka_unit_test(test_wins_back_a_token_that_was_away_for_a_moment),
         cmocka_unit_test(test_replaces_a_worker_that_died),
         cmocka_unit_test(test_takes_turns_between_users),
         cmocka_unit_test(test_runs_as_many_workers_as_the_policy_says),

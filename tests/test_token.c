@@ -285,7 +285,7 @@ test_logs_in_only_when_told_and_with_what_it_found(void **state)
 }
 
 static void
-test_reports_a_refused_pin_and_ends(void **state)
+test_reports_a_refused_pin_and_waits_for_another(void **state)
 {
     struct frame frame = talk_open(&softhsm);
     struct talk t;
@@ -299,9 +299,14 @@ test_reports_a_refused_pin_and_ends(void **state)
     talk_say(&t, &frame);
     talk_await_state(&t, TOKEN_PIN_WRONG);
     assert_int_equal(t.frame.state.ckr, 0xa0);
-    talk_await_end(&t, WORKER_EXITED);
-    talk_finish(&t);
+    talk_await(&t, FRAME_FOUND); /* the same, and whether that is tried again others decide */
+
     softhsm_write_pin(&softhsm, SOFTHSM_PIN);
+    talk_await(&t, FRAME_FOUND);
+    frame = (struct frame){.type = FRAME_LOGIN, .id = t.frame.id};
+    talk_say(&t, &frame);
+    talk_await_state(&t, TOKEN_READY);
+    talk_finish(&t);
 }
 
 static void
@@ -482,7 +487,7 @@ main(void)
         cmocka_unit_test(test_verifies_with_the_pinned_key_where_the_token_shows_none),
         cmocka_unit_test(test_takes_the_public_key_of_a_certificate),
         cmocka_unit_test(test_logs_in_only_when_told_and_with_what_it_found),
-        cmocka_unit_test(test_reports_a_refused_pin_and_ends),
+        cmocka_unit_test(test_reports_a_refused_pin_and_waits_for_another),
         cmocka_unit_test(test_strips_one_end_of_line_from_the_pin),
         cmocka_unit_test(test_is_locked_while_there_is_no_pin_of_ours_alone),
         cmocka_unit_test(test_sees_a_token_that_comes_back),

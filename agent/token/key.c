@@ -106,11 +106,3 @@ key_sign(uint8_t *ret, size_t *ret_len, const struct session *s, const struct ob
     *ret_len = len;
     return CKR_OK;
 }
-
-bool
-key_is_refusal(CK_RV rv)
-{
-    return rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID ||
-           rv == CKR_KEY_TYPE_INCONSISTENT || rv == CKR_KEY_FUNCTION_NOT_PERMITTED ||
-           rv == CKR_KEY_SIZE_RANGE || rv == CKR_DATA_LEN_RANGE || rv == CKR_DATA_INVALID;
-}

@@ -27,6 +27,3 @@ struct key_order {
 /* One signature, at most SIGNATURE_MAX_BYTES. ret holds it as proto/verify.h wants it. */
 must_check CK_RV key_sign(uint8_t *ret, size_t *ret_len, const struct session *session,
     const struct object *key, const struct key_order *order);
-
-/* Codes that are about the request: the session and the key are as they were. */
-bool key_is_refusal(CK_RV rv);

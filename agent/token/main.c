@@ -27,6 +27,7 @@ struct work {
     struct bytes said;                     /* what was told last */
     uint32_t said_id;                      /* and its id */
     bool has_found;                        /* it was FOUND */
+    bool is_in;                            /* the agent was told that the token is ready */
     uint8_t message[WORKER_MESSAGE_BYTES]; /* what was received last */
     int passed;                            /* the descriptor beside it; -1: none */
 };
@@ -138,30 +139,54 @@ look(struct work *w, struct why *why)
     return tell(&frame, why);
 }
 
-/* Until the agent allows to log in with what was found last. */
+/* Until the agent allows to log in with what was found last. RC_TOKEN: why says what is
+ * wrong, and only a new process might do better. */
 static enum rc
 await_login(struct work *w, struct why *why)
 {
+    unsigned pause_ms = token_pause_ms(w->token);
+
     for (;;) {
         struct frame frame;
+        bool is_allowed = false;
 
-        enum rc rc = look(w, why);
-        if (rc)
+        if (token_is_spent(w->token))
+            return RC_TOKEN;
+
+        enum rc rc = listen_for(&frame, w, (int)pause_ms, why);
+        if (rc == RC_OK && frame.type == FRAME_OPEN)
+            return fail(why, RC_MALFORMED, "the agent says OPEN twice");
+
+        /* FIND and SIGN were sent before the agent heard that the token was lost. */
+        if (rc == RC_OK)
+            is_allowed = frame.type == FRAME_LOGIN && w->has_found && frame.id == w->said_id;
+        else if (rc != RC_TIMEOUT)
             return rc;
 
-        rc = listen_for(&frame, w, LOOK_INTERVAL_MS, why);
-        if (rc == RC_TIMEOUT)
-            continue;
-
-        if (rc)
-            return rc;
-
-        if (frame.type != FRAME_LOGIN)
-            return fail(why, RC_MALFORMED, "the agent did not say LOGIN");
-
-        if (w->has_found && frame.id == w->said_id)
+        if (is_allowed)
             return RC_OK;
+
+        rc = look(w, why);
+        if (rc)
+            return rc;
+
+        pause_ms = LOOK_INTERVAL_MS;
     }
+}
+
+/* Say that the token is lost. From then on all that it says is news. */
+static enum rc
+lose(struct work *w, struct why *why)
+{
+    struct frame frame = failure_of(w->token, why);
+
+    w->is_in = false;
+    /* But for a PIN that is not there: what was found is worth trying only when that changes. */
+    if (token_state(w->token) != TOKEN_LOCKED) {
+        w->has_found = false;
+        bytes_clear(&w->said);
+    }
+    return tell(&frame, why);
 }
 
 static enum rc
@@ -195,33 +220,46 @@ answer(struct work *w, const struct frame *asked, struct why *why)
         rc = token_make(&frame.made, w->token, asked, w->passed, why);
         fd_close(&w->passed); /* a client waits for its end */
     } else {
-        rc = fail(why, RC_MALFORMED, "the agent says LOGIN or OPEN twice");
+        return fail(why, RC_MALFORMED, "the agent says LOGIN or OPEN twice");
     }
     if (rc)
-        return rc;
+        return lose(w, why);
 
     return tell(&frame, why);
 }
 
-/* Until the agent is gone, which is RC_NOT_FOUND, or the token is lost. */
+/* Until the agent is gone, which is RC_NOT_FOUND, or the token is lost, which is none. */
 static enum rc
-work(struct work *w, struct why *why)
+serve(struct work *w, struct why *why)
 {
     const struct frame ready = {.type = FRAME_STATE, .state.state = TOKEN_READY};
 
-    enum rc rc = open_token(w, why);
-    if (rc == RC_OK)
-        rc = await_login(w, why);
-    if (rc == RC_OK)
-        rc = token_login(w->token, why);
-    if (rc == RC_OK)
-        rc = tell(&ready, why);
+    enum rc rc = token_login(w->token, why);
+    if (rc)
+        return lose(w, why);
 
-    while (rc == RC_OK) {
+    rc = tell(&ready, why);
+    w->is_in = true;
+    while (rc == RC_OK && w->is_in) {
         struct frame frame;
         rc = listen_for(&frame, w, -1, why);
         if (rc == RC_OK)
             rc = answer(w, &frame, why);
+    }
+
+    return rc;
+}
+
+/* Until the agent is gone, which is RC_NOT_FOUND, or another process has to go on. */
+static enum rc
+work(struct work *w, struct why *why)
+{
+    enum rc rc = open_token(w, why);
+
+    while (rc == RC_OK) {
+        rc = await_login(w, why);
+        if (rc == RC_OK)
+            rc = serve(w, why);
     }
 
     return rc;
@@ -239,7 +277,9 @@ serve_agent(struct why *why)
     w->said = BYTES_INIT(WORKER_MESSAGE_BYTES);
     w->passed = -1;
     enum rc rc = work(w, why);
-    if (rc != RC_NOT_FOUND) {
+    /* What another process has to heal was told already. */
+    bool is_told = w->token && token_is_spent(w->token);
+    if (rc != RC_NOT_FOUND && !is_told) {
         struct frame failure = failure_of(w->token, why);
         rc = tell(&failure, why);
     }

@@ -3,25 +3,13 @@
 /*
  * object — the objects of a token, listed once: finding costs SoftHSM 14 us for each object on the
  * token, so it is not done for each key or signature.
- *
- * Every call into a module is under alarm(2). SIGALRM keeps its default action and ends the
- * process, whatever the module is blocked in.
  */
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/uri.h>
-#include <unistd.h>
 
 #include "agent/token/frame.h"
+#include "agent/token/guard.h"
 #include "proto/bytes.h"
-
-#define GUARDED(call) GUARDED_FOR(TOKEN_CALL_TIMEOUT_S, call)
-#define GUARDED_FOR(seconds, call)                                                                 \
-    __extension__({                                                                                \
-        alarm(seconds);                                                                            \
-        __typeof__(call) result_ = (call);                                                         \
-        alarm(0);                                                                                  \
-        result_;                                                                                   \
-    })
 
 #define OBJECT_NAME_MAX_BYTES 256 /* CKA_ID and CKA_LABEL; longer ones count as empty */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/signing_key.h"
 
+#include "agent/token/ckr.h"
+
 /* How this key does the job. RC_TOKEN: not at all. RC_MALFORMED: without its message. */
 static enum rc
 plan(struct key_order *ret, const struct signing_key *key, const struct frame_job *job,
@@ -50,12 +52,11 @@ signing_key_sign(struct frame_result *ret, const struct signing_key *key,
     enum rc rc = plan(&order, key, job, message, detail);
     if (rc == RC_OK) {
         CK_RV rv = key_sign(signature, &len, session, key->object, &order);
-        if (rv != CKR_OK && !key_is_refusal(rv))
+        if (rv != CKR_OK && ckr_find(rv)->rung != RUNG_NONE)
             return rv;
 
         rc = rv == CKR_OK ? verify(key, job, message, (struct span){signature, len}, detail)
-                          : fail(detail, RC_TOKEN, "the token does not sign: 0x%lx (%s)", rv,
-                                p11_kit_strerror(rv));
+                          : ckr_fail(ckr_find(rv), rv, "the token does not sign", detail);
     }
 
     *ret = (struct frame_result){.rc = rc};

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/token.h"
 
+#include <time.h>
+
+#include "agent/token/inventory.h"
 #include "agent/token/keypair.h"
+#include "agent/token/ladder.h"
+#include "agent/token/module.h"
 #include "agent/token/pin.h"
 #include "agent/token/signing_key.h"
 #include "agent/token/slot.h"
 #include "agent/token/uri.h"
 
-#define MECHANISMS_MAX     1024 /* mechanisms of one token; SoftHSM has 90 */
-#define FINALIZE_TIMEOUT_S 2    /* the process ends anyway */
-#define FIRST_LOOKS_MAX    3 /* before the token counts as absent; later looks are a second apart */
+#define FIRST_LOOKS_MAX 3  /* before the token counts as absent; later looks are a second apart */
+#define LOCKOUT_LOOK_S  60 /* a TPM's lock-out ends by itself, after minutes or hours */
 
 struct token {
-    struct session session;
-    bool is_running; /* between initialize and finalize */
+    struct module module;
+    struct ladder ladder;
     unsigned n_first_looks;
     P11KitUri *uri;
     char *serial, *pinned; /* what it must be; "": anything */
     enum token_pin pin;
     char *pin_name;
     struct pin_source source;
-    struct slot slot;    /* where the token was last seen */
-    unsigned mechanisms; /* that it offers, as mechanisms_in() */
-    struct objects private_keys, public_keys, certificates;
+    struct slot slot;       /* where the token was last seen */
+    time_t no_login_before; /* on the monotonic clock: the token takes no PIN until then */
+    struct inventory inventory;
     struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
     enum token_state state;
-    CK_RV rv;
+    CK_RV rv;           /* behind that */
     struct bytes spki;  /* of the last find */
     struct newkey made; /* last */
     struct why detail;  /* likewise */
@@ -33,7 +37,7 @@ struct token {
     struct why details[WORKER_BATCH_MAX];
 };
 
-#define CALL(token, function, ...) GUARDED((token)->session.p11->function(__VA_ARGS__))
+#define CALL(token, function, ...) GUARDED((token)->module.session.p11->function(__VA_ARGS__))
 
 enum token_state
 token_state(const struct token *token)
@@ -47,6 +51,18 @@ token_ckr(const struct token *token)
     return token->rv;
 }
 
+bool
+token_is_spent(const struct token *token)
+{
+    return token->ladder.rung == RUNG_PROCESS;
+}
+
+unsigned
+token_pause_ms(const struct token *token)
+{
+    return ladder_pause_ms(&token->ladder);
+}
+
 /* The state that a failure leaves the token in, where no code of the module says so. */
 static enum rc
 enter(struct token *token, enum token_state state, enum rc rc)
@@ -56,16 +72,23 @@ enter(struct token *token, enum token_state state, enum rc rc)
     return rc;
 }
 
+/* What a call ended with, where that leaves nothing to be torn down. */
+static enum rc
+failed(struct token *token, const struct ckr *ckr, CK_RV rv, const char *call, struct why *why)
+{
+    token->state = ckr->state != TOKEN_READY ? ckr->state : TOKEN_FAILING;
+    token->rv = rv;
+    return ckr_fail(ckr, rv, call, why);
+}
+
+/* The token was there, and is not any more. */
 static enum rc
 lost(struct token *token, CK_RV rv, const char *call, struct why *why)
 {
-    bool is_absent =
-        rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_SLOT_ID_INVALID;
+    const struct ckr *ckr = ckr_find(rv);
 
-    token->state = is_absent ? TOKEN_ABSENT : TOKEN_FAILING;
-    token->rv = rv;
-    return fail(why, RC_TOKEN, "%s: 0x%lx (%s); see to the token and its module", call, rv,
-        p11_kit_strerror(rv));
+    ladder_fall(&token->ladder, ckr->rung);
+    return failed(token, ckr, rv, call, why);
 }
 
 enum rc
@@ -90,29 +113,21 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
     if (rc)
         return rc;
 
-    p11_kit_be_quiet();
-    /* There is one thread here, and locks could only harm: OpenSC 0.23 waits for ever for the one
-     * that it holds itself when a card goes away while it works. Of an unmanaged module none are
-     * wanted. */
-    token->session.p11 = GUARDED(p11_kit_module_load(module, P11_KIT_MODULE_UNMANAGED));
-    if (!token->session.p11)
-        return fail(why, RC_TOKEN, "module '%s' cannot be loaded; check 'module' in the policy: %s",
-            module, p11_kit_message());
+    rc = module_load(&token->module, module, why);
+    if (rc)
+        return rc;
 
     *ret = steal(token);
     return RC_OK;
 }
 
+/* What was found behind handles that are over. */
 static void
-stop(struct token *token)
+forget_keys(struct token *token)
 {
-    if (!token->is_running)
-        return;
-
-    alarm(FINALIZE_TIMEOUT_S);
-    p11_kit_module_finalize(token->session.p11);
-    alarm(0);
-    token->is_running = false;
+    for (size_t i = 0; i < TOKEN_KEYS_MAX; i++)
+        signing_key_done(&token->keys[i]);
+    inventory_done(&token->inventory);
 }
 
 void
@@ -121,14 +136,8 @@ token_free(struct token *token)
     if (!token)
         return;
 
-    stop(token);
-    if (token->session.p11)
-        p11_kit_module_release(token->session.p11);
-    for (size_t i = 0; i < TOKEN_KEYS_MAX; i++)
-        signing_key_done(&token->keys[i]);
-    objects_done(&token->private_keys);
-    objects_done(&token->public_keys);
-    objects_done(&token->certificates);
+    module_done(&token->module);
+    forget_keys(token);
     uri_free(token->uri);
     pin_source_done(&token->source);
     slot_done(&token->slot);
@@ -140,29 +149,15 @@ token_free(struct token *token)
     free(token);
 }
 
-static enum rc
-start(struct token *token, struct why *why)
-{
-    if (token->is_running)
-        return RC_OK;
-
-    CK_RV rv = GUARDED(p11_kit_module_initialize(token->session.p11));
-    if (rv != CKR_OK)
-        return lost(token, rv, "C_Initialize", why);
-
-    token->is_running = true;
-    return RC_OK;
-}
-
 /* Exactly one token, and the pinned one: another is as good as none. */
 static enum rc
 find_slot(struct token *token, struct why *why)
 {
     size_t n = 0;
 
-    CK_RV rv = slot_find(&token->slot, &n, token->session.p11, token->uri);
+    CK_RV rv = slot_find(&token->slot, &n, token->module.session.p11, token->uri);
     if (rv != CKR_OK)
-        return lost(token, rv, "looking for the token", why);
+        return failed(token, ckr_find(rv), rv, "looking for the token", why);
 
     if (n == 0)
         return enter(token, TOKEN_ABSENT,
@@ -189,6 +184,15 @@ find_slot(struct token *token, struct why *why)
     return RC_OK;
 }
 
+static time_t
+seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 /* Whether a PIN is wanted and may be tried. */
 static enum rc
 check_flags(struct token *token, CK_FLAGS flags, struct why *why)
@@ -213,32 +217,55 @@ check_flags(struct token *token, CK_FLAGS flags, struct why *why)
                 "one more wrong PIN would lock the token, so none is tried; log "
                 "in once with its own tools"));
 
+    if (seconds() < token->no_login_before)
+        return enter(token, TOKEN_PIN_LOCKED,
+            fail(why, RC_LOCKED,
+                "the token takes no PIN for now, as a TPM after wrong ones: its lock-out ends by "
+                "itself, or with tpm2_dictionarylockout -c; the PIN is tried every %d s",
+                LOCKOUT_LOOK_S));
+
     return RC_OK;
+}
+
+static void
+tear_down(struct token *token)
+{
+    if (!token->ladder.is_due)
+        return;
+
+    forget_keys(token);
+    if (token->ladder.rung >= RUNG_MODULE)
+        module_stop(&token->module);
+    else if (token->ladder.rung == RUNG_SESSION)
+        module_close_session(&token->module);
 }
 
 /* Only C_Initialize finds a SoftHSM token directory or a reader daemon that came back. */
 static enum rc
 start_and_find(struct token *token, struct why *why)
 {
-    enum rc rc = start(token, why);
-    if (rc)
-        return rc;
+    CK_RV rv = module_start(&token->module);
+    if (rv != CKR_OK)
+        return failed(token, ckr_find(rv), rv, "C_Initialize", why);
 
-    rc = find_slot(token, why);
+    enum rc rc = find_slot(token, why);
     if (rc)
-        stop(token);
+        module_stop(&token->module);
     return rc;
 }
 
 enum rc
 token_look(struct frame_found *ret, struct token *token, struct why *why)
 {
+    tear_down(token);
+
     /* SoftHSM 2.6 shows no token while another process logs in to it, which takes a moment. */
     enum rc rc = start_and_find(token, why);
     while (rc && token->n_first_looks < FIRST_LOOKS_MAX) {
         token->n_first_looks++;
         rc = start_and_find(token, why);
     }
+    ladder_looked(&token->ladder, rc == RC_OK);
     if (rc)
         return rc;
 
@@ -263,12 +290,14 @@ check_same(struct token *token, struct why *why)
 {
     closing(slot_done) struct slot now = {0};
 
-    CK_RV rv = slot_read(&now, token->session.p11, token->slot.id);
+    CK_RV rv = slot_read(&now, token->module.session.p11, token->slot.id);
     if (rv != CKR_OK)
         return lost(token, rv, "C_GetTokenInfo", why);
 
-    if (!span_eq(bytes_span(&now.identity), bytes_span(&token->slot.identity)))
+    if (!span_eq(bytes_span(&now.identity), bytes_span(&token->slot.identity))) {
+        ladder_fall(&token->ladder, RUNG_SESSION);
         return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the token was changed"));
+    }
 
     return check_flags(token, now.info.flags, why);
 }
@@ -279,7 +308,8 @@ log_in(struct token *token, struct why *why)
     struct pin pin;
 
     enum rc rc = pin_read(&pin, &token->source, why);
-    CK_RV rv = rc ? CKR_OK : CALL(token, C_Login, token->session.handle, CKU_USER, pin.b, pin.len);
+    CK_RV rv =
+        rc ? CKR_OK : CALL(token, C_Login, token->module.session.handle, CKU_USER, pin.b, pin.len);
     pin_done(&pin);
     pin_source_done(&token->source);
     if (rc)
@@ -288,49 +318,26 @@ log_in(struct token *token, struct why *why)
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
         return RC_OK;
 
-    rc = lost(token, rv, "C_Login", why);
+    /* The flags of a card say it from now on, those of a TPM never do. */
     if (rv == CKR_PIN_LOCKED)
-        token->state = TOKEN_PIN_LOCKED;
-    /* OpenSC says PIN_LEN_RANGE and ykcs11 ARGUMENTS_BAD of a PIN that is too short or too long. */
-    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE ||
-        rv == CKR_PIN_EXPIRED || rv == CKR_ARGUMENTS_BAD)
-        token->state = TOKEN_PIN_WRONG;
-    return rc;
+        token->no_login_before = seconds() + LOCKOUT_LOOK_S;
+    ladder_fall(&token->ladder, ckr_find_login(rv)->rung);
+    return failed(token, ckr_find_login(rv), rv, "C_Login", why);
 }
 
 static enum rc
-list_mechanisms(struct token *token, struct why *why)
+list(struct token *token, struct why *why)
 {
-    CK_MECHANISM_TYPE mechanisms[MECHANISMS_MAX];
-    CK_ULONG n = N_ELEMENTS(mechanisms);
+    const char *call;
 
-    CK_RV rv = CALL(token, C_GetMechanismList, token->slot.id, mechanisms, &n);
-    if (rv != CKR_OK)
-        return lost(token, rv, "C_GetMechanismList", why);
-
-    token->mechanisms = mechanisms_in(mechanisms, n < N_ELEMENTS(mechanisms) ? n : 0);
-    return RC_OK;
-}
-
-static enum rc
-list_objects(struct token *token, struct why *why)
-{
-    CK_RV rv = objects_list(&token->private_keys, &token->session, CKO_PRIVATE_KEY);
-    if (rv == CKR_OK)
-        rv = objects_list(&token->public_keys, &token->session, CKO_PUBLIC_KEY);
-    if (rv == CKR_OK)
-        rv = objects_list(&token->certificates, &token->session, CKO_CERTIFICATE);
-    if (rv != CKR_OK)
-        return lost(token, rv, "listing the keys", why);
-
-    return RC_OK;
+    CK_RV rv = inventory_list(&token->inventory, &call, &token->module.session, token->slot.id);
+    return rv == CKR_OK ? RC_OK : lost(token, rv, call, why);
 }
 
 enum rc
 token_login(struct token *token, struct why *why)
 {
-    CK_RV rv = CALL(token, C_OpenSession, token->slot.id, CKF_SERIAL_SESSION, NULL, NULL,
-        &token->session.handle);
+    CK_RV rv = module_open_session(&token->module, token->slot.id);
     if (rv != CKR_OK)
         return lost(token, rv, "C_OpenSession", why);
 
@@ -343,35 +350,11 @@ token_login(struct token *token, struct why *why)
     if (rc)
         return rc;
 
-    rc = list_mechanisms(token, why);
-    if (rc)
-        return rc;
-
-    rc = list_objects(token, why);
+    rc = list(token, why);
     if (rc)
         return rc;
 
     return enter(token, TOKEN_READY, RC_OK);
-}
-
-/* The private keys that the URI names; *ret is one of them. */
-static uint32_t
-find_keys(const struct object **ret, const struct token *token, P11KitUri *uri)
-{
-    uint32_t n = 0;
-
-    if (!p11_kit_uri_match_token_info(uri, &token->slot.info))
-        return 0;
-
-    for (size_t i = 0; i < token->private_keys.n; i++) {
-        const struct object *key = &token->private_keys.objects[i];
-        if (object_matches(key, uri)) {
-            *ret = key;
-            n++;
-        }
-    }
-
-    return n;
 }
 
 /* Keep a key that is of use under its place, with the public key that verifies what it signs. */
@@ -398,12 +381,8 @@ keep(struct token *token, const struct frame_find *find, const struct object *ke
 static enum rc
 list_anew(struct token *token, struct why *why)
 {
-    for (size_t i = 0; i < TOKEN_KEYS_MAX; i++)
-        signing_key_done(&token->keys[i]);
-    objects_done(&token->private_keys);
-    objects_done(&token->public_keys);
-    objects_done(&token->certificates);
-    return list_objects(token, why);
+    forget_keys(token);
+    return list(token, why);
 }
 
 enum rc
@@ -413,7 +392,7 @@ token_find(
     closing(uri_freep) P11KitUri *uri = NULL;
     struct frame_key answer = {.place = find->place};
     struct key_methods can = {0};
-    unsigned mechanisms = token->mechanisms;
+    unsigned mechanisms;
     const struct object *key = NULL;
 
     bytes_clear(&token->spki);
@@ -425,20 +404,21 @@ token_find(
         return rc;
 
     rc = uri_new(&uri, find->uri, &token->detail);
-    if (rc == RC_OK)
-        answer.n_matches = find_keys(&key, token, uri);
+    if (rc == RC_OK && p11_kit_uri_match_token_info(uri, &token->slot.info))
+        answer.n_matches = inventory_find(&key, &token->inventory, uri);
+    mechanisms = token->inventory.mechanisms;
     if (answer.n_matches == 1) {
-        CK_RV rv = object_narrow_mechanisms(&mechanisms, &token->session, key);
+        CK_RV rv = object_narrow_mechanisms(&mechanisms, &token->module.session, key);
         if (rv == CKR_OK)
-            rv = object_get_provenance(&answer.provenance, &token->session, key);
+            rv = object_get_provenance(&answer.provenance, &token->module.session, key);
         if (rv != CKR_OK)
             return lost(token, rv, "reading a key", why);
 
         rc = key_methods(&can, key, mechanisms, &token->detail);
     }
     if (can.methods != 0) {
-        CK_RV rv = object_put_spki(
-            &token->spki, &token->session, key, &token->public_keys, &token->certificates);
+        CK_RV rv = object_put_spki(&token->spki, &token->module.session, key,
+            &token->inventory.public_keys, &token->inventory.certificates);
         if (rv != CKR_OK)
             return lost(token, rv, "reading a public key", why);
 
@@ -466,10 +446,13 @@ token_sign(struct frame_signed *ret, struct token *token, const struct frame_sig
     for (size_t i = 0; i < jobs->n_jobs; i++) {
         bool is_last = i + 1 == jobs->n_jobs;
         CK_RV rv = signing_key_sign(&ret->results[i], &token->keys[jobs->jobs[i].place],
-            &token->session, &jobs->jobs[i], is_last ? message : (struct span){0},
+            &token->module.session, &jobs->jobs[i], is_last ? message : (struct span){0},
             token->signatures[i], &token->details[i]);
         if (rv != CKR_OK)
             return lost(token, rv, "C_Sign", why);
+
+        if (ret->results[i].rc == RC_OK)
+            ladder_signed(&token->ladder);
     }
 
     ret->n_results = jobs->n_jobs;
@@ -480,7 +463,8 @@ enum rc
 token_make(struct frame_made *ret, struct token *token, const struct frame *wanted, int client,
     struct why *why)
 {
-    const struct newkey_site site = {token->session.p11, token->slot.id, token->mechanisms};
+    const struct newkey_site site = {
+        token->module.session.p11, token->slot.id, token->inventory.mechanisms};
     CK_RV rv = CKR_OK;
 
     bytes_clear(&token->made.spki);

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * token — one token behind one PKCS#11 module: found, logged into once, its keys listed, signatures
- * made and verified. Keys can be made on it or brought to it. Nothing else is ever
- * asked of it: no wrapping, deriving or decrypting.
- *
- * What fails in a way that only a fresh start of the module heals is not healed here: the process
- * ends and another one takes over.
+ * token — one token behind one PKCS#11 module: found, logged into, its keys listed, signatures made
+ * and verified; and found again after it was lost. Keys can be made on it or brought to it. Nothing
+ * else is ever asked of it: no wrapping, deriving or decrypting.
  *
  *     token_look()   until it succeeds
- *     token_login()  once
+ *     token_login()
  *     token_find()   the keys of the policy
- *     token_sign()
+ *     token_sign()   until it fails, or token_login() or token_find() does: then look again
  *     token_make()   a new key, for an admin
  *
  * All of these: on failure token_state() is what the token is in now and token_ckr() the code of
- * the module behind it. After a failed token_look() look again later; the others are then over.
+ * the module behind it. How much is torn down before the next token_look() says ladder.h; where
+ * only a process of its own would do, token_is_spent().
  */
 #include "agent/token/newkey.h"
 
@@ -27,7 +25,9 @@ void token_free(struct token *token); /* ends the module, within two seconds */
 DEFINE_CLEANUP(struct token, token_free);
 
 enum token_state token_state(const struct token *token);
-uint64_t token_ckr(const struct token *token); /* 0: none */
+uint64_t token_ckr(const struct token *token);      /* 0: none */
+bool token_is_spent(const struct token *token);     /* end the process */
+unsigned token_pause_ms(const struct token *token); /* before the next look */
 
 /* The token is there and may be logged into; *ret points into token until the next call. */
 must_check enum rc token_look(struct frame_found *ret, struct token *token, struct why *why);
