@@ -56,7 +56,7 @@ class Card:
                 0xF9: attestation.attest,
                 0xFD: lambda _: (FIRMWARE, OK),
                 0xFE: self._admin.import_key}
-        self.pull_out()
+        self.reset()
 
     def _make(self, slot, algorithm):
         key = self.keys[slot] = Key(self.directory, slot)
@@ -68,17 +68,11 @@ class Card:
         """The key whose certificate is this object; None: it is another object."""
         return CERTIFICATES.get(number)
 
-    def pull_out(self):
-        """Nobody has seen it in its reader yet."""
-        self.reset()
-        self.is_seen = False
-
     def reset(self):
         """Power goes off or on: all but what is in files is forgotten."""
         self.is_selected = self.is_verified = self.is_fresh = False
         self._chain, self._chained, self._rest = b"", None, b""
         self._admin.forget()
-        self.is_seen = True
 
     @property
     def atr(self):

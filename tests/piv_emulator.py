@@ -13,9 +13,9 @@ The control socket DIR/control takes one command a line and answers each with on
     need-touch on|off         each signature waits for a finger, or fails after 15 s
     touch                     the finger
     fail SW N                 the next N signatures end with this status word (hexadecimal)
-    drop N                    the link breaks in the middle of the next N signatures
+    drop                      the card comes out in the middle of the next signature
     mute MS                   the next signature hangs so long
-    stats                     JSON: signatures, commands, tries left, verified; seen: by pcscd
+    stats                     JSON: signatures, commands, tries left, verified
 """
 import argparse
 import contextlib
@@ -34,7 +34,7 @@ OF_A_CARD = "9A=p256,9C=p256,9D=rsa2048,9E=p256"
 def stats(card):
     return json.dumps({
         "signatures": card.n_signatures, "commands": card.n_commands, "left": card.pins.left(),
-        "verified": card.is_verified, "seen": card.is_seen})
+        "verified": card.is_verified})
 
 
 def commands(card, link):
@@ -45,7 +45,7 @@ def commands(card, link):
         "touch": faults.touch, "stats": lambda: stats(card),
         "delay": lambda ms: setattr(faults, "delay_ms", int(ms)),
         "mute": lambda ms: setattr(faults, "mute_ms", int(ms)),
-        "drop": lambda n: setattr(faults, "drops", int(n)),
+        "drop": lambda: setattr(faults, "is_loose", True),
         "need-touch": lambda state: setattr(faults, "wants_touch", state == "on"),
         "fail": lambda status, n: faults.fail(int(status, 16), int(n)),
     }

@@ -11,7 +11,7 @@ class Faults:
     def __init__(self):
         self.delay_ms = 0
         self.mute_ms = 0
-        self.drops = 0
+        self.is_loose = False
         self.wants_touch = False
         self._status, self._failures = 0, 0
         self._touched = threading.Event()
@@ -39,12 +39,10 @@ class Faults:
             self._ended.wait(mute_ms / 1000)
         return None
 
-    def is_dropped(self):
-        """Whether the link breaks before this answer."""
-        if self.drops == 0:
-            return False
-        self.drops -= 1
-        return True
+    def comes_out(self):
+        """Whether the card does, before this answer."""
+        was_loose, self.is_loose = self.is_loose, False
+        return was_loose
 
     def _wait(self, ms):
         # A finger that was there before does not count.

@@ -41,7 +41,7 @@ class Link:
             with self._lock:
                 self._socket.close()
                 self._socket = None
-            self._card.pull_out()
+            self._card.reset()
 
     def _connect(self):
         while True:
@@ -82,6 +82,7 @@ class Link:
             return
         answer = self._card.answer(message)
         is_sign = message[1:2] == bytes([IS_OF_A_KEY]) and not message[0] & 0x10
-        if is_sign and self._card.faults.is_dropped():
+        if is_sign and self._card.faults.comes_out():
+            self._is_in.clear()
             raise ConnectionAbortedError
         self._send(answer)

@@ -65,17 +65,24 @@ class Reader:
         return Process(["nsenter", f"--target={self._anchor.pid}", "--mount", "--net", *args], log,
                        environment())
 
-    def start_daemon(self, is_plugged_in=True):
+    def start_daemon(self, is_plugged_in=True, has_card=False):
         """Start it, with the reader or without it; it cannot unplug a virtual one while it runs."""
+        n_inserted = self.n_seen("inserted") if self.daemon else 0
         text = READER.format(port=PORT) if is_plugged_in else ""
         configuration = write(self.directory / "reader.conf", text)
-        self.daemon = self.start(["pcscd", "--foreground", "--config", configuration],
+        self.daemon = self.start(["pcscd", "--foreground", "--info", "--config", configuration],
                                  self.directory / "pcscd.log")
         self.daemon.wait_until(self._answers)
+        if has_card:
+            self.daemon.wait_until(lambda: self.n_seen("inserted") > n_inserted)
 
     def _answers(self):
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(self.variables["PCSCLITE_CSOCK_NAME"]) == 0
+
+    def n_seen(self, event):
+        """How often the daemon said so; event: "inserted" or "Removed"."""
+        return self.daemon.text().count(f"Card {event}")
 
     def kill_daemon(self):
         self.daemon.stop(signal.SIGKILL)
@@ -96,14 +103,33 @@ class Card:
         self.put_in()
 
     def put_in(self):
-        self._process = self.reader.start(["/usr/bin/python3", EMULATOR, self.directory,
-                                           *self._options], self.directory / "log")
-        self._process.wait_until(self._is_seen)
+        with self._seen("inserted"):
+            self._process = self.reader.start(["/usr/bin/python3", EMULATOR, self.directory,
+                                               *self._options], self.directory / "log")
 
-    def _is_seen(self):
-        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-            return self.stats()["seen"]
-        return False
+    def pull(self):
+        """Pull it out. A daemon polls: one that is put back before it has looked is never found again,
+        as the signature that failed meanwhile has already told it that there is none."""
+        with self._seen("Removed"):
+            self.tell("remove")
+
+    @contextlib.contextmanager
+    def coming_out(self):
+        """It comes out in the middle of a signature that is made meanwhile."""
+        with self._seen("Removed"):
+            self.tell("drop")
+            yield
+
+    def push(self):
+        """Put it in again."""
+        with self._seen("inserted"):
+            self.tell("insert")
+
+    @contextlib.contextmanager
+    def _seen(self, event):
+        before = self.reader.n_seen(event)
+        yield
+        self.reader.daemon.wait_until(lambda: self.reader.n_seen(event) > before)
 
     def tell(self, *words):
         """One command of tests/piv_emulator.py; its answer."""
@@ -118,15 +144,13 @@ class Card:
     def stats(self):
         return json.loads(self.tell("stats"))
 
-    def wait_seen(self, is_there=True):
-        """Wait until the daemon has seen that the card came, or went."""
-        self._process.wait_until(lambda: self._is_seen() == is_there)
+    def take_away(self):
+        """Take it home; put_in() brings it back."""
+        with self._seen("Removed"):
+            self._process.stop(signal.SIGKILL)
 
     def stop(self):
-        """Throw it away; put_in() gets it back."""
-        if self._process:
-            self._process.stop(signal.SIGKILL)
-            self._process = None
+        self._process.stop(signal.SIGKILL)
 
 
 class PivToken:
@@ -148,12 +172,12 @@ class PivToken:
 
     def swap(self, serial):
         """Another card is in the reader, with other keys of the same names."""
-        self.card.stop()
+        self.card.take_away()
         own, self.card = self.card, self._new_card("other", serial)
         return own
 
     def swap_back(self, own):
-        self.card.stop()
+        self.card.take_away()
         self.card = own
         own.put_in()
 

@@ -11,7 +11,7 @@ from rig_varlink import VarlinkError
 class Signatures:
     def __init__(self, agent, gun):
         self.agent, self.gun = agent, gun
-        self._versions = itertools.count(1)
+        self._versions, self._ids = itertools.count(1), {}
 
     def key(self, name):
         """What the agent says of a key."""
@@ -25,8 +25,10 @@ class Signatures:
 
     def request(self, name):
         """An element of Sign's documents, newer than those before."""
+        if name not in self._ids:
+            self._ids[name] = self.key(name)["key"]
         return request(self.gun, f"targets/{name}", targets(version=next(self._versions)),
-                       self.key(name)["key"])
+                       self._ids[name])
 
     def sign(self, *names):
         """Each of these keys signs."""

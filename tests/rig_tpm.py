@@ -16,6 +16,7 @@ from rig_scratch import give_tree, write
 MODULE = str(LIBRARIES / "pkcs11" / "libtpm2_pkcs11.so")
 TCTI = "tabrmd:bus_type=session"
 LABEL = "tpm"
+OBJECTS_MAX = 3  # keys that swtpm has room for
 PIN = "1234"
 SO_PIN = "5678"
 # Nobody says who he is: the bus would want to find him in /etc/passwd, where our users are not.
@@ -105,6 +106,17 @@ class Tpm:
         which is then alone in talking to it."""
         self.run("tpm2_dictionarylockout", "--setup-parameters", "--max-tries=1000",
                  "--recovery-time=1", "--lockout-recovery-time=1", f"--tcti={self._tcti}")
+
+    @contextlib.contextmanager
+    def filled(self):
+        """Somebody else has taken all room for keys, past the manager."""
+        made = self.directory / "others"
+        direct = f"--tcti={self._tcti}"
+        for n in range(OBJECTS_MAX):
+            self.run("tpm2_createprimary", "--quiet", "--hierarchy=o", "--key-algorithm=ecc256",
+                     f"--key-context={made}{n}", direct)
+        yield
+        self.run("tpm2_flushcontext", "--transient-object", direct)
 
     def tries(self):
         """How many wrong PINs, of whomever, the chip has counted."""

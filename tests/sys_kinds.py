@@ -106,7 +106,7 @@ def test_signs_with_rsa_on_a_card_that_opensc_does_not_know(new_piv, add, start)
 def test_each_token_fails_alone(tokens, start):
     signatures = start()
     signatures.sign("qa", *tokens)
-    tokens["card"].card.tell("remove")
+    tokens["card"].card.pull()
     assert signatures.fails("card")["token"] == "card"
     signatures.sign("qa", "tpm", "yubikey")
     tokens["tpm"].tpm.kill_chip()
