@@ -10,6 +10,7 @@
 #include "agent/footprint.h"
 #include "agent/log.h"
 #include "agent/method.h"
+#include "agent/token/landlock.h"
 #include "proto/bounds.h"
 
 #define MINUTE_US        UINT64_C(60000000)
@@ -232,14 +233,34 @@ on_head(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* Children of the agent keep themselves from what is the agent's, as far as the kernel lets them.
+ */
+static void
+warn_unsecluded(const struct policy *policy)
+{
+    int version = landlock_version();
+    bool has_children = false;
+
+    for (size_t i = 0; i < policy->n_tokens; i++)
+        has_children |= !policy->tokens[i].worker;
+    if (has_children && version < LANDLOCK_VERSION_NETWORK)
+        log_line(LOG_LEVEL_WARNING,
+            "this kernel's Landlock does not keep modules of tokens from %s;"
+            " give the tokens units of their own, see 'worker' in countersign-policy(5)",
+            version == 0 ? "the ledger and the PINs of others" : "the network");
+}
+
 static enum rc
 start_keyring(struct agent *agent, struct why *why)
 {
-    enum rc rc = keyring_new(&agent->keyring, agent->event, agent->ledger, agent->policy,
-        agent->options.worker_path, why);
+    const struct worker_form form = {agent->options.worker_path, agent->seclusion};
+
+    enum rc rc =
+        keyring_new(&agent->keyring, agent->event, agent->ledger, agent->policy, &form, why);
     if (rc)
         return rc;
 
+    warn_unsecluded(agent->policy);
     keyring_on_news(agent->keyring, on_token, NULL);
     keyring_on_settled(agent->keyring, on_tokens_settled, agent);
     return RC_OK;
@@ -394,6 +415,9 @@ start(struct agent *agent, struct why *why)
     }
     if (!rc)
         rc = listener_new(&agent->listener, agent->event, agent->options.socket_path, &owner, why);
+    if (!rc)
+        rc = seclusion_new(
+            &agent->seclusion, agent->options.policy_path, agent->options.state_dir, why);
     return rc ? rc : load_first_policy(agent, why);
 }
 
@@ -408,6 +432,7 @@ stop(struct agent *agent)
     if (agent->ledger)
         log_ledger_head(agent);
     keyring_free(agent->keyring);
+    seclusion_free(agent->seclusion);
     reservations_free(agent->reservations);
     audit_free(agent->audit);
     policy_unref(agent->policy);

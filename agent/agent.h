@@ -18,7 +18,8 @@ struct agent {
     sd_event *event;
     struct ledger *ledger;
     struct audit *audit;
-    struct policy *policy;   /* NULL: it was invalid at start; the agent refuses everything */
+    struct policy *policy; /* NULL: it was invalid at start; the agent refuses everything */
+    struct seclusion *seclusion;
     struct keyring *keyring; /* NULL as long as policy is */
     struct release *release;
     struct reservations *reservations;

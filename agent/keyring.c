@@ -16,7 +16,6 @@ struct view {
 
 struct keyring {
     struct pool_setup setup;
-    char *worker_path;
     struct view *view;
     struct pool **retired; /* still finishing what they have */
     size_t n_retired;
@@ -102,7 +101,7 @@ is_same_token(const struct policy_token *a, const struct policy_token *b)
            is_same_text(a->module, b->module) && is_same_text(a->uri, b->uri) &&
            is_same_text(a->serial, b->serial) && a->pin == b->pin &&
            is_same_text(a->pin_source, b->pin_source) && a->workers == b->workers &&
-           is_same_text(a->worker, b->worker);
+           is_same_text(a->worker, b->worker) && a->network == b->network;
 }
 
 /* The pool that serves such a token already; NULL: none. One that has looked for many keys that the
@@ -228,17 +227,13 @@ on_changed(void *userdata)
 
 enum rc
 keyring_new(struct keyring **ret, sd_event *event, struct ledger *ledger, struct policy *policy,
-    const char *worker_path, struct why *why)
+    const struct worker_form *form, struct why *why)
 {
     closing(keyring_freep) struct keyring *keyring = calloc(1, sizeof *keyring);
     if (!keyring)
         return fail_memory(why);
 
-    keyring->worker_path = strdup(worker_path);
-    if (!keyring->worker_path)
-        return fail_memory(why);
-
-    keyring->setup = (struct pool_setup){event, ledger, keyring->worker_path, on_changed, keyring};
+    keyring->setup = (struct pool_setup){event, ledger, *form, on_changed, keyring};
     int r = sd_event_add_defer(event, &keyring->update, on_update, keyring);
     if (r < 0)
         return fail(why, RC_SYSTEM, "cannot watch the tokens: %s", strerror(-r));
@@ -263,7 +258,6 @@ keyring_free(struct keyring *keyring)
         pool_free(keyring->retired[i]);
     free(keyring->retired);
     sd_event_source_disable_unref(keyring->update);
-    free(keyring->worker_path);
     free(keyring);
 }
 

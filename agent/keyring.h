@@ -11,7 +11,7 @@
 
 #include "agent/errand.h"
 #include "agent/ledger.h"
-#include "agent/policy.h"
+#include "agent/worker.h"
 #include "proto/verify.h"
 
 enum keyring_state {
@@ -52,10 +52,10 @@ struct keyring_token {
     char told_detail[200];
 };
 
-/* event and ledger are borrowed for life. worker_path: absolute, of the countersign-token program.
+/* event and ledger are borrowed for life. form: copied; what it points to is borrowed.
  * Workers start with the next turn of the loop and report later. */
 must_check enum rc keyring_new(struct keyring **ret, sd_event *event, struct ledger *ledger,
-    struct policy *policy, const char *worker_path, struct why *why);
+    struct policy *policy, const struct worker_form *form, struct why *why);
 /* Pending jobs are dropped without a call, and must not be canceled afterwards. */
 void keyring_free(struct keyring *keyring);
 DEFINE_CLEANUP(struct keyring, keyring_free);

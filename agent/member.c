@@ -292,29 +292,18 @@ void
 member_start(struct member *m)
 {
     static const struct worker_calls calls = {on_message, on_end};
-    static const enum token_pin pins[] = {
-        [POLICY_PIN_NONE] = TOKEN_PIN_NONE,
-        [POLICY_PIN_CREDENTIAL] = TOKEN_PIN_CREDENTIAL,
-        [POLICY_PIN_FILE] = TOKEN_PIN_FILE,
-        [POLICY_PIN_PROMPT] = TOKEN_PIN_PROMPT,
-    };
-    const struct policy_token *token = m->crew->token;
+    const struct crew *crew = m->crew;
     struct frame frame = {.type = FRAME_OPEN};
     struct why why;
 
     m->has_said = false;
     m->started_us = now_us(m);
-    if (worker_new(&m->worker, m->crew->event, m->crew->worker_path, token, &calls, m, &why)) {
+    if (worker_new(&m->worker, crew->event, crew->form.program, crew->token, &calls, m, &why)) {
         end_life(m, KEYRING_FAILING, why.text, false);
         return;
     }
 
-    frame.open.pin = pins[token->pin];
-    frame.open.module = span_of(token->module);
-    frame.open.uri = span_of(token->uri);
-    frame.open.pin_source = span_of(token->pin_source);
-    frame.open.serial = span_of(token->serial);
-    frame.open.identity = span_of(login_identity(m->crew->login));
+    frame.open = worker_open(&crew->form, crew->policy, crew->token, login_identity(crew->login));
     ask(m, &frame, MEMBER_LOOKING, 0);
 }
 

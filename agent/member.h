@@ -34,8 +34,9 @@ enum member_phase {
 /* What the workers of one token have in common. */
 struct crew {
     sd_event *event;
-    const char *worker_path;
-    const struct policy_token *token;
+    struct worker_form form;
+    const struct policy *policy;
+    const struct policy_token *token; /* of policy */
     struct login *login;
     struct queue *queue;
     struct place *places;

@@ -70,6 +70,8 @@ describe_token(struct bytes *b, const struct policy_token *token)
 
     if (token->worker)
         bytes_printf(b, ", in the unit at %s", token->worker);
+    if (token->network)
+        bytes_printf(b, ", may connect to the network");
     if (token->serial)
         bytes_printf(b, ", only with serial %s", token->serial);
     bytes_puts(b, "\n");

@@ -167,7 +167,7 @@ enum rc
 policy_read_token(struct policy_token *token, const struct policy_entry *entry,
     struct policy_files *files, struct why *why)
 {
-    enum { MODULE, URI, SERIAL, PIN, ENVIRONMENT, WORKERS, WORKER, N_MEMBERS };
+    enum { MODULE, URI, SERIAL, PIN, ENVIRONMENT, WORKERS, WORKER, NETWORK, N_MEMBERS };
     struct policy_member m[N_MEMBERS] = {
         [MODULE] = {"module"},
         [URI] = {"uri"},
@@ -176,6 +176,7 @@ policy_read_token(struct policy_token *token, const struct policy_entry *entry,
         [ENVIRONMENT] = {"environment"},
         [WORKERS] = {"workers"},
         [WORKER] = {"worker"},
+        [NETWORK] = {"network"},
     };
     int64_t workers = 1;
 
@@ -198,6 +199,10 @@ policy_read_token(struct policy_token *token, const struct policy_entry *entry,
         rc = read_worker(token, m[WORKER].value, why);
     if (!rc)
         rc = check_unit_decides(token, &m[ENVIRONMENT], why);
+    if (!rc)
+        rc = check_unit_decides(token, &m[NETWORK], why);
+    if (!rc && m[NETWORK].value)
+        rc = policy_node_bool(&token->network, m[NETWORK].value, why);
     if (!rc && m[PIN].value)
         rc = read_pin(token, m[PIN].value, files, why);
     if (!rc && m[ENVIRONMENT].value)

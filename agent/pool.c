@@ -180,7 +180,7 @@ pool_new(struct pool **ret, const struct pool_setup *setup, struct policy *polic
         return fail_memory(why);
 
     pool->crew.event = setup->event;
-    pool->crew.worker_path = setup->worker_path;
+    pool->crew.form = setup->form;
     pool->changed = setup->changed;
     pool->userdata = setup->userdata;
     pool_move(pool, policy, index);
@@ -236,6 +236,7 @@ pool_move(struct pool *pool, struct policy *policy, size_t index)
     policy_ref(policy);
     policy_unref(pool->policy);
     pool->policy = policy;
+    pool->crew.policy = policy;
     pool->crew.token = &policy->tokens[index];
     pool->crew.n_renewals++;
 }

@@ -19,7 +19,7 @@ struct pool;
 struct pool_setup {
     sd_event *event;
     struct ledger *ledger;
-    const char *worker_path;
+    struct worker_form form;
     void (*changed)(void *userdata);
     void *userdata;
 };

@@ -206,6 +206,31 @@ on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
     return 0; /* a bad worker must not stop the agent */
 }
 
+struct frame_open
+worker_open(const struct worker_form *form, const struct policy *policy,
+    const struct policy_token *token, const char *identity)
+{
+    static const enum token_pin pins[] = {
+        [POLICY_PIN_NONE] = TOKEN_PIN_NONE,
+        [POLICY_PIN_CREDENTIAL] = TOKEN_PIN_CREDENTIAL,
+        [POLICY_PIN_FILE] = TOKEN_PIN_FILE,
+        [POLICY_PIN_PROMPT] = TOKEN_PIN_PROMPT,
+    };
+    struct frame_open open = {
+        .pin = pins[token->pin],
+        .module = span_of(token->module),
+        .uri = span_of(token->uri),
+        .pin_source = span_of(token->pin_source),
+        .serial = span_of(token->serial),
+        .identity = span_of(identity),
+        .network = token->network,
+    };
+
+    if (!token->worker && form->seclusion)
+        seclusion_put(&open, form->seclusion, policy, token);
+    return open;
+}
+
 static enum rc
 watch(struct worker *worker, sd_event *event, struct why *why)
 {

@@ -10,7 +10,7 @@
  */
 #include <systemd/sd-event.h>
 
-#include "agent/policy.h"
+#include "agent/seclusion.h"
 #include "agent/token/channel.h"
 
 struct worker;
@@ -27,6 +27,18 @@ struct worker_calls {
     void (*on_message)(void *userdata, const struct frame *frame);
     void (*on_end)(void *userdata, enum worker_end end, const char *detail);
 };
+
+/* How workers that are children of the agent come to be: the program, with an absolute path, and
+ * what they are kept from; NULL: nothing, in tests. All is borrowed. */
+struct worker_form {
+    const char *program;
+    const struct seclusion *seclusion;
+};
+
+/* What OPEN says to a worker of that token of the policy. identity: what the ledger pins; "": none.
+ * All is borrowed. */
+struct frame_open worker_open(const struct worker_form *form, const struct policy *policy,
+    const struct policy_token *token, const char *identity);
 
 /* path: absolute, of the program, for a token whose policy has no unit. event, calls and userdata
  * are borrowed. RC_SYSTEM. */

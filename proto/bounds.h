@@ -59,8 +59,9 @@
 #define WORKER_MESSAGE_BYTES    (64 * 1024) /* one message to or from a worker */
 #define WORKER_BATCH_MAX        16          /* signatures asked for in one message */
 #define WORKER_PATH_BYTES       107         /* of a worker's socket; unix(7): a NUL is behind it */
-#define PIN_MAX_BYTES           256         /* tpm2-pkcs11 takes 128 */
-#define PASSPHRASE_MAX_BYTES    1024        /* of a key file; what OpenSSL asks a terminal for */
+#define FORBIDDEN_MAX           67   /* paths that a worker is kept from: PINs of others, 4 */
+#define PIN_MAX_BYTES           256  /* tpm2-pkcs11 takes 128 */
+#define PASSPHRASE_MAX_BYTES    1024 /* of a key file; what OpenSSL asks a terminal for */
 #define KEY_FILE_MAX_BYTES      (64 * 1024) /* RSA with 8192 bits, and certificates beside it */
 #define KEY_FILE_ITERATIONS_MAX 2000000     /* of PBKDF2, a second or two; OWASP asks for 600,000 */
 #define TOKEN_QUEUE_MAX         1024        /* signatures waiting for one token */

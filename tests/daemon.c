@@ -80,7 +80,7 @@ daemon_start(struct agent *a)
         release_new(&a->release, a->event, a->ledger, &why) ||
         reservations_new(&a->reservations, a->event, &why) ||
         policy_load(&a->policy, a->options.policy_path, &why) ||
-        keyring_new(&a->keyring, a->event, a->ledger, a->policy, "", &why) ||
+        keyring_new(&a->keyring, a->event, a->ledger, a->policy, &(struct worker_form){""}, &why) ||
         listener_new(&a->listener, a->event, a->options.socket_path, &owner, &why) ||
         listener_start(a->listener, &why))
         fail_msg("%s", why.text);

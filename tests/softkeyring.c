@@ -213,12 +213,12 @@ empty(struct keyring *keyring)
 
 enum rc
 keyring_new(struct keyring **ret, sd_event *event, struct ledger *ledger, struct policy *policy,
-    const char *worker_path, struct why *why)
+    const struct worker_form *form, struct why *why)
 {
     struct keyring *keyring = calloc(1, sizeof *keyring);
 
     (void)ledger;
-    (void)worker_path;
+    (void)form;
     (void)why;
     assert_non_null(keyring);
     assert_true(sd_event_add_defer(event, &keyring->work, on_work, NULL) >= 0);

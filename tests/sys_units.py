@@ -96,7 +96,7 @@ def test_workers_end_with_their_agent(case, unit):
     case.agent.start()
     signs(case.sign(targets()), "qa")
     case.agent.stop()
-    assert not unit.workers()
+    unit.process.wait_until(lambda: not unit.workers())
 
 
 def test_the_socket_is_for_the_agent_alone(case, unit):

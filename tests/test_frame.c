@@ -32,7 +32,8 @@ sample(enum frame_type type)
     switch (type) {
     case FRAME_OPEN:
         f.open = (struct frame_open){TOKEN_PIN_FILE, SPAN("/lib/m.so"), SPAN("pkcs11:token=t"),
-            SPAN("/etc/pin"), SPAN("1234"), SPAN("model:1234")};
+            SPAN("/etc/pin"), SPAN("1234"), SPAN("model:1234"), true,
+            {{SPAN("/state"), false}, {SPAN("/policy"), true}}, 2};
         break;
     case FRAME_FIND:
         f.find =
@@ -180,6 +181,7 @@ test_refuses_what_is_out_of_range(void **state)
         {"an unknown type", FRAME_OPEN, 3, FRAME_TYPE_MAX_},
         {"a type beyond a byte", FRAME_OPEN, 2, 1},
         {"an unknown kind of PIN", FRAME_OPEN, 12, TOKEN_PIN_MAX_},
+        {"a network that is neither allowed nor not", FRAME_OPEN, 78, 2},
         {"control characters in a path", FRAME_OPEN, 17, '\n'},
         {"a NUL in a path", FRAME_OPEN, 17, 0},
         {"a string longer than the message", FRAME_OPEN, 13, 0xff},

@@ -46,9 +46,9 @@ on_settled(void *userdata)
 void
 world_start(struct world *w)
 {
-    assert_int_equal(keyring_new(&w->keyring, w->event, w->ledger, &w->policy,
-                         getenv("COUNTERSIGN_TOKEN"), NULL),
-        RC_OK);
+    const struct worker_form form = {.program = getenv("COUNTERSIGN_TOKEN")};
+
+    assert_int_equal(keyring_new(&w->keyring, w->event, w->ledger, &w->policy, &form, NULL), RC_OK);
     keyring_on_settled(w->keyring, on_settled, w);
 }
 

@@ -85,6 +85,12 @@ put_open(struct bytes *b, const struct frame *f)
     put_string(b, f->open.pin_source);
     put_string(b, f->open.serial);
     put_string(b, f->open.identity);
+    put_number(b, f->open.network, 1);
+    put_number(b, f->open.n_forbidden, 1);
+    for (size_t i = 0; i < f->open.n_forbidden; i++) {
+        put_string(b, f->open.forbidden[i].path);
+        put_number(b, f->open.forbidden[i].is_readable, 1);
+    }
 }
 
 static void
@@ -96,6 +102,12 @@ get_open(struct reader *r, struct frame *f)
     f->open.pin_source = get_text(r);
     f->open.serial = get_text(r);
     f->open.identity = get_text(r);
+    f->open.network = get_within(r, 1, 0, 1);
+    f->open.n_forbidden = get_within(r, 1, 0, FORBIDDEN_MAX);
+    for (size_t i = 0; i < f->open.n_forbidden; i++) {
+        f->open.forbidden[i].path = get_text(r);
+        f->open.forbidden[i].is_readable = get_within(r, 1, 0, 1);
+    }
 }
 
 static void

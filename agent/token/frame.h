@@ -69,11 +69,19 @@ enum token_state {
 };
 
 /* Spans are text (span_is_text) unless said otherwise. */
+struct frame_forbidden {
+    struct span path; /* absolute */
+    bool is_readable; /* it is only kept from being changed */
+};
+
 struct frame_open {
     enum token_pin pin;
     struct span module, uri, pin_source;
     struct span serial;   /* as the policy pins it; empty: not */
     struct span identity; /* model and serial as the ledger pins them; empty: not */
+    bool network;         /* the module may connect to TCP ports */
+    struct frame_forbidden forbidden[FORBIDDEN_MAX]; /* what the worker keeps itself from */
+    size_t n_forbidden; /* 0: it keeps itself from nothing, as its unit does that */
 };
 
 struct frame_find {

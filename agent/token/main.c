@@ -16,6 +16,7 @@
 
 #include "agent/token/channel.h"
 #include "agent/token/memfile.h"
+#include "agent/token/sandbox.h"
 #include "agent/token/supervisor.h"
 #include "agent/token/token.h"
 
@@ -23,6 +24,7 @@
 #define LOOK_INTERVAL_MS 1000 /* a token that came back is seen within a second */
 
 struct work {
+    struct sandbox sandbox;
     struct token *token;
     struct bytes said;                     /* what was told last */
     uint32_t said_id;                      /* and its id */
@@ -109,6 +111,8 @@ open_token(struct work *w, struct why *why)
         return fail(why, RC_MALFORMED, "the first message is not OPEN");
 
     rc = supervisor_check_module(frame.open.module, why);
+    if (!rc)
+        rc = sandbox_enter(&w->sandbox, &frame.open, why);
     return rc ? rc : token_new(&w->token, &frame.open, why);
 }
 
@@ -120,6 +124,9 @@ look(struct work *w, struct why *why)
     struct frame frame = {.type = FRAME_FOUND, .id = w->said_id};
 
     enum rc rc = token_look(&frame.found, w->token, why);
+    if (rc && sandbox_is_outdated(&w->sandbox))
+        return fail(why, rc, "the PIN file was replaced; another worker reads it");
+
     if (rc) {
         frame = failure_of(w->token, why);
         frame.id = w->said_id;
@@ -285,6 +292,7 @@ serve_agent(struct why *why)
     }
 
     token_free(w->token);
+    sandbox_done(&w->sandbox);
     bytes_done(&w->said);
     fd_close(&w->passed);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
