@@ -101,7 +101,8 @@ is_same_token(const struct policy_token *a, const struct policy_token *b)
            is_same_text(a->module, b->module) && is_same_text(a->uri, b->uri) &&
            is_same_text(a->serial, b->serial) && a->pin == b->pin &&
            is_same_text(a->pin_source, b->pin_source) && a->workers == b->workers &&
-           is_same_text(a->worker, b->worker) && a->network == b->network;
+           is_same_text(a->worker, b->worker) && a->network == b->network &&
+           a->timeout_s == b->timeout_s;
 }
 
 /* The pool that serves such a token already; NULL: none. One that has looked for many keys that the

@@ -355,7 +355,7 @@ sign(struct member *m, size_t n_jobs)
 
     struct frame frame = bundle_format(&m->bundle);
     ask_with(m, &frame, message, MEMBER_SIGNING,
-        m->bundle.n * TOKEN_CALL_TIMEOUT_S * 1000 + SIGN_SLACK_MS);
+        m->bundle.n * m->crew->token->timeout_s * 1000 + SIGN_SLACK_MS);
 }
 
 static bool

@@ -30,6 +30,7 @@ struct policy_token {
     char **environment; /* "NAME=value", ends with NULL; never NULL itself */
     size_t workers;
     bool network; /* the agent's workers may connect to TCP ports; for others their unit says it */
+    unsigned timeout_s; /* for one call to the token */
     char *worker; /* absolute path of the socket of its unit; NULL: the agent starts the workers */
 };
 

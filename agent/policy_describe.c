@@ -53,6 +53,8 @@ describe_token(struct bytes *b, const struct policy_token *token)
     bytes_printf(b, "  %s: %s\n    module %s, %zu worker%s", token->name, token->uri, token->module,
         token->workers, token->workers == 1 ? "" : "s");
 
+    if (token->timeout_s != TOKEN_CALL_TIMEOUT_S)
+        bytes_printf(b, ", %u s for a call", token->timeout_s);
     switch (token->pin) {
     case POLICY_PIN_NONE:
         bytes_puts(b, ", no PIN");

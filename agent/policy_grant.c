@@ -93,40 +93,6 @@ read_keys(struct policy_grant *grant, const struct policy_node *node, const stru
     return rc;
 }
 
-/* 90d, 12h, 2w */
-static enum rc
-read_validity(int64_t *ret, const struct policy_node *node, struct why *why)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
-    const char *text = NULL;
-    int64_t n = 0;
-
-    if (policy_node_is_number(node))
-        return policy_node_fail(node, why, "'%s' has no unit: want 12h, 90d or 2w", node->text);
-
-    enum rc rc = policy_node_text(&text, node, why);
-    if (rc)
-        return rc;
-
-    struct span digits = {(const uint8_t *)text, strspn(text, "0123456789")};
-    for (size_t i = 0; i < N_ELEMENTS(units); i++) {
-        if (text[digits.len] != units[i].unit || text[digits.len + 1] || digits.len == 0)
-            continue;
-
-        rc = integer_parse(&n, digits, 1, VALIDITY_MAX_S / units[i].seconds, why);
-        if (rc)
-            return policy_node_within(node, why, within(why, rc, "'%s'", text));
-
-        *ret = n * units[i].seconds;
-        return RC_OK;
-    }
-
-    return policy_node_fail(node, why, "'%s' is no time: want 12h, 90d or 2w", text);
-}
-
 /* Root documents alone are bound to their repository, by the names in their certificates. */
 static enum rc
 read_repositories(struct policy_grant *grant, const struct policy_node *node, struct why *why)
@@ -144,6 +110,7 @@ enum rc
 policy_grant_read(struct policy_grant *grant, const struct policy_entry *entry,
     const struct policy *policy, struct why *why)
 {
+    static const struct policy_duration validity = {"hdw", "12h, 90d or 2w", VALIDITY_MAX_S};
     enum { USERS, GROUPS, KEYS, DELEGATE, MAX_VALIDITY, REPOSITORIES, N_TAKEN };
     struct policy_member m[] = {
         [USERS] = {"users"},
@@ -175,7 +142,7 @@ policy_grant_read(struct policy_grant *grant, const struct policy_entry *entry,
     if (!rc && m[DELEGATE].value)
         rc = policy_node_bool(&grant->delegate, m[DELEGATE].value, why);
     if (!rc && m[MAX_VALIDITY].value)
-        rc = read_validity(&grant->max_validity_s, m[MAX_VALIDITY].value, why);
+        rc = policy_node_duration(&grant->max_validity_s, m[MAX_VALIDITY].value, &validity, why);
     if (!rc && m[REPOSITORIES].value)
         rc = read_repositories(grant, m[REPOSITORIES].value, why);
 

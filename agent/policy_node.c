@@ -195,6 +195,41 @@ policy_node_bool(bool *ret, const struct policy_node *node, struct why *why)
         node->is_plain ? "" : " in quotes");
 }
 
+enum rc
+policy_node_duration(int64_t *ret_s, const struct policy_node *node,
+    const struct policy_duration *kind, struct why *why)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
+    const char *text = NULL;
+    int64_t n = 0;
+
+    if (policy_node_is_number(node))
+        return policy_node_fail(node, why, "'%s' has no unit: want %s", node->text, kind->wanted);
+
+    enum rc rc = policy_node_text(&text, node, why);
+    if (rc)
+        return rc;
+
+    struct span digits = {(const uint8_t *)text, strspn(text, "0123456789")};
+    for (size_t i = 0; i < N_ELEMENTS(units); i++) {
+        if (text[digits.len] != units[i].unit || text[digits.len + 1] || digits.len == 0 ||
+            !strchr(kind->units, units[i].unit))
+            continue;
+
+        rc = integer_parse(&n, digits, 1, kind->max_s / units[i].seconds, why);
+        if (rc)
+            return policy_node_within(node, why, within(why, rc, "'%s'", text));
+
+        *ret_s = n * units[i].seconds;
+        return RC_OK;
+    }
+
+    return policy_node_fail(node, why, "'%s' is no time: want %s", text, kind->wanted);
+}
+
 bool
 policy_node_is_number(const struct policy_node *node)
 {

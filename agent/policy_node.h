@@ -52,6 +52,14 @@ must_check enum rc policy_node_bool(bool *ret, const struct policy_node *node, s
 /* Decimal digits without quotes. */
 must_check enum rc policy_node_integer(
     int64_t *ret, const struct policy_node *node, int64_t min, int64_t max, struct why *why);
+/* A time with its unit, as 30s or 90d. */
+struct policy_duration {
+    const char *units;  /* of them, those that may be: "hdw" */
+    const char *wanted; /* for people: "12h, 90d or 2w" */
+    int64_t max_s;
+};
+must_check enum rc policy_node_duration(int64_t *ret_s, const struct policy_node *node,
+    const struct policy_duration *kind, struct why *why);
 /* Whether it is a plain scalar of digits only. */
 bool policy_node_is_number(const struct policy_node *node);
 

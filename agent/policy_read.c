@@ -167,7 +167,8 @@ enum rc
 policy_read_token(struct policy_token *token, const struct policy_entry *entry,
     struct policy_files *files, struct why *why)
 {
-    enum { MODULE, URI, SERIAL, PIN, ENVIRONMENT, WORKERS, WORKER, NETWORK, N_MEMBERS };
+    enum { MODULE, URI, SERIAL, PIN, ENVIRONMENT, WORKERS, WORKER, NETWORK, TIMEOUT, N_MEMBERS };
+    static const struct policy_duration timeout = {"sm", "30s or 2m", TOKEN_TIMEOUT_MAX_S};
     struct policy_member m[N_MEMBERS] = {
         [MODULE] = {"module"},
         [URI] = {"uri"},
@@ -177,8 +178,9 @@ policy_read_token(struct policy_token *token, const struct policy_entry *entry,
         [WORKERS] = {"workers"},
         [WORKER] = {"worker"},
         [NETWORK] = {"network"},
+        [TIMEOUT] = {"timeout"},
     };
-    int64_t workers = 1;
+    int64_t workers = 1, timeout_s = TOKEN_CALL_TIMEOUT_S;
 
     token->environment = calloc(POLICY_ENVIRONMENT_MAX + 1, sizeof *token->environment);
     if (!token->environment)
@@ -210,7 +212,11 @@ policy_read_token(struct policy_token *token, const struct policy_entry *entry,
     if (!rc && m[WORKERS].value)
         rc = policy_node_integer(&workers, m[WORKERS].value, 1, WORKERS_MAX, why);
 
+    if (!rc && m[TIMEOUT].value)
+        rc = policy_node_duration(&timeout_s, m[TIMEOUT].value, &timeout, why);
+
     token->workers = (size_t)workers;
+    token->timeout_s = (unsigned)timeout_s;
     return rc;
 }
 

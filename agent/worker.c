@@ -17,9 +17,10 @@
 struct worker {
     const struct worker_calls *calls;
     void *userdata;
-    char *socket;  /* of its unit; NULL: it is a process of ours */
-    pid_t pid;     /* 0: of the unit, or it has ended */
-    int pidfd, fd; /* pidfd is -1 if it is the unit's; fd is -1 after the end of file */
+    unsigned timeout_s; /* of the token, for one call */
+    char *socket;       /* of its unit; NULL: it is a process of ours */
+    pid_t pid;          /* 0: of the unit, or it has ended */
+    int pidfd, fd;      /* pidfd is -1 if it is the unit's; fd is -1 after the end of file */
     sd_event_source *on_readable, *on_exit, *on_deadline;
     bool has_hung, has_lied;
     bool is_hung_up;        /* what it says from now on is for nobody */
@@ -140,7 +141,8 @@ explain(struct why *why, const struct worker *worker, const siginfo_t *info)
         rc = within(why, RC_TOKEN, "the worker broke the protocol");
     } else if (worker->has_hung || (info->si_code == CLD_KILLED && info->si_status == SIGALRM)) {
         end = WORKER_HUNG;
-        rc = fail(why, RC_TIMEOUT, "the token did not answer within %d s", TOKEN_CALL_TIMEOUT_S);
+        rc = fail(why, RC_TIMEOUT,
+            "the token did not answer within %u s, its 'timeout' in the policy", worker->timeout_s);
     } else if (worker->socket && !worker->how.is_known) {
         rc = fail(why, RC_TOKEN, "the unit at '%s' hung up; see its journal", worker->socket);
     } else if (info->si_code == CLD_EXITED) {
@@ -221,6 +223,7 @@ worker_open(const struct worker_form *form, const struct policy *policy,
         .module = span_of(token->module),
         .uri = span_of(token->uri),
         .pin_source = span_of(token->pin_source),
+        .timeout_s = token->timeout_s,
         .serial = span_of(token->serial),
         .identity = span_of(identity),
         .network = token->network,
@@ -274,6 +277,7 @@ worker_new(struct worker **ret, sd_event *event, const char *path, const struct 
     worker->calls = calls;
     worker->userdata = userdata;
     worker->fd = worker->pidfd = -1;
+    worker->timeout_s = token->timeout_s;
     worker->socket = token->worker ? strdup(token->worker) : NULL;
     if (token->worker && !worker->socket)
         return fail_memory(why);

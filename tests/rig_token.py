@@ -73,8 +73,12 @@ class Token:
         return self._run("pkcs11-tool", "--module", MODULE, "--token-label", LABEL, *args)
 
     def _run(self, program, *args):
-        done = subprocess.run([f"/usr/bin/{program}", *args], capture_output=True, timeout=60,
-                              env=environment(SOFTHSM2_CONF=str(self.configuration)), cwd="/",
-                              **self.owner.popen())
+        for _ in range(20):
+            done = subprocess.run(
+                [f"/usr/bin/{program}", *args], capture_output=True, timeout=60, cwd="/",
+                env=environment(SOFTHSM2_CONF=str(self.configuration)), **self.owner.popen())
+            # SoftHSM 2.6 shows no token while another process logs in to it.
+            if b"No slot with token named" not in done.stderr:
+                break
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/bounds.h"
+
 static void
 must(bool is_so, const char *what)
 {
@@ -127,5 +129,6 @@ softhsm_policy(struct softhsm *softhsm)
         .pin_source = softhsm->pin,
         .environment = softhsm->environment,
         .workers = 1,
+        .timeout_s = TOKEN_CALL_TIMEOUT_S,
     };
 }

@@ -132,6 +132,7 @@ talk_open(const struct softhsm *softhsm)
     struct frame frame = {.type = FRAME_OPEN};
 
     frame.open.pin = TOKEN_PIN_FILE;
+    frame.open.timeout_s = TOKEN_CALL_TIMEOUT_S;
     frame.open.module = SPAN(SOFTHSM_MODULE);
     frame.open.uri = SPAN("pkcs11:token=agent");
     frame.open.pin_source = span_of(softhsm->pin);

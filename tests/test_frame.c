@@ -32,7 +32,7 @@ sample(enum frame_type type)
     switch (type) {
     case FRAME_OPEN:
         f.open = (struct frame_open){TOKEN_PIN_FILE, SPAN("/lib/m.so"), SPAN("pkcs11:token=t"),
-            SPAN("/etc/pin"), SPAN("1234"), SPAN("model:1234"), true,
+            SPAN("/etc/pin"), TOKEN_TIMEOUT_MAX_S, SPAN("1234"), SPAN("model:1234"), true,
             {{SPAN("/state"), false}, {SPAN("/policy"), true}}, 2};
         break;
     case FRAME_FIND:

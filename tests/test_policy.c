@@ -13,7 +13,8 @@
 
 static const char text[] =
     "tokens:\n"
-    "  hsm: {module: /m.so, uri: \"pkcs11:token=a\", pin: credential:hsm-pin, workers: 2}\n"
+    "  hsm: {module: /m.so, uri: \"pkcs11:token=a\", pin: credential:hsm-pin, workers: 2, timeout: "
+    "2m}\n"
     "  spare: {module: /m.so, uri: \"pkcs11:serial=1\"}\n"
     "keys:\n"
     "  root:\n"
@@ -75,9 +76,11 @@ test_knows_what_was_written(void **state)
     assert_string_equal(policy->tokens[0].pin_source, "hsm-pin");
     assert_int_equal(policy->tokens[0].pin, POLICY_PIN_CREDENTIAL);
     assert_int_equal(policy->tokens[0].workers, 2);
+    assert_int_equal(policy->tokens[0].timeout_s, 120);
     assert_null(policy->tokens[0].environment[0]);
     assert_int_equal(policy->tokens[1].pin, POLICY_PIN_NONE);
     assert_int_equal(policy->tokens[1].workers, 1);
+    assert_int_equal(policy->tokens[1].timeout_s, 30);
     assert_int_equal(policy->keys[0].n_at, 2);
     assert_ptr_equal(policy->keys[0].at[1].token, &policy->tokens[0]);
     assert_string_equal(policy->keys[0].at[1].uri, "pkcs11:id=%11");
@@ -240,7 +243,8 @@ test_lets_the_overflow_user_match_nobody(void **state)
 }
 
 static const char *const described[] = {
-    "  hsm: pkcs11:token=a\n    module /m.so, 2 workers, PIN from credential hsm-pin\n",
+    "  hsm: pkcs11:token=a\n    module /m.so, 2 workers, 120 s for a call, PIN from credential "
+    "hsm-pin\n",
     "  spare: pkcs11:serial=1\n    module /m.so, 1 worker, no PIN\n",
     "  root: pkcs11:id=%01 in hsm, else pkcs11:id=%11 in hsm\n",
     "  qa-team: uid 1007, user no-such-user (matches nobody), gid 20\n",

@@ -83,6 +83,7 @@ put_open(struct bytes *b, const struct frame *f)
     put_string(b, f->open.module);
     put_string(b, f->open.uri);
     put_string(b, f->open.pin_source);
+    put_number(b, f->open.timeout_s, 2);
     put_string(b, f->open.serial);
     put_string(b, f->open.identity);
     put_number(b, f->open.network, 1);
@@ -100,6 +101,7 @@ get_open(struct reader *r, struct frame *f)
     f->open.module = get_text(r);
     f->open.uri = get_text(r);
     f->open.pin_source = get_text(r);
+    f->open.timeout_s = get_within(r, 2, 1, TOKEN_TIMEOUT_MAX_S);
     f->open.serial = get_text(r);
     f->open.identity = get_text(r);
     f->open.network = get_within(r, 1, 0, 1);

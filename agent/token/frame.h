@@ -77,6 +77,7 @@ struct frame_forbidden {
 struct frame_open {
     enum token_pin pin;
     struct span module, uri, pin_source;
+    unsigned timeout_s;   /* for one call into the module */
     struct span serial;   /* as the policy pins it; empty: not */
     struct span identity; /* model and serial as the ledger pins them; empty: not */
     bool network;         /* the module may connect to TCP ports */

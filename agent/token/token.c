@@ -102,6 +102,7 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
     token->spki = token->made.spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     token->source = PIN_SOURCE_INIT;
     token->state = TOKEN_FAILING;
+    guard_set_timeout(open->timeout_s);
     token->pin = open->pin;
     token->serial = span_dup(open->serial);
     token->pinned = span_dup(open->identity);
