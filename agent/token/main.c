@@ -21,7 +21,7 @@
 #include "agent/token/token.h"
 
 #define AGENT_FD         3
-#define LOOK_INTERVAL_MS 1000 /* a token that came back is seen within a second */
+#define LOOK_INTERVAL_MS 500 /* a token that came back signs within a second */
 
 struct work {
     struct sandbox sandbox;
