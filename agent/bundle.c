@@ -71,6 +71,16 @@ bundle_format(struct bundle *bundle)
 }
 
 bool
+bundle_is_abandoned(const struct bundle *bundle)
+{
+    for (size_t i = 0; i < bundle->n; i++)
+        if (bundle->jobs[i])
+            return false;
+
+    return bundle->n > 0;
+}
+
+bool
 bundle_finish(struct bundle *bundle, const struct frame_signed *answer, const char *token)
 {
     bool has_signature = false;

@@ -23,6 +23,9 @@ void bundle_pass_message(struct bundle *bundle, int *ret_fd);
 /* SIGN for all of them, which counts as a try. There is one at least, and no gap. */
 struct frame bundle_format(struct bundle *bundle);
 
+/* It has jobs, or had, and nobody waits for any of them any more. */
+bool bundle_is_abandoned(const struct bundle *bundle);
+
 /* The worker answered; it has as many results as there are jobs. token: its name. Whether there was
  * a signature. */
 bool bundle_finish(struct bundle *bundle, const struct frame_signed *answer, const char *token);

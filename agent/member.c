@@ -6,7 +6,12 @@
 #define BACK_OFF_MS     250  /* from one start of a worker to the next; doubles */
 #define BACK_OFF_MAX_MS 1000 /* and up to this: a token that is back is seen within a second */
 #define SETTLED_MS      5000 /* ready for so long, what came before does not matter */
-#define SIGN_SLACK_MS   5000 /* beyond what the worker's own alarm allows */
+/* What nobody waits for may go on for twice the time that another worker takes to get ready, as
+ * that has to pay: no less, since some tokens always need that long, and no more, since ready was
+ * late where the token was away. */
+#define ABANDONED_MIN_MS 500
+#define ABANDONED_MAX_MS 5000
+#define SIGN_SLACK_MS    5000 /* beyond what the worker's own alarm allows */
 
 static void
 tell(struct member *m)
@@ -128,6 +133,9 @@ on_end(void *userdata, enum worker_end end, const char *detail)
     struct member *m = userdata;
     char said[sizeof m->detail];
 
+    if (m->is_dismissed)
+        m->n_losses = 0;
+    m->is_dismissed = false;
     end_login(m);
     /* What it said before it ended is better than how it ended. */
     bool has_said = end == WORKER_EXITED && m->has_said;
@@ -348,6 +356,7 @@ sign(struct member *m, size_t n_jobs)
 {
     closing(fd_close) int message = -1;
 
+    m->asked_us = now_us(m);
     bundle_fill(&m->bundle, m->crew->queue, n_jobs);
     bundle_pass_message(&m->bundle, &message);
     if (m->bundle.n == 0)
@@ -405,6 +414,23 @@ member_hang_up(struct member *m)
 {
     if (m->worker)
         worker_hang_up(m->worker);
+}
+
+void
+member_dismiss_abandoned(struct member *m)
+{
+    uint64_t patience_us = 2 * (m->ready_us - m->started_us);
+
+    if (patience_us < ABANDONED_MIN_MS * 1000)
+        patience_us = ABANDONED_MIN_MS * 1000;
+    if (patience_us > ABANDONED_MAX_MS * 1000)
+        patience_us = ABANDONED_MAX_MS * 1000;
+    if (m->phase != MEMBER_SIGNING || m->is_dismissed || !bundle_is_abandoned(&m->bundle) ||
+        now_us(m) - m->asked_us < patience_us)
+        return;
+
+    m->is_dismissed = true;
+    worker_kill(m->worker);
 }
 
 void

@@ -61,6 +61,8 @@ struct member {
     bool is_recovering;            /* it was logged in, and nobody needs to know that it is not */
     unsigned n_losses;             /* of the token or the process, since the last signature */
     uint64_t started_us, ready_us; /* when its process began, and when it was logged in */
+    uint64_t asked_us;             /* when it began to sign */
+    bool is_dismissed;             /* its process is being ended by us */
     sd_event_source *resume;       /* enabled while it must not be started yet */
     enum keyring_state state;      /* the last that is known */
     char detail[200];
@@ -77,5 +79,8 @@ void member_start(struct member *m);
 /* Do what it is free to do; n_jobs: its share of the queue. */
 void member_advance(struct member *m, size_t n_jobs);
 void member_hang_up(struct member *m); /* its process ends by itself */
+/* End the process, at once, of one that signs for nobody any more, and does so for longer than it
+ * takes to get another one ready. That is no failure of it. */
+void member_dismiss_abandoned(struct member *m);
 /* The same, when it has finished what it was asked for. */
 void member_retire(struct member *m);

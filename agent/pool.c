@@ -2,10 +2,14 @@
 #include "agent/pool.h"
 
 #include "agent/member.h"
+#include "agent/timer.h"
 
 /* Before the next call is read: while it is judged a worker signs already. What finds all of them
  * busy goes to the token in one message later. */
 #define PUMP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
+
+/* How often to see whether workers sign for nobody, while others wait. */
+#define WATCH_INTERVAL_MS 250
 
 struct pool {
     struct crew crew;
@@ -15,6 +19,8 @@ struct pool {
     enum keyring_state state;
     char detail[200];
     bool is_retired;
+    struct timer watch;
+    bool is_watching; /* it is set */
     void (*changed)(void *userdata);
     void *userdata;
 };
@@ -113,6 +119,37 @@ fail_waiting(struct pool *pool)
     }
 }
 
+/* More is wanted than the workers can take. */
+static bool
+has_waiting(const struct pool *pool)
+{
+    return queue_len(pool->crew.queue) > 0 || pool->crew.errands.first;
+}
+
+static void
+watch(struct pool *pool)
+{
+    if (!has_waiting(pool) || pool->is_watching)
+        return;
+
+    pool->is_watching = true;
+    timer_set(&pool->watch, timer_after_ms(&pool->watch, WATCH_INTERVAL_MS));
+}
+
+/* A worker that signs for nobody makes room, but not one whose PIN somebody would have to type
+ * again: there who hangs up on purpose could lock the token for all. */
+static void
+on_watch(void *userdata)
+{
+    struct pool *pool = userdata;
+    bool makes_room = has_waiting(pool) && pool->crew.token->pin != POLICY_PIN_PROMPT;
+
+    pool->is_watching = false;
+    for (size_t i = 0; i < pool->n_members && makes_room; i++)
+        member_dismiss_abandoned(&pool->members[i]);
+    watch(pool);
+}
+
 static int
 on_pump(sd_event_source *source, void *userdata)
 {
@@ -129,6 +166,7 @@ on_pump(sd_event_source *source, void *userdata)
     update_state(pool);
     advance_members(pool);
     fail_waiting(pool);
+    watch(pool);
     if (pool->crew.has_news) {
         pool->crew.has_news = false;
         update_state(pool);
@@ -194,6 +232,8 @@ pool_new(struct pool **ret, const struct pool_setup *setup, struct policy *polic
         return rc;
 
     rc = add_pump(pool, why);
+    if (!rc)
+        rc = timer_init(&pool->watch, setup->event, on_watch, pool, why);
     if (rc)
         return rc;
 
@@ -226,6 +266,7 @@ pool_free(struct pool *pool)
     free(pool->crew.places);
     login_free(pool->crew.login);
     sd_event_source_disable_unref(pool->crew.pump);
+    timer_done(&pool->watch);
     policy_unref(pool->policy);
     free(pool);
 }

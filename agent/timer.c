@@ -42,10 +42,16 @@ timer_set(struct timer *timer, uint64_t at)
 }
 
 uint64_t
-timer_after_s(const struct timer *timer, uint64_t seconds)
+timer_after_ms(const struct timer *timer, uint64_t milliseconds)
 {
     uint64_t now = 0;
 
     (void)sd_event_now(sd_event_source_get_event(timer->source), CLOCK_MONOTONIC, &now);
-    return now + seconds * 1000000;
+    return now + milliseconds * 1000;
+}
+
+uint64_t
+timer_after_s(const struct timer *timer, uint64_t seconds)
+{
+    return timer_after_ms(timer, seconds * 1000);
 }

@@ -22,5 +22,6 @@ void timer_done(struct timer *timer); /* zeros are fine, and what is left */
 
 /* at: 0 is never. */
 void timer_set(struct timer *timer, uint64_t at);
-/* The time that many seconds after the one of this turn of the loop. */
+/* The time that many milliseconds, or seconds, after the one of this turn of the loop. */
+uint64_t timer_after_ms(const struct timer *timer, uint64_t milliseconds);
 uint64_t timer_after_s(const struct timer *timer, uint64_t seconds);

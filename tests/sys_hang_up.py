@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that hang up while a slow token signs for them, by accident or on purpose."""
+import os
+import signal
+import time
+
+import pytest
+
+import rig_users
+from rig_case import signs
+from rig_document import targets
+from rig_varlink import INTERFACE
+
+
+@pytest.fixture
+def granted(policy):
+    """Users who may use the key, and nothing else in common."""
+    users = [rig_users.user(61030 + i) for i in range(4)]
+    for user in users:
+        policy["grants"][f"user-{user.uid}"] = {"users": [user.uid], "keys": ["qa"]}
+    return users
+
+
+@pytest.fixture
+def case(new_case, granted):
+    return new_case()
+
+
+def queued(agent):
+    (token,) = agent.call("Status")["tokens"]
+    return token["queue"]
+
+
+def ask(case, user, version, repository):
+    """Ask for a signature without waiting for it; repositories are such that nobody waits for the
+    version of another."""
+    connection = case.agent.connect(user)
+    request = case.request(targets(version=version), gun=f"{case.gun}/{repository}")
+    connection.send_message({"method": f"{INTERFACE}.Sign", "parameters": {"documents": [request]}})
+    return connection
+
+
+def wait_for_queue(case, length):
+    case.agent.process.wait_until(lambda: queued(case.agent) == length)
+
+
+def stop(pid):
+    """A token that is slow, such as one that waits for a touch."""
+    os.kill(pid, signal.SIGSTOP)
+
+
+def answer(connection):
+    reply = connection.receive()
+    assert "error" not in reply, reply
+    return reply["parameters"]["documents"][0]
+
+
+def test_what_waits_for_nobody_is_dropped(case, granted):
+    (worker,) = case.agent.workers()
+    stop(worker)
+    with ask(case, granted[0], 1, "a"):
+        case.agent.process.wait_until(lambda: queued(case.agent) == 0)
+        with ask(case, granted[0], 1, "b"), ask(case, granted[1], 1, "c"):
+            wait_for_queue(case, 2)
+        wait_for_queue(case, 0)
+        os.kill(worker, signal.SIGCONT)
+    assert case.agent.workers() == [worker]
+
+
+def test_a_token_that_signs_for_nobody_is_free_for_others(case, granted):
+    (worker,) = case.agent.workers()
+    stop(worker)
+    began = time.monotonic()
+    ask(case, granted[0], 1, "a").close()
+    with ask(case, granted[1], 1, "b") as waiting:
+        signs(answer(waiting), "qa")
+    assert time.monotonic() - began < 10
+    assert case.agent.workers() != [worker]
+
+
+def test_a_token_that_signs_for_nobody_goes_on_while_nobody_waits(case, granted):
+    (worker,) = case.agent.workers()
+    stop(worker)
+    ask(case, granted[0], 1, "a").close()
+    case.agent.process.wait_until(lambda: case.agent.call("Status")["tokens"][0]["queue"] == 0)
+    os.kill(worker, signal.SIGCONT)
+    signs(case.sign(targets()), "qa")
+    assert case.agent.workers() == [worker]
+
+
+def test_a_token_that_signs_for_one_who_waits_is_not_taken_away(case, granted):
+    """Neither by somebody else, nor by all others of the same bundle who hung up."""
+    (worker,) = case.agent.workers()
+    stop(worker)
+    with ask(case, granted[0], 1, "a") as first:
+        for user in granted[1:3]:
+            ask(case, user, 1, f"hung-up-{user.uid}").close()
+        with ask(case, granted[3], 1, "b") as second:
+            wait_for_queue(case, 1)
+            time_of_the_agent = time.monotonic() + 1
+            case.agent.process.wait_until(lambda: time.monotonic() > time_of_the_agent)
+            assert case.agent.workers() == [worker]
+            os.kill(worker, signal.SIGCONT)
+            signs(answer(first), "qa")
+            signs(answer(second), "qa")
+    assert case.agent.workers() == [worker]
+
+
+def test_nobody_starves_others_by_hanging_up(case, granted):
+    """Whenever a token works for one of three who hang up on purpose, it hangs. The fourth is served
+    all the same, and is never told that the token fails."""
+    for version in range(1, 4):
+        stopped = case.agent.workers()
+        stop(*stopped)
+        attackers = [ask(case, user, version, f"{user.uid}") for user in granted[:3]]
+        with ask(case, granted[3], version, "victim") as victim:
+            for attacker in attackers:
+                attacker.close()
+            signs(answer(victim), "qa")
+        assert case.agent.call("Status")["tokens"][0]["state"] == "ready"
