@@ -67,21 +67,21 @@ class Reader:
 
     def start_daemon(self, is_plugged_in=True, has_card=False):
         """Start it, with the reader or without it; it cannot unplug a virtual one while it runs."""
-        n_inserted = self.n_seen("inserted") if self.daemon else 0
+        n_inserted = self.n_seen("ATR") if self.daemon else 0
         text = READER.format(port=PORT) if is_plugged_in else ""
         configuration = write(self.directory / "reader.conf", text)
         self.daemon = self.start(["pcscd", "--foreground", "--info", "--config", configuration],
                                  self.directory / "pcscd.log")
         self.daemon.wait_until(self._answers)
         if has_card:
-            self.daemon.wait_until(lambda: self.n_seen("inserted") > n_inserted)
+            self.daemon.wait_until(lambda: self.n_seen("ATR") > n_inserted)
 
     def _answers(self):
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(self.variables["PCSCLITE_CSOCK_NAME"]) == 0
 
     def n_seen(self, event):
-        """How often the daemon said so; event: "inserted" or "Removed"."""
+        """How often the daemon said so; event: "ATR" of one that is put in, or "Removed"."""
         return self.daemon.text().count(f"Card {event}")
 
     def kill_daemon(self):
@@ -103,7 +103,7 @@ class Card:
         self.put_in()
 
     def put_in(self):
-        with self._seen("inserted"):
+        with self._seen("ATR"):
             self._process = self.reader.start(["/usr/bin/python3", EMULATOR, self.directory,
                                                *self._options], self.directory / "log")
 
@@ -122,7 +122,7 @@ class Card:
 
     def push(self):
         """Put it in again."""
-        with self._seen("inserted"):
+        with self._seen("ATR"):
             self.tell("insert")
 
     @contextlib.contextmanager

@@ -105,7 +105,7 @@ class Tpm:
         """Forget wrong PINs and unclean deaths, each of which the chip counts. Not while a manager runs,
         which is then alone in talking to it."""
         self.run("tpm2_dictionarylockout", "--setup-parameters", "--max-tries=1000",
-                 "--recovery-time=1", "--lockout-recovery-time=1", f"--tcti={self._tcti}")
+                 "--recovery-time=100000", "--lockout-recovery-time=1", f"--tcti={self._tcti}")
 
     @contextlib.contextmanager
     def filled(self):
