@@ -188,3 +188,19 @@ def test_a_spare_takes_over(add, policy, tpm, new_token, sanitizer, start):
     tpm.tpm.kill_chip()
     signatures.sign_in_time("tpm")
     assert signatures.key("tpm")["token"] == "spare"
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_shares_its_card_with_other_programs(is_yubikey, add, new_piv, start):
+    """Who uses it, resets it, or gives it a wrong PIN takes the login away, which is then renewed."""
+    piv = add("card", new_piv(is_yubikey=is_yubikey), "9A")
+    signatures = start()
+    signatures.sign("card")
+    piv.tool("--login", "--pin", "123456", "--list-objects")
+    signatures.sign("card")
+    piv.run("opensc-tool", "--reset", "--atr")
+    signatures.sign("card")
+    piv.run("pkcs11-tool", "--module", piv.module, "--login", "--pin", WRONG_PIN, "--list-objects",
+            status=1)
+    signatures.sign("card")
+    assert piv.card.stats()["left"] == 3
