@@ -37,6 +37,9 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
     case RC_UNSUPPORTED:
         parameters = json_pack("{s:s}", "what", why->text);
         break;
+    case RC_REFUSED:
+        parameters = json_pack("{s:s}", "problem", why->text);
+        break;
     case RC_TOO_LARGE:
         parameters = json_pack("{s:s}", "bound", why->text);
         break;

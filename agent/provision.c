@@ -92,7 +92,7 @@ check_name(const char *name, struct why *why)
     if (policy_is_name(name))
         return RC_OK;
 
-    return fail(why, RC_MALFORMED,
+    return fail(why, RC_REFUSED,
         "'%s' is no name of a key: want a letter or digit, then up to %d of letters, digits, '.', "
         "'_' and '-'",
         name, POLICY_NAME_MAX_BYTES - 1);

@@ -23,6 +23,7 @@ static const struct {
         "over a bound of the agent: {bound}; see countersign-protocol(7)"},
     {MESSAGE_INTERFACE ".NotFound", RC_NOT_FOUND,
         "the agent does not know it: {name}; check the spelling"},
+    {MESSAGE_INTERFACE ".Refused", RC_REFUSED, "refused[: {problem}]"},
     {MESSAGE_INTERFACE ".Denied", RC_DENIED,
         "refused ({reason})[: want {want}, have {have}][; {remedy}][; record {id}]"},
     {MESSAGE_INTERFACE ".NeedsApproval", RC_PENDING,

@@ -37,6 +37,12 @@ static const struct {
     [OPTION_SHA512] = {0, "--sha512", "HEX", "another digest of the target"},
     [OPTION_PRETTY] = {0, "--pretty", NULL, "tables for people"},
     [OPTION_AS] = {0, "--as", "USER", "for somebody else (admins only)"},
+    [OPTION_TOKEN] = {0, "--token", "TOKEN", "a token of the policy"},
+    [OPTION_NAME] = {0, "--name", "NAME", "the key's name in the policy, and its label"},
+    [OPTION_TYPE] = {0, "--type", "TYPE",
+        "ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519"},
+    [OPTION_PASSPHRASE] = {0, "--passphrase", "SOURCE",
+        "file:PATH or credential:NAME (default: the terminal)"},
     [OPTION_PUBLISH] = {'p', "--publish", NULL, "for old scripts: nothing is ever staged"},
 };
 

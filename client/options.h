@@ -39,6 +39,10 @@ enum option_id {
     OPTION_PRETTY,
     OPTION_AS,
     OPTION_PUBLISH,
+    OPTION_TOKEN,
+    OPTION_NAME,
+    OPTION_TYPE,
+    OPTION_PASSPHRASE,
     OPTION_MAX_
 };
 

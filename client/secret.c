@@ -32,7 +32,7 @@ read_line(struct bytes *ret, int fd, struct why *why)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0 || c == CONTROL_C)
-            return fail(why, RC_DENIED, "nothing was given");
+            return fail(why, RC_REFUSED, "nothing was given");
         if (c == '\n')
             return bytes_check(ret, why);
 
@@ -74,7 +74,7 @@ read_file(struct bytes *ret, const char *path, struct why *why)
     struct stat st;
 
     if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
-        return fail(why, RC_DENIED, "'%s' has mode %04o, so others may read it; chmod it to 0400",
+        return fail(why, RC_REFUSED, "'%s' has mode %04o, so others may read it; chmod it to 0400",
             path, (unsigned)(st.st_mode & 07777));
 
     return file_load(ret, path, why);

@@ -23,6 +23,7 @@ enum rc {
     RC_UNSUPPORTED, /* understood, but not offered */
     RC_TOO_LARGE,   /* over a bound of bounds.h */
     RC_NOT_FOUND,
+    RC_REFUSED,  /* it cannot be done as it was asked for; the sentence says what can */
     RC_DENIED,   /* the policy says no */
     RC_PENDING,  /* the policy says: not without approval */
     RC_ROLLBACK, /* a version at or above this one was already released */

@@ -57,6 +57,8 @@ test_makes_one_sentence_of_each_error(void **state)
             "the agent cannot write its ledger: make room"},
         {AGENT "Unsupported", "{\"what\":\"format 'x'\"}", RC_UNSUPPORTED,
             "the agent does not offer this: format 'x'" OTHER_VERSION},
+        {AGENT "Refused", "{\"problem\":\"it is full; remove keys\"}", RC_REFUSED,
+            "refused: it is full; remove keys"},
         {AGENT "TooLarge", "{\"bound\":\"DOCUMENTS_MAX\"}", RC_TOO_LARGE,
             "over a bound of the agent: DOCUMENTS_MAX; see countersign-protocol(7)"},
         {AGENT "NotFound", "{\"name\":\"no user 'x' on this system\"}", RC_NOT_FOUND,

@@ -250,37 +250,36 @@ keypair_destroy(const struct keypair *pair, const struct session *s)
 /* What modules say where they mean more than the code does. */
 static const struct {
     CK_RV rv;
-    enum rc rc;
     const char *means;
 } refusals[] = {
     /* ykcs11 wants the management key, which is the PIN of the security officer there. */
-    {CKR_USER_TYPE_INVALID, RC_LOCKED,
+    {CKR_USER_TYPE_INVALID,
         "it lets only its security officer do that; use the token's own tools (of a YubiKey: "
         "yubico-piv-tool, ykman piv), then name the key in the policy"},
-    {CKR_USER_NOT_LOGGED_IN, RC_LOCKED,
+    {CKR_USER_NOT_LOGGED_IN,
         "it lets only its security officer do that; use the token's own tools (of a YubiKey: "
         "yubico-piv-tool, ykman piv), then name the key in the policy"},
     /* OpenSC with PIV cards */
-    {CKR_FUNCTION_NOT_SUPPORTED, RC_UNSUPPORTED,
+    {CKR_FUNCTION_NOT_SUPPORTED,
         "its module cannot do that; use the token's own tools (of a PIV card: yubico-piv-tool, "
         "piv-tool), then name the key in the policy"},
-    {CKR_MECHANISM_INVALID, RC_UNSUPPORTED, "it has no such keys; choose another algorithm"},
-    {CKR_CURVE_NOT_SUPPORTED, RC_UNSUPPORTED, "it has no such keys; choose another algorithm"},
-    {CKR_KEY_SIZE_RANGE, RC_UNSUPPORTED, "it has no such keys; choose another algorithm"},
-    {CKR_KEY_TYPE_INCONSISTENT, RC_UNSUPPORTED, "such keys are not for tokens"},
+    {CKR_MECHANISM_INVALID, "it has no such keys; choose another algorithm"},
+    {CKR_CURVE_NOT_SUPPORTED, "it has no such keys; choose another algorithm"},
+    {CKR_KEY_SIZE_RANGE, "it has no such keys; choose another algorithm"},
+    {CKR_KEY_TYPE_INCONSISTENT, "such keys are not for tokens"},
     /* tpm2-pkcs11: of private keys, and of RSA with 4096 bits */
-    {CKR_ATTRIBUTE_VALUE_INVALID, RC_UNSUPPORTED,
+    {CKR_ATTRIBUTE_VALUE_INVALID,
         "it takes no such keys; choose another algorithm, or use the token's own tools (of a TPM: "
         "tpm2_ptool import), then name the key in the policy"},
-    {CKR_TEMPLATE_INCONSISTENT, RC_UNSUPPORTED,
+    {CKR_TEMPLATE_INCONSISTENT,
         "it takes no such keys; use the token's own tools, then name the key in the policy"},
-    {CKR_ATTRIBUTE_TYPE_INVALID, RC_UNSUPPORTED,
+    {CKR_ATTRIBUTE_TYPE_INVALID,
         "it takes no such keys; use the token's own tools, then name the key in the policy"},
-    {CKR_TOKEN_WRITE_PROTECTED, RC_UNSUPPORTED,
+    {CKR_TOKEN_WRITE_PROTECTED,
         "it is write-protected; use the token's own tools, then name the key in the policy"},
-    {CKR_SESSION_READ_ONLY, RC_UNSUPPORTED,
+    {CKR_SESSION_READ_ONLY,
         "it is write-protected; use the token's own tools, then name the key in the policy"},
-    {CKR_DEVICE_MEMORY, RC_TOO_LARGE, "it is full; remove keys that no policy names"},
+    {CKR_DEVICE_MEMORY, "it is full; remove keys that no policy names"},
 };
 
 bool
@@ -298,7 +297,7 @@ keypair_fail(CK_RV rv, const char *call, struct span algorithm, struct why *why)
 {
     for (size_t i = 0; i < N_ELEMENTS(refusals); i++)
         if (rv == refusals[i].rv)
-            return fail(why, refusals[i].rc, "the token refuses a key of '%.*s': %s (%s: 0x%lx)",
+            return fail(why, RC_REFUSED, "the token refuses a key of '%.*s': %s (%s: 0x%lx)",
                 (int)algorithm.len, (const char *)algorithm.p, refusals[i].means, call, rv);
 
     return fail(why, RC_TOKEN, "the token makes no key of '%.*s': %s: 0x%lx (%s)",

@@ -29,6 +29,5 @@ void keypair_destroy(const struct keypair *pair, const struct session *session);
 
 /* Codes that are about the key: the token is as it was. */
 bool keypair_is_refusal(CK_RV rv);
-/* What people can do about a code of either of the two; RC_TOKEN, RC_UNSUPPORTED, RC_LOCKED,
- * RC_TOO_LARGE. */
+/* What people can do about a code of either of the two. RC_REFUSED, RC_TOKEN. */
 must_check enum rc keypair_fail(CK_RV rv, const char *call, struct span algorithm, struct why *why);

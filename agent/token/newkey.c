@@ -73,7 +73,7 @@ begin(struct sight *sight, CK_RV *ret_rv, const struct newkey_site *site, struct
     }
 
     if (has_label(&sight->private_keys, label) || has_label(&sight->public_keys, label))
-        return fail(why, RC_MALFORMED,
+        return fail(why, RC_REFUSED,
             "the token has a key '%.*s' already; choose another name, or name that key in the "
             "policy",
             (int)label.len, (const char *)label.p);
@@ -171,7 +171,7 @@ newkey_generate(struct newkey *ret, CK_RV *ret_rv, const struct newkey_site *sit
     if (!keypair_is_algorithm(wanted->algorithm)) {
         closing(bytes_done) struct bytes names = BYTES_INIT(sizeof why->text);
         keypair_put_algorithms(&names);
-        return fail(why, RC_UNSUPPORTED, "no keys are made of '%.*s', want one of %s",
+        return fail(why, RC_REFUSED, "no keys are made of '%.*s', want one of %s",
             (int)wanted->algorithm.len, (const char *)wanted->algorithm.p, bytes_text(&names));
     }
 
@@ -202,8 +202,7 @@ receive(struct privkey **ret, int client, struct why *why)
     if (rc == RC_OK)
         rc = privkey_open(ret, &file, bytes_span(&passphrase), why);
 
-    /* It is the file that is locked, not the token. */
-    return rc ? within(why, rc == RC_LOCKED ? RC_MALFORMED : rc, "the key file") : RC_OK;
+    return rc ? within(why, rc == RC_NO_MEMORY ? rc : RC_REFUSED, "the key file") : RC_OK;
 }
 
 enum rc

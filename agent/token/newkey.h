@@ -20,9 +20,9 @@ struct newkey {
 };
 
 /*
- * Both append the new public key. RC_MALFORMED: a key of that label is there already, or the file
- * holds no key. *ret_rv: a code of the module, from which the token's state follows; CKR_OK: the
- * token is as it was.
+ * Both append the new public key. RC_REFUSED: a key of that label is there already, the token
+ * makes or takes no such key, or the file holds none. *ret_rv: a code of the module, from which the
+ * token's state follows; CKR_OK: the token is as it was.
  */
 must_check enum rc newkey_generate(struct newkey *ret, CK_RV *ret_rv,
     const struct newkey_site *site, const struct frame_generate *wanted, struct why *why);

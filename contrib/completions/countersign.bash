@@ -44,7 +44,7 @@ _countersign()
             "$(_countersign_verbs "${COMP_WORDS[0]}" |
                 if ((COMP_CWORD == 1)); then cut -d ' ' -f 1; else sed -n "s/^$before //p"; fi |
                 sort -u)" -- "$current")
-    elif [[ $verb == "delegation add" ]]; then
+    elif [[ $verb == "delegation add" || $verb == "key import" || $verb == "key load" ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     fi
 }

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys are made on a token or brought to it, named in the policy, and then sign."""
+import os
+import subprocess
+
+import pytest
+import yaml
+
+from rig_varlink import VarlinkError
+
+ALGORITHMS = ["ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519"]
+
+
+def grant(policy, stanzas, *names):
+    """Paste what the client printed, and give it to the releaser."""
+    policy["keys"].update(yaml.safe_load(stanzas)["keys"])
+    policy["grants"]["releaser"]["keys"] += names
+
+
+@pytest.fixture
+def adopt(agent, policy):
+    """The user pastes the stanzas, corrects their scopes, and has the agent read its policy."""
+    def do(stanzas, scopes):
+        grant(policy, stanzas, *scopes)
+        for name, (repository, roles) in scopes.items():
+            policy["keys"][name]["scope"] = [{"repositories": [repository], "roles": roles}]
+        agent.set_policy(policy)
+        checked = agent.check_policy()
+        assert checked.returncode == 0, checked.stderr
+        agent.hang_up()
+    return do
+
+
+def keys_of(client):
+    return {key["name"]: key for key in client.json("key", "list", "--json")}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_generated_key_signs_once_the_policy_names_it(
+        algorithm, client, agent, adopt, gun, upload, readers):
+    image = upload(f"{gun}:v1")
+    client.run("init", gun)
+
+    stanza = client.run("key", "generate", "--token", "hsm", "--name", "fresh",
+                        "--type", algorithm)
+    assert "fresh" not in keys_of(client)
+    client.refused(1, "delegation", "add", gun, "targets/fresh", "agent:fresh")
+
+    adopt(stanza, {"fresh": (gun, ["targets/fresh"])})
+    key = keys_of(client)["fresh"]
+    assert key["algorithm"] == algorithm
+    assert (key["origin"], key["extractable"]) == ("generated", False)
+    client.run("delegation", "add", gun, "targets/fresh", "agent:fresh")
+    client.run("sign", f"{gun}:v1")
+    assert readers.read(gun, "targets/fresh") == {
+        ("v1", "targets/fresh"): (image.hex, image.size)}
+
+
+def test_the_record_says_who_made_which_key(client, agent):
+    client.run("key", "generate", "--token", "hsm", "--name", "fresh", "--type", "ec-p256")
+    client.refused(1, "key", "generate", "--token", "hsm", "--name", "fresh", "--type", "ec-p256")
+    agent.stop()
+    made, again = [record for record in agent.ledger.records()
+                   if record.get("method") == "GenerateKey"]
+    assert made["outcome"] == "done" and made["peer"]["uid"] == client.user.uid
+    assert "token 'hsm', name 'fresh', key " in made["detail"]
+    assert again["outcome"] == "failed" and "already" in again["detail"]
+
+
+def test_only_admins_make_and_bring_keys(new_agent, policy, tester):
+    policy["grants"]["releaser"]["users"].append(tester.uid)
+    agent = new_agent(policy).start()
+    for method, more in (("GenerateKey", {"algorithm": "ec-p256"}), ("ImportKey", {})):
+        with agent.connect(tester) as connection:
+            connection.send_message({
+                "method": f"org.countersign.Agent.{method}", "upgrade": method == "ImportKey",
+                "parameters": {"token": "hsm", "name": "fresh", **more}})
+            assert VarlinkError(connection.receive()).parameters["reason"] == "not-admin"
+
+
+def test_what_cannot_be_made_says_what_to_do(client):
+    def refusal(*args):
+        return client.refused(1, "key", "generate", *args)
+
+    assert "--type is missing" in refusal("--token", "hsm", "--name", "fresh")
+    assert "want one of ec-p256" in refusal("--token", "hsm", "--name", "fresh", "--type", "dsa")
+    assert "is no name of a key" in refusal("--token", "hsm", "--name", "a b", "--type", "ec-p256")
+    assert "another name" in refusal("--token", "hsm", "--name", "qa", "--type", "ec-p256")
+    client.refused(1, "key", "generate", "--token", "none", "--name", "x", "--type", "ec-p256")
+
+
+@pytest.fixture
+def key_file(client):
+    """Makes a key file of openssl's in the user's home."""
+    def make(name, *command):
+        path = client.home / name
+        subprocess.run(["/usr/bin/openssl", *command, "-out", path], check=True,
+                       capture_output=True)
+        path.chmod(0o600)
+        os.chown(path, client.user.uid, client.user.gid)
+        return path
+    return make
+
+
+EC = ("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def test_an_imported_key_signs_once_the_policy_names_it(
+        client, adopt, gun, key_file, upload, readers):
+    image = upload(f"{gun}:v1")
+    client.run("init", gun)
+    path = key_file("mine.pem", *EC)
+    done = client.try_run("key", "import", path, "--token", "hsm", "--name", "mine")
+    assert done.returncode == 0, done.stderr
+    assert f"shred -u {path}" in done.stderr
+
+    adopt(done.stdout, {"mine": (gun, ["targets/mine"])})
+    key = keys_of(client)["mine"]
+    assert (key["origin"], key["extractable"]) == ("imported", False)
+    client.run("delegation", "add", gun, "targets/mine", "agent:mine")
+    client.run("sign", f"{gun}:v1")
+    assert readers.read(gun, "targets/mine") == {("v1", "targets/mine"): (image.hex, image.size)}
+
+
+def test_a_passphrase_comes_from_a_file_or_a_credential(client, key_file):
+    path = key_file("mine.pem", *EC, "-aes-256-cbc", "-pass", "pass:correct horse")
+    secret = client.write("passphrase", "correct horse\n", 0o400)
+    client.run("key", "import", path, "--token", "hsm", "--name", "mine1",
+               "--passphrase", f"file:{secret}")
+    client.run("key", "import", path, "--token", "hsm", "--name", "mine2",
+               "--passphrase", "credential:passphrase", CREDENTIALS_DIRECTORY=str(client.home))
+    wrong = client.write("wrong", "battery staple\n", 0o400)
+    assert "the passphrase is wrong" in client.refused(
+        1, "key", "import", path, "--token", "hsm", "--name", "mine3",
+        "--passphrase", f"file:{wrong}")
+    exposed = client.write("exposed", "correct horse\n", 0o644)
+    assert "others may read it" in client.refused(
+        1, "key", "import", path, "--token", "hsm", "--name", "mine3",
+        "--passphrase", f"file:{exposed}")
+    assert "no terminal" in client.refused(
+        1, "key", "import", path, "--token", "hsm", "--name", "mine3")
+
+
+def test_a_bundle_brings_its_certificate(client, agent, policy, key_file):
+    bundle = client.home / "bundle"
+    bundle.mkdir()
+    key_file("bundle/key.pem", *EC)
+    key_file("bundle/cert.pem", "req", "-x509", "-key", bundle / "key.pem", "-subj", "/CN=dev")
+    stanza = yaml.safe_load(
+        client.run("key", "import", bundle, "--token", "hsm", "--name", "dev"))["keys"]["dev"]
+    assert stanza["certificate"] == f"{bundle}/cert.pem"
+
+    key_file("bundle/key.pem", *EC)
+    assert "not the certificate of this key" in client.refused(
+        1, "key", "import", bundle, "--token", "hsm", "--name", "other")
+
+
+def test_a_file_that_is_named_by_another_key_is_refused(client, key_file):
+    path = key_file(f"{'5a' * 32}.key", *EC)
+    assert "not the one that it is named by" in client.refused(
+        1, "key", "import", path, "--token", "hsm", "--name", "mine")
