@@ -51,6 +51,16 @@ module_open_session(struct module *module, CK_SLOT_ID slot)
     return rv;
 }
 
+bool
+module_is_logged_in(const struct module *module)
+{
+    CK_SESSION_INFO info = {0};
+
+    CK_RV rv = GUARDED(module->session.p11->C_GetSessionInfo(module->session.handle, &info));
+    return rv == CKR_OK &&
+           (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
+}
+
 void
 module_close_session(struct module *module)
 {

@@ -19,6 +19,9 @@ void module_done(struct module *module); /* stops it, within two seconds */
 must_check CK_RV module_start(struct module *module);
 must_check CK_RV module_open_session(struct module *module, CK_SLOT_ID slot);
 
+/* As the session says; only that is asked. */
+bool module_is_logged_in(const struct module *module);
+
 /* What was lost may fail to be closed, which does not matter. */
 void module_close_session(struct module *module);
 void module_stop(struct module *module);

@@ -28,6 +28,7 @@ struct token {
     time_t no_login_before; /* on the monotonic clock: the token takes no PIN until then */
     struct inventory inventory;
     struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
+    bool was_there[TOKEN_KEYS_MAX];          /* likewise: some key, when it was looked for last */
     enum token_state state;
     CK_RV rv;           /* behind that */
     struct bytes spki;  /* of the last find */
@@ -316,7 +317,9 @@ log_in(struct token *token, struct why *why)
     if (rc)
         return enter(token, TOKEN_LOCKED, rc);
 
-    if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+    if (rv == CKR_USER_ALREADY_LOGGED_IN)
+        rv = module_is_logged_in(&token->module) ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+    if (rv == CKR_OK)
         return RC_OK;
 
     /* The flags of a card say it from now on, those of a TPM never do. */
@@ -386,6 +389,17 @@ list_anew(struct token *token, struct why *why)
     return list(token, why);
 }
 
+/* A login that was lost unseen hides all private keys, and so does a token that was away for a
+ * moment: that one is gone is believed only after a fresh start. */
+static bool
+is_doubtful(struct token *token, uint32_t place, uint32_t n_matches)
+{
+    bool was_there = token->was_there[place];
+
+    token->was_there[place] = n_matches > 0;
+    return was_there && n_matches == 0;
+}
+
 enum rc
 token_find(
     struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why)
@@ -407,6 +421,11 @@ token_find(
     rc = uri_new(&uri, find->uri, &token->detail);
     if (rc == RC_OK && p11_kit_uri_match_token_info(uri, &token->slot.info))
         answer.n_matches = inventory_find(&key, &token->inventory, uri);
+    if (is_doubtful(token, find->place, answer.n_matches)) {
+        ladder_fall(&token->ladder, RUNG_MODULE);
+        return enter(token, TOKEN_FAILING, fail(why, RC_TOKEN, "a key is not there any more"));
+    }
+
     mechanisms = token->inventory.mechanisms;
     if (answer.n_matches == 1) {
         CK_RV rv = object_narrow_mechanisms(&mechanisms, &token->module.session, key);
