@@ -20,7 +20,7 @@ OPENSC = str(LIBRARIES / "opensc-pkcs11.so")
 YKCS11 = str(LIBRARIES / "libykcs11.so.2")
 PIN = "123456"
 SERIAL = 12345678
-PORT = 35963  # vpcd's first
+PORT = 35963  # of vpcd's first slot; that of the second one is above
 EMULATOR = Path(__file__).with_name("piv_emulator.py")
 # ykcs11 looks for cards in readers of this name only.
 READER = """FRIENDLYNAME "Yubico YubiKey CCID"
@@ -94,7 +94,8 @@ class Reader:
 
 
 class Card:
-    """A card in a reader. directory keeps it: with the same one it is the same card."""
+    """A card in a reader. directory keeps it: with the same one it is the same card. options: of
+    tests/piv_emulator.py."""
 
     def __init__(self, reader, directory, *options):
         self.reader, self.directory = reader, directory
@@ -155,15 +156,18 @@ class Card:
 
 class PivToken:
     """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC. is_known: OpenSC
-    knows such cards. keys: SLOT=ALGORITHM,..."""
+    knows such cards. keys: SLOT=ALGORITHM,... beside: another one, whose daemon it shares."""
 
-    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None, is_known=True):
+    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None, is_known=True,
+                 beside=None):
         need_namespaces()
         self.directory, self.owner, self.is_yubikey = directory, owner, is_yubikey
         self.module = YKCS11 if is_yubikey else OPENSC
         self.pin_file = write(directory / "pin", PIN + "\n", owner.uid, 0o400)
-        self.reader = Reader(self._below("reader"))
-        self._options = [*(["--yubikey"] if is_known else []),
+        self._is_guest, self._serial = beside is not None, serial
+        self.reader = beside.reader if beside else Reader(self._below("reader"))
+        self._options = ["--port", str(PORT + 1 if beside else PORT),
+                         *(["--yubikey"] if is_known else []),
                          *(["--keys", keys] if keys is not None else [])]
         self.card = self._new_card("card", serial)
 
@@ -189,7 +193,7 @@ class PivToken:
 
     @property
     def uri(self):
-        return "pkcs11:token=YubiKey%20PIV%20%23" + str(SERIAL) if self.is_yubikey else \
+        return f"pkcs11:token=YubiKey%20PIV%20%23{self._serial}" if self.is_yubikey else \
             "pkcs11:manufacturer=piv_II"
 
     @staticmethod
@@ -222,4 +226,5 @@ class PivToken:
 
     def stop(self):
         self.card.stop()
-        self.reader.stop()
+        if not self._is_guest:
+            self.reader.stop()

@@ -102,9 +102,13 @@ class Tpm:
                         ).endswith("true\n")
 
     def lift_lockout(self):
-        """Forget wrong PINs and unclean deaths, each of which the chip counts. Not while a manager runs,
-        which is then alone in talking to it."""
-        self.run("tpm2_dictionarylockout", "--setup-parameters", "--max-tries=1000",
+        """Forget wrong PINs and unclean deaths, each of which the chip counts, and allow many more."""
+        self.allow_tries(1000)
+        self.run("tpm2_dictionarylockout", "--clear-lockout", f"--tcti={self._tcti}")
+
+    def allow_tries(self, n):
+        """Past the manager, which does not mind."""
+        self.run("tpm2_dictionarylockout", "--setup-parameters", f"--max-tries={n}",
                  "--recovery-time=100000", "--lockout-recovery-time=1", f"--tcti={self._tcti}")
 
     @contextlib.contextmanager
@@ -200,13 +204,21 @@ class TpmToken:
     def ptool(self, verb, *args):
         return self.tpm.run("tpm2_ptool", verb, *args, f"--path={self.store}", **self.variables)
 
-    def tool(self, *args):
+    @contextlib.contextmanager
+    def locked(self):
+        """Somebody has tried as many wrong PINs as the chip allows."""
+        self.tpm.allow_tries(1)
+        self.tool("--login", "--pin", "4711", "--list-objects", status=1)
+        yield
+        self.tpm.lift_lockout()
+
+    def tool(self, *args, status=0):
         """Run pkcs11-tool on it; its standard output."""
         done = subprocess.run(
             ["pkcs11-tool", "--module", MODULE, "--token-label", LABEL, *args], cwd="/", timeout=60,
             env=environment(**self.variables), capture_output=True, check=False,
             **self.owner.popen())
-        assert done.returncode == 0, done.stderr.decode()
+        assert done.returncode == status, done.stderr.decode()
         return done.stdout
 
     def stop(self):

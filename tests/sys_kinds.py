@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of every kind sign, each by its real module: SoftHSM, a TPM, a smartcard, a YubiKey."""
+import re
+
 import pytest
 
 from rig_publisher import new_private_key, private_pem
@@ -204,3 +206,38 @@ def test_shares_its_card_with_other_programs(is_yubikey, add, new_piv, start):
             status=1)
     signatures.sign("card")
     assert piv.card.stats()["left"] == 3
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_tells_two_cards_at_one_daemon_apart(is_yubikey, add, policy, new_piv, start):
+    first = add("first", new_piv(is_yubikey=is_yubikey), "9A")
+    add("second", new_piv(is_yubikey=is_yubikey, serial=ANOTHER_SERIAL, beside=first), "9A")
+    if not is_yubikey:  # all its cards have the same label, so that only serial numbers differ
+        serials = re.findall(r"serial num +: (\w+)", first.tool("--list-token-slots").decode())
+        for name, serial in zip(("first", "second"), serials):
+            policy["tokens"][name]["uri"] += f";serial={serial}"
+    signatures = start()
+    signatures.sign("first", "second")
+    first.card.pull()
+    assert signatures.fails("first")["token"] == "first"
+    signatures.sign("second")
+    first.card.push()
+    signatures.sign_in_time("first")
+    signatures.sign("second")
+
+
+def test_a_tpm_that_others_have_locked_signs_once_it_is_unlocked(add, tpm, start):
+    """Its PIN is tried once a minute, as time ends such a lock; an admin need not wait."""
+    add("tpm", tpm, "tpm")
+    signatures = start()
+    signatures.sign("tpm")
+    with tpm.locked():
+        signatures.agent.stop()
+        signatures.agent.start()
+        assert signatures.fails("tpm")["state"] == "locked"
+        signatures.agent.process.wait_until(
+            lambda: "tpm2_dictionarylockout" in signatures.token("tpm")["detail"])
+        signatures.sign("qa")
+    signatures.agent.call("Unlock", token="tpm")
+    signatures.wait_ready("tpm")
+    signatures.sign("tpm")

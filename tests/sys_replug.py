@@ -40,10 +40,10 @@ class Customer(threading.Thread):
         self.start()
 
     def run(self):
-        version = 0
         while not self._is_done.is_set() and self.failure is None:
-            version += 1
-            document = request(self._gun, f"targets/{self._name}", targets(version=version), self._key)
+            # A version that was not signed is asked for again: too great a jump is refused.
+            document = targets(version=self.seen[""] + 1)
+            document = request(self._gun, f"targets/{self._name}", document, self._key)
             self._connection.send_message(
                 {"method": f"{INTERFACE}.Sign", "parameters": {"documents": [document]}})
             self._judge(self._connection.receive())
