@@ -161,7 +161,7 @@ test_counts_the_keys_that_a_uri_names(void **state)
     log_in(&t);
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         print_message("%s\n", cases[i].says);
-        const struct frame_key *key = find(&t, 0, cases[i].uri, SPAN(""));
+        const struct frame_key *key = find(&t, (uint32_t)i, cases[i].uri, SPAN(""));
         assert_int_equal(key->n_matches, cases[i].n);
         assert_int_equal(key->methods, 0);
     }

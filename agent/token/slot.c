@@ -77,3 +77,19 @@ slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri
     *ret_n = n;
     return CKR_OK;
 }
+
+enum rc
+slot_check(struct slot *slot, const char *serial, const char *identity, struct why *why)
+{
+    if (serial[0] && !span_is(bytes_span(&slot->serial), serial))
+        return fail(why, RC_TOKEN,
+            "another token is there: its serial is '%s', want '%s'; put that one back",
+            bytes_text(&slot->serial), serial);
+
+    if (identity[0] && !span_is(bytes_span(&slot->identity), identity))
+        return fail(why, RC_TOKEN,
+            "another token is there: it is '%s', want '%s' as first seen; put that one back",
+            bytes_text(&slot->identity), identity);
+
+    return RC_OK;
+}

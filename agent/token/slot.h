@@ -17,4 +17,7 @@ struct slot {
 must_check CK_RV slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri);
 /* What is in that slot now. */
 must_check CK_RV slot_read(struct slot *ret, CK_FUNCTION_LIST *p11, CK_SLOT_ID id);
+/* Whether it is the token with that serial, and that identity; "": any. RC_TOKEN. */
+must_check enum rc slot_check(
+    struct slot *slot, const char *serial, const char *identity, struct why *why);
 void slot_done(struct slot *slot);

@@ -171,19 +171,8 @@ find_slot(struct token *token, struct why *why)
             fail(why, RC_TOKEN, "%zu tokens fit the 'uri' of the token, want 1; let it say which",
                 n));
 
-    if (token->serial[0] && !span_is(bytes_span(&token->slot.serial), token->serial))
-        return enter(token, TOKEN_ABSENT,
-            fail(why, RC_TOKEN,
-                "another token is there: its serial is '%s', want '%s'; put that one back",
-                bytes_text(&token->slot.serial), token->serial));
-
-    if (token->pinned[0] && !span_is(bytes_span(&token->slot.identity), token->pinned))
-        return enter(token, TOKEN_ABSENT,
-            fail(why, RC_TOKEN,
-                "another token is there: it is '%s', want '%s' as first seen; put that one back",
-                bytes_text(&token->slot.identity), token->pinned));
-
-    return RC_OK;
+    enum rc rc = slot_check(&token->slot, token->serial, token->pinned, why);
+    return rc ? enter(token, TOKEN_ABSENT, rc) : RC_OK;
 }
 
 static time_t

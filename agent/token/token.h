@@ -35,8 +35,8 @@ must_check enum rc token_look(struct frame_found *ret, struct token *token, stru
 /* Log in with the PIN that was found, and list the keys. */
 must_check enum rc token_login(struct token *token, struct why *why);
 
-/* Find a key and keep it under find->place. *ret points into token until the next call. That there
- * is no such key is an answer, not a failure. */
+/* Find a key and keep it under find->place, which is always that of this URI. *ret points into
+ * token until the next call. That there is no such key is an answer, not a failure. */
 must_check enum rc token_find(
     struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why);
 
