@@ -17,6 +17,8 @@ struct act {
     enum rc rc;
     struct why why;
     json_t *reply;
+    void (*hung_up)(void *userdata); /* NULL: it goes on */
+    void *userdata;
 };
 
 static void
@@ -36,8 +38,12 @@ static void
 on_cancel(void *work)
 {
     struct act *act = work;
+    void (*hung_up)(void *userdata) = act->hung_up;
 
     act->conn = NULL;
+    act->hung_up = NULL;
+    if (hung_up)
+        hung_up(act->userdata);
 }
 
 struct act *
@@ -52,8 +58,11 @@ act_begin(struct agent *agent, struct conn *conn, const char *method, const char
 
     closing(act_freep) struct act *act = calloc(1, sizeof *act);
     if (act) {
-        *act = (struct act){
-            agent, conn, peer_ref(conn_peer(conn)), method, strdup(token), "", RC_OK, {{0}}, NULL};
+        *act = (struct act){.agent = agent,
+            .conn = conn,
+            .peer = peer_ref(conn_peer(conn)),
+            .method = method,
+            .token = strdup(token)};
     }
     if (!act || !act->token) {
         answer_error(conn, fail_memory(&why), &why);
@@ -62,6 +71,13 @@ act_begin(struct agent *agent, struct conn *conn, const char *method, const char
 
     conn_set_work(conn, act, on_cancel);
     return steal(act);
+}
+
+void
+act_on_hang_up(struct act *act, void (*callback)(void *userdata), void *userdata)
+{
+    act->hung_up = callback;
+    act->userdata = userdata;
 }
 
 void
@@ -160,6 +176,7 @@ act_finish(struct act *act, enum rc rc, const struct why *why, json_t *reply)
     struct release_item item = {on_write, on_recorded, act};
     struct why problem;
 
+    act->hung_up = NULL;
     act->rc = rc;
     if (rc)
         act->why = *why;

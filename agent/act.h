@@ -4,7 +4,7 @@
  * act — what an admin does to a token: begun by a call, recorded with its outcome when it is over,
  * and answered then.
  *
- * Who hangs up does not undo what was begun: the act goes on, and its record says how it ended.
+ * Who hangs up does not undo what was begun: most acts go on, and the record says how they ended.
  */
 #include "agent/agent.h"
 
@@ -19,6 +19,10 @@ struct act *act_begin(
 /* Reply to the call, and have a secret read from *ret_fd (borrowed) by somebody else; see
  * conn_upgrade(). False: the act is finished. */
 must_check bool act_upgrade(struct act *act, int *ret_fd);
+
+/* Called once if the caller hangs up before act_finish(), which it must call then. Without it the
+ * act goes on. */
+void act_on_hang_up(struct act *act, void (*callback)(void *userdata), void *userdata);
 
 /* What its record says besides the token; the first 400 bytes of all of it. */
 like_printf(2, 3) void act_note(struct act *act, const char *fmt, ...);

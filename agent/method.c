@@ -2,6 +2,7 @@
 #include "agent/method.h"
 
 #include "agent/answer.h"
+#include "agent/certify.h"
 #include "agent/explain.h"
 #include "agent/issue.h"
 #include "agent/keylist.h"
@@ -126,6 +127,7 @@ static const struct {
     {"ListKeys", keylist_call},
     {"TrustedRoot", NULL},
     {"IssueRootCertificate", issue_start},
+    {"IssueCertificate", certify_start},
     {"Status", status},
     {"GenerateKey", provision_generate},
     {"ImportKey", provision_import, true},

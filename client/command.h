@@ -29,6 +29,7 @@ COMMAND(cmd_delegation_list);
 COMMAND(cmd_explain_sign);
 COMMAND(cmd_init);
 COMMAND(cmd_inspect);
+COMMAND(cmd_key_certificate);
 COMMAND(cmd_key_generate);
 COMMAND(cmd_key_import);
 COMMAND(cmd_key_list);

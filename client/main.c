@@ -44,6 +44,8 @@ static const struct command commands[] = {
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 1, 1, cmd_key_import},
     {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
+    {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",
+        BIT(CN) | BIT(DAYS) | BIT(REQUEST), 1, 1, cmd_key_certificate},
     {"status", "", "show the agent and its tokens", BIT(JSON), 0, 0, cmd_status},
 };
 

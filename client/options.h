@@ -43,6 +43,9 @@ enum option_id {
     OPTION_NAME,
     OPTION_TYPE,
     OPTION_PASSPHRASE,
+    OPTION_CN,
+    OPTION_DAYS,
+    OPTION_REQUEST,
     OPTION_MAX_
 };
 

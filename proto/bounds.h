@@ -82,6 +82,7 @@
     (64 * 1024 * 1024)                         /* of the file system, kept for allowed requests    \
                                                 */
 #define ROOT_CERTIFICATE_DAYS 3650             /* as Notary makes them */
+#define CERTIFICATE_DAYS      1095             /* of a delegation, as long as its documents */
 #define CERTIFICATE_DAYS_MAX  36500            /* a century; X.509 ends with the year 9999 */
 #define ROOT_VALIDITY_S       (3650LL * 86400) /* Notary's default for root */
 #define TARGETS_VALIDITY_S    (1095LL * 86400) /* Notary's default for targets and delegations */

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys are made on a token or brought to it, named in the policy, and then sign."""
+import base64
 import os
 import subprocess
 
 import pytest
 import yaml
 
+from rig_scratch import write
 from rig_varlink import VarlinkError
 
 ALGORITHMS = ["ec-p256", "ec-p384", "ec-p521", "rsa-3072", "ed25519"]
@@ -159,3 +161,53 @@ def test_a_file_that_is_named_by_another_key_is_refused(client, key_file):
     path = key_file(f"{'5a' * 32}.key", *EC)
     assert "not the one that it is named by" in client.refused(
         1, "key", "import", path, "--token", "hsm", "--name", "mine")
+
+
+def openssl(*args, text):
+    done = subprocess.run(["/usr/bin/openssl", *args], input=text, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def public_key_of(client, name):
+    return base64.b64decode(keys_of(client)[name]["spki"])
+
+
+@pytest.mark.parametrize("algorithm", ["ec-p384", "rsa-2048"])
+def test_a_delegation_lists_a_key_by_its_certificate(
+        algorithm, client, agent, adopt, policy, gun, upload, readers):
+    image = upload(f"{gun}:v1")
+    client.run("init", gun)
+    adopt(client.run("key", "generate", "--token", "hsm", "--name", "fresh", "--type", algorithm),
+          {"fresh": (gun, ["targets/fresh"])})
+
+    pem = client.run("key", "certificate", "fresh", "--cn", "The Team", "--days", "30")
+    assert "The Team" in openssl("x509", "-noout", "-subject", text=pem)
+    own = write(client.home / "own.pem", pem)
+    openssl("verify", "-check_ss_sig", "-CAfile", own, "-partial_chain", own, text="")
+
+    policy["keys"]["fresh"]["certificate"] = str(write(agent.directory / "fresh.pem", pem))
+    agent.set_policy(policy)
+    agent.hang_up()
+    assert "certificate_expires" in keys_of(client)["fresh"]
+    client.run("delegation", "add", gun, "targets/fresh", "agent:fresh")
+    client.run("sign", f"{gun}:v1")
+    assert readers.read(gun, "targets/fresh") == {
+        ("v1", "targets/fresh"): (image.hex, image.size)}
+
+
+def test_an_authority_is_asked_for_a_certificate(client):
+    request = client.run("key", "certificate", "qa", "--request", "--cn", "QA")
+    openssl("req", "-verify", "-noout", text=request)
+    assert "QA" in openssl("req", "-noout", "-subject", text=request)
+    key = openssl("req", "-noout", "-pubkey", text=request)
+    assert base64.b64decode("".join(key.split("-----")[2].split())) == public_key_of(client, "qa")
+
+
+def test_no_certificates_for_keys_of_role_root_and_for_others_than_admins(client, agent, tester):
+    assert "is for role root" in client.refused(1, "key", "certificate", "root")
+    client.refused(1, "key", "certificate", "nobody")
+    with pytest.raises(VarlinkError) as caught:
+        agent.call("IssueCertificate", user=tester, key="qa", common_name="x")
+    assert caught.value.name == "Denied"
