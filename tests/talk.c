@@ -39,6 +39,8 @@ on_message(void *userdata, const struct frame *frame)
         t->frame.made.spki = keep(&t->kept[0], frame->made.spki);
         t->frame.made.detail = keep(&t->kept[1], frame->made.detail);
     }
+    if (frame->type == FRAME_UNLOCKED)
+        t->frame.unlocked.detail = keep(&t->kept[0], frame->unlocked.detail);
     if (frame->type == FRAME_SIGNED)
         t->frame.sigs.results[0].signature = keep(&t->kept[0], frame->sigs.results[0].signature);
 }

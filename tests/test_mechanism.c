@@ -51,16 +51,17 @@ test_says_what_a_key_would_need(void **state)
     struct why why;
 
     (void)state;
-    assert_int_equal(key_methods(&can, &key, mechanisms_in(hashing, 2), &why), RC_OK);
+    assert_int_equal(key_methods(&can, &key, mechanisms_in(hashing, 2), false, &why), RC_OK);
     assert_int_equal(can.methods, 1 << VERIFY_RSAPSS | 1 << VERIFY_RSAPKCS1V15);
     assert_int_equal(can.with_message, 1 << VERIFY_RSAPSS);
 
     key.type = CKK_EC;
-    assert_int_equal(key_methods(&can, &key, mechanisms_in(hashing, 2), &why), RC_UNSUPPORTED);
+    assert_int_equal(
+        key_methods(&can, &key, mechanisms_in(hashing, 2), false, &why), RC_UNSUPPORTED);
     assert_string_equal(
         why.text, "the token offers no mechanism for it, want CKM_ECDSA or CKM_ECDSA_SHA256");
     key.type = CKK_DSA;
-    assert_int_equal(key_methods(&can, &key, ~0U, &why), RC_UNSUPPORTED);
+    assert_int_equal(key_methods(&can, &key, ~0U, false, &why), RC_UNSUPPORTED);
 }
 
 int

@@ -174,7 +174,6 @@ test_says_which_keys_are_of_no_use(void **state)
     static const struct {
         const char *says, *uri, *detail;
     } cases[] = {
-        {"a PIN for each signature", "pkcs11:object=always", "PIN for each signature"},
         {"RSA that is too short", "pkcs11:object=short", "2048"},
     };
     struct digest digest = {{0}};
@@ -448,7 +447,6 @@ make_keys(void **state)
     softhsm_make_key(&softhsm, "EC:secp256r1", "twin", "04");
     softhsm_make_key(&softhsm, "EC:secp256r1", "twin", "05");
     softhsm_make_key(&softhsm, "EC:edwards25519", "ed", "06");
-    softhsm_make_key(&softhsm, "EC:secp256r1 --always-auth", "always", "07");
     softhsm_make_key(&softhsm, "rsa:1024", "short", "08");
     softhsm_make_key(&softhsm, "EC:secp256r1", "lonely", "09");
     softhsm_make_key(&softhsm, "EC:secp521r1", "p521", "11");

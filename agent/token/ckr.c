@@ -93,6 +93,14 @@ ckr_find_login(CK_RV rv)
     return found && found->rung != RUNG_NONE ? found : &general;
 }
 
+bool
+ckr_is_refused_pin(CK_RV rv)
+{
+    /* Of C_SignInit and C_Sign it is about something else. */
+    return rv == CKR_PIN_LOCKED ||
+           (ckr_find_login(rv)->state == TOKEN_PIN_WRONG && rv != CKR_ARGUMENTS_BAD);
+}
+
 enum rc
 ckr_fail(const struct ckr *ckr, CK_RV rv, const char *call, struct why *why)
 {

@@ -30,5 +30,8 @@ const struct ckr *ckr_find(CK_RV rv);
 /* Of C_Login, which says other things by some codes. */
 const struct ckr *ckr_find_login(CK_RV rv);
 
+/* A refused PIN, whatever was called. */
+bool ckr_is_refused_pin(CK_RV rv);
+
 /* The sentence for people; returns RC_TOKEN. rv may be one that ckr does not list. */
 enum rc ckr_fail(const struct ckr *ckr, CK_RV rv, const char *call, struct why *why);

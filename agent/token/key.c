@@ -12,13 +12,15 @@ static const uint8_t digest_info[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 
     0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
 
 enum rc
-key_methods(struct key_methods *ret, const struct object *key, unsigned offered, struct why *why)
+key_methods(struct key_methods *ret, const struct object *key, unsigned offered, bool has_pin,
+    struct why *why)
 {
     closing(bytes_done) struct bytes names = BYTES_INIT(sizeof why->text);
     struct key_methods can = {0};
 
-    if (key->wants_pin_each_time)
-        return fail(why, RC_UNSUPPORTED, "it wants the PIN for each signature");
+    if (key->wants_pin_each_time && !has_pin)
+        return fail(why, RC_UNSUPPORTED,
+            "it wants the PIN for each signature; give the token a 'pin' in the policy");
 
     if (key->is_for_other_use)
         return fail(why, RC_UNSUPPORTED,
@@ -93,6 +95,9 @@ key_sign(uint8_t *ret, size_t *ret_len, const struct session *s, const struct ob
         mechanism.ulParameterLen = sizeof pss;
     }
     rv = GUARDED(s->p11->C_SignInit(s->handle, &mechanism, key->handle));
+    if (rv == CKR_OK && order->pin)
+        rv = GUARDED(s->p11->C_Login(
+            s->handle, CKU_CONTEXT_SPECIFIC, (CK_BYTE *)order->pin->b, order->pin->len));
     if (rv != CKR_OK)
         return rv;
 

@@ -146,10 +146,24 @@ look(struct work *w, struct why *why)
     return tell(&frame, why);
 }
 
+/* Read a PIN, which is found from then on. */
+static enum rc
+unlock(struct work *w, const struct frame *asked, struct why *why)
+{
+    struct frame frame = {.type = FRAME_UNLOCKED, .id = asked->id};
+    struct why problem;
+
+    frame.unlocked.rc = pin_receive(token_pin(w->token), w->passed, asked->unlock.source, &problem);
+    if (frame.unlocked.rc)
+        frame.unlocked.detail = span_of(problem.text);
+    fd_close(&w->passed); /* a client waits for its end */
+    return tell(&frame, why);
+}
+
 /* Until the agent allows to log in with what was found last. RC_TOKEN: why says what is
  * wrong, and only a new process might do better. */
 static enum rc
-await_login(struct work *w, struct why *why)
+await_login(bool *ret_force, struct work *w, struct why *why)
 {
     unsigned pause_ms = token_pause_ms(w->token);
 
@@ -170,10 +184,15 @@ await_login(struct work *w, struct why *why)
         else if (rc != RC_TIMEOUT)
             return rc;
 
-        if (is_allowed)
+        if (is_allowed) {
+            *ret_force = frame.login.force;
             return RC_OK;
+        }
 
-        rc = look(w, why);
+        if (rc == RC_OK && frame.type == FRAME_UNLOCK)
+            rc = unlock(w, &frame, why);
+        if (rc == RC_OK || rc == RC_TIMEOUT)
+            rc = look(w, why);
         if (rc)
             return rc;
 
@@ -226,8 +245,12 @@ answer(struct work *w, const struct frame *asked, struct why *why)
         frame.type = FRAME_MADE;
         rc = token_make(&frame.made, w->token, asked, w->passed, why);
         fd_close(&w->passed); /* a client waits for its end */
+    } else if (asked->type == FRAME_GIVE) {
+        pin_give(token_pin(w->token), w->passed);
+        fd_close(&w->passed); /* whoever reads there waits for its end */
+        return RC_OK;
     } else {
-        return fail(why, RC_MALFORMED, "the agent says LOGIN or OPEN twice");
+        return fail(why, RC_MALFORMED, "the agent says LOGIN, UNLOCK or OPEN twice");
     }
     if (rc)
         return lose(w, why);
@@ -237,11 +260,11 @@ answer(struct work *w, const struct frame *asked, struct why *why)
 
 /* Until the agent is gone, which is RC_NOT_FOUND, or the token is lost, which is none. */
 static enum rc
-serve(struct work *w, struct why *why)
+serve(struct work *w, bool force, struct why *why)
 {
     const struct frame ready = {.type = FRAME_STATE, .state.state = TOKEN_READY};
 
-    enum rc rc = token_login(w->token, why);
+    enum rc rc = token_login(w->token, force, why);
     if (rc)
         return lose(w, why);
 
@@ -264,9 +287,10 @@ work(struct work *w, struct why *why)
     enum rc rc = open_token(w, why);
 
     while (rc == RC_OK) {
-        rc = await_login(w, why);
+        bool force = false;
+        rc = await_login(&force, w, why);
         if (rc == RC_OK)
-            rc = serve(w, why);
+            rc = serve(w, force, why);
     }
 
     return rc;

@@ -100,6 +100,7 @@ probe(const struct sight *sight, const struct newkey_site *site, const struct ob
     closing(signing_key_done) struct signing_key key = {
         object, pubkey_ref(pubkey), site->mechanisms};
     uint8_t signature[SIGNATURE_MAX_BYTES];
+    const struct signing_site here = {&sight->session, NULL, signature};
     struct frame_job job = {.method = verify_method_of(pubkey)};
     struct frame_result result;
 
@@ -109,7 +110,7 @@ probe(const struct sight *sight, const struct newkey_site *site, const struct ob
     digest_of(&job.digest, message);
     CK_RV rv = object_narrow_mechanisms(&key.mechanisms, &sight->session, object);
     if (rv == CKR_OK)
-        rv = signing_key_sign(&result, &key, &sight->session, &job, message, signature, why);
+        rv = signing_key_sign(&result, &key, &here, &job, message, why);
     if (rv != CKR_OK)
         return fail(why, RC_TOKEN, "the token does not sign with the new key: 0x%lx (%s)", rv,
             p11_kit_strerror(rv));

@@ -43,15 +43,17 @@ verify(const struct signing_key *key, const struct frame_job *job, struct span m
 
 CK_RV
 signing_key_sign(struct frame_result *ret, const struct signing_key *key,
-    const struct session *session, const struct frame_job *job, struct span message,
-    uint8_t signature[SIGNATURE_MAX_BYTES], struct why *detail)
+    const struct signing_site *site, const struct frame_job *job, struct span message,
+    struct why *detail)
 {
+    uint8_t *signature = site->signature;
     struct key_order order;
     size_t len = 0;
 
     enum rc rc = plan(&order, key, job, message, detail);
     if (rc == RC_OK) {
-        CK_RV rv = key_sign(signature, &len, session, key->object, &order);
+        order.pin = site->pin;
+        CK_RV rv = key_sign(signature, &len, site->session, key->object, &order);
         if (rv != CKR_OK && ckr_find(rv)->rung != RUNG_NONE)
             return rv;
 

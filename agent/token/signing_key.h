@@ -13,13 +13,20 @@ struct signing_key {
     unsigned mechanisms;         /* that suit it, as mechanisms_in() */
 };
 
+/* What a signature is made with. */
+struct signing_site {
+    const struct session *session;
+    const struct pin *pin; /* for a key that wants it for each signature; else NULL */
+    uint8_t *signature;    /* room for SIGNATURE_MAX_BYTES */
+};
+
 /*
- * Do one job. message: what the job's digest is of; empty: it did not come. signature and detail
- * are room for what *ret points to. A code other than CKR_OK is one for which the token or the
+ * Do one job. message: what the job's digest is of; empty: it did not come. detail is room
+ * for what *ret points to. A code other than CKR_OK is one for which the token or the
  * session is to blame; *ret is nothing then.
  */
 must_check CK_RV signing_key_sign(struct frame_result *ret, const struct signing_key *key,
-    const struct session *session, const struct frame_job *job, struct span message,
-    uint8_t signature[SIGNATURE_MAX_BYTES], struct why *detail);
+    const struct signing_site *site, const struct frame_job *job, struct span message,
+    struct why *detail);
 
 void signing_key_done(struct signing_key *key); /* it is empty then */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/token.h"
 
-#include <time.h>
-
 #include "agent/token/inventory.h"
 #include "agent/token/keypair.h"
 #include "agent/token/ladder.h"
@@ -12,8 +10,7 @@
 #include "agent/token/slot.h"
 #include "agent/token/uri.h"
 
-#define FIRST_LOOKS_MAX 3  /* before the token counts as absent; later looks are a second apart */
-#define LOCKOUT_LOOK_S  60 /* a TPM's lock-out ends by itself, after minutes or hours */
+#define FIRST_LOOKS_MAX 3 /* before the token counts as absent; later looks are a second apart */
 
 struct token {
     struct module module;
@@ -21,11 +18,9 @@ struct token {
     unsigned n_first_looks;
     P11KitUri *uri;
     char *serial, *pinned; /* what it must be; "": anything */
-    enum token_pin pin;
-    char *pin_name;
-    struct pin_source source;
-    struct slot slot;       /* where the token was last seen */
-    time_t no_login_before; /* on the monotonic clock: the token takes no PIN until then */
+    struct pin_source pin;
+    bool is_stale;    /* the module may not know yet that the PIN was changed */
+    struct slot slot; /* where the token was last seen */
     struct inventory inventory;
     struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
     bool was_there[TOKEN_KEYS_MAX];          /* likewise: some key, when it was looked for last */
@@ -101,17 +96,16 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
         return fail_memory(why);
 
     token->spki = token->made.spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
-    token->source = PIN_SOURCE_INIT;
     token->state = TOKEN_FAILING;
     guard_set_timeout(open->timeout_s);
-    token->pin = open->pin;
     token->serial = span_dup(open->serial);
     token->pinned = span_dup(open->identity);
-    token->pin_name = span_dup(open->pin_source);
-    if (!token->serial || !token->pinned || !token->pin_name)
+    if (!token->serial || !token->pinned)
         return fail_memory(why);
 
-    enum rc rc = uri_new(&token->uri, open->uri, why);
+    enum rc rc = pin_source_init(&token->pin, open->pin, open->pin_source, why);
+    if (!rc)
+        rc = uri_new(&token->uri, open->uri, why);
     if (rc)
         return rc;
 
@@ -141,13 +135,12 @@ token_free(struct token *token)
     module_done(&token->module);
     forget_keys(token);
     uri_free(token->uri);
-    pin_source_done(&token->source);
+    pin_source_done(&token->pin);
     slot_done(&token->slot);
     bytes_done(&token->spki);
     bytes_done(&token->made.spki);
     free(token->serial);
     free(token->pinned);
-    free(token->pin_name);
     free(token);
 }
 
@@ -175,47 +168,14 @@ find_slot(struct token *token, struct why *why)
     return rc ? enter(token, TOKEN_ABSENT, rc) : RC_OK;
 }
 
-static time_t
-seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* Whether a PIN is wanted and may be tried. */
 static enum rc
 check_flags(struct token *token, CK_FLAGS flags, struct why *why)
 {
-    if (token->pin == TOKEN_PIN_NONE && (flags & CKF_LOGIN_REQUIRED))
-        return enter(token, TOKEN_LOCKED,
-            fail(why, RC_LOCKED,
-                "the token wants a PIN, and the policy names none; give it a 'pin' there"));
+    enum token_state state = TOKEN_READY;
 
-    if (token->pin == TOKEN_PIN_NONE)
-        return RC_OK;
-
-    if (flags & CKF_USER_PIN_LOCKED)
-        return enter(token, TOKEN_PIN_LOCKED,
-            fail(why, RC_LOCKED,
-                "the token is locked after too many wrong PINs; unblock it with "
-                "its own tools"));
-
-    if (flags & CKF_USER_PIN_FINAL_TRY)
-        return enter(token, TOKEN_LOCKED,
-            fail(why, RC_LOCKED,
-                "one more wrong PIN would lock the token, so none is tried; log "
-                "in once with its own tools"));
-
-    if (seconds() < token->no_login_before)
-        return enter(token, TOKEN_PIN_LOCKED,
-            fail(why, RC_LOCKED,
-                "the token takes no PIN for now, as a TPM after wrong ones: its lock-out ends by "
-                "itself, or with tpm2_dictionarylockout -c; the PIN is tried every %d s",
-                LOCKOUT_LOOK_S));
-
-    return RC_OK;
+    enum rc rc = pin_source_check(&state, &token->pin, flags, why);
+    return rc ? enter(token, state, rc) : RC_OK;
 }
 
 static void
@@ -264,20 +224,23 @@ token_look(struct frame_found *ret, struct token *token, struct why *why)
     if (rc)
         return rc;
 
-    pin_source_done(&token->source);
-    if (token->pin != TOKEN_PIN_NONE)
-        rc = pin_source_open(&token->source, token->pin, token->pin_name, why);
-    if (rc)
+    bool has_pin = token->pin.kind != TOKEN_PIN_NONE;
+    rc = has_pin ? pin_source_look(&token->pin, why) : RC_OK;
+    if (rc && rc != RC_NOT_FOUND)
         return enter(token, TOKEN_LOCKED, rc);
 
-    ret->identity = bytes_span(&token->slot.identity);
-    ret->source = bytes_span(&token->source.identity);
+    *ret = (struct frame_found){
+        .identity = bytes_span(&token->slot.identity),
+        .source = bytes_span(&token->pin.identity),
+        .wants_pin = rc == RC_NOT_FOUND,
+        .is_last_try = has_pin && token->slot.info.flags & CKF_USER_PIN_FINAL_TRY,
+    };
     return RC_OK;
 }
 
 /* The token in the slot is still the one that was found, now that a session holds on to it. */
 static enum rc
-check_same(struct token *token, struct why *why)
+check_same(struct token *token, bool force, struct why *why)
 {
     closing(slot_done) struct slot now = {0};
 
@@ -290,7 +253,27 @@ check_same(struct token *token, struct why *why)
         return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the token was changed"));
     }
 
+    if (token->pin.kind != TOKEN_PIN_NONE && now.info.flags & CKF_USER_PIN_FINAL_TRY && !force)
+        return enter(token, TOKEN_LOCKED,
+            fail(why, RC_LOCKED,
+                "somebody else gave it wrong PINs: one more would lock it, so none is tried"));
+
     return check_flags(token, now.info.flags, why);
+}
+
+/* A PIN of people is asked for again; one from elsewhere is in the agent's ledger. */
+static enum rc
+refused(struct token *token, CK_RV rv, const char *call, struct why *why)
+{
+    const struct ckr *ckr = ckr_find_login(rv);
+
+    if (ckr->state == TOKEN_PIN_WRONG)
+        pin_forget(&token->pin);
+    token->is_stale = true;
+    if (rv == CKR_PIN_LOCKED)
+        pin_source_rest(&token->pin);
+    ladder_fall(&token->ladder, ckr->rung);
+    return failed(token, ckr, rv, call, why);
 }
 
 static enum rc
@@ -298,24 +281,16 @@ log_in(struct token *token, struct why *why)
 {
     struct pin pin;
 
-    enum rc rc = pin_read(&pin, &token->source, why);
+    enum rc rc = pin_read(&pin, &token->pin, why);
     CK_RV rv =
         rc ? CKR_OK : CALL(token, C_Login, token->module.session.handle, CKU_USER, pin.b, pin.len);
     pin_done(&pin);
-    pin_source_done(&token->source);
     if (rc)
         return enter(token, TOKEN_LOCKED, rc);
 
     if (rv == CKR_USER_ALREADY_LOGGED_IN)
         rv = module_is_logged_in(&token->module) ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
-    if (rv == CKR_OK)
-        return RC_OK;
-
-    /* The flags of a card say it from now on, those of a TPM never do. */
-    if (rv == CKR_PIN_LOCKED)
-        token->no_login_before = seconds() + LOCKOUT_LOOK_S;
-    ladder_fall(&token->ladder, ckr_find_login(rv)->rung);
-    return failed(token, ckr_find_login(rv), rv, "C_Login", why);
+    return rv == CKR_OK ? RC_OK : refused(token, rv, "C_Login", why);
 }
 
 static enum rc
@@ -328,26 +303,37 @@ list(struct token *token, struct why *why)
 }
 
 enum rc
-token_login(struct token *token, struct why *why)
+token_login(struct token *token, bool force, struct why *why)
 {
+    /* SoftHSM 2.6 reads the PIN's key once, when it is initialized. */
+    if (token->is_stale)
+        module_stop(&token->module);
+    enum rc rc = token->is_stale ? start_and_find(token, why) : RC_OK;
+    if (rc)
+        return rc;
+
+    token->is_stale = false;
     CK_RV rv = module_open_session(&token->module, token->slot.id);
     if (rv != CKR_OK)
         return lost(token, rv, "C_OpenSession", why);
 
-    enum rc rc = check_same(token, why);
+    rc = check_same(token, force, why);
     if (rc)
         return rc;
 
-    if (token->pin != TOKEN_PIN_NONE)
+    if (token->pin.kind != TOKEN_PIN_NONE)
         rc = log_in(token, why);
     if (rc)
         return rc;
 
     rc = list(token, why);
-    if (rc)
-        return rc;
+    return rc ? rc : enter(token, TOKEN_READY, RC_OK);
+}
 
-    return enter(token, TOKEN_READY, RC_OK);
+struct pin_source *
+token_pin(struct token *token)
+{
+    return &token->pin;
 }
 
 /* Keep a key that is of use under its place, with the public key that verifies what it signs. */
@@ -423,7 +409,7 @@ token_find(
         if (rv != CKR_OK)
             return lost(token, rv, "reading a key", why);
 
-        rc = key_methods(&can, key, mechanisms, &token->detail);
+        rc = key_methods(&can, key, mechanisms, token->pin.kind != TOKEN_PIN_NONE, &token->detail);
     }
     if (can.methods != 0) {
         CK_RV rv = object_put_spki(&token->spki, &token->module.session, key,
@@ -448,20 +434,49 @@ token_find(
     return RC_OK;
 }
 
+/* Fails only where the token is lost. */
+static enum rc
+sign(struct frame_result *ret, struct token *token, const struct frame_job *job,
+    struct span message, size_t i, struct why *why)
+{
+    const struct signing_key *key = &token->keys[job->place];
+    bool wants_pin = key->object && key->object->wants_pin_each_time;
+    struct signing_site site = {&token->module.session, NULL, token->signatures[i]};
+    struct pin pin = {0};
+
+    enum rc rc = wants_pin ? pin_read_again(&pin, &token->pin, why) : RC_OK;
+    if (rc) {
+        pin_done(&pin);
+        ladder_fall(&token->ladder, RUNG_SESSION);
+        return enter(token, TOKEN_LOCKED, rc);
+    }
+
+    if (wants_pin)
+        site.pin = &pin;
+    CK_RV rv = signing_key_sign(ret, key, &site, job, message, &token->details[i]);
+    if (wants_pin)
+        pin_done(&pin);
+    if (rv != CKR_OK && ckr_is_refused_pin(rv))
+        return refused(token, rv, "the PIN for a signature", why);
+
+    if (rv != CKR_OK)
+        return lost(token, rv, "C_Sign", why);
+
+    if (ret->rc == RC_OK)
+        ladder_signed(&token->ladder);
+    return RC_OK;
+}
+
 enum rc
 token_sign(struct frame_signed *ret, struct token *token, const struct frame_sign *jobs,
     struct span message, struct why *why)
 {
     for (size_t i = 0; i < jobs->n_jobs; i++) {
         bool is_last = i + 1 == jobs->n_jobs;
-        CK_RV rv = signing_key_sign(&ret->results[i], &token->keys[jobs->jobs[i].place],
-            &token->module.session, &jobs->jobs[i], is_last ? message : (struct span){0},
-            token->signatures[i], &token->details[i]);
-        if (rv != CKR_OK)
-            return lost(token, rv, "C_Sign", why);
-
-        if (ret->results[i].rc == RC_OK)
-            ladder_signed(&token->ladder);
+        enum rc rc = sign(
+            &ret->results[i], token, &jobs->jobs[i], is_last ? message : (struct span){0}, i, why);
+        if (rc)
+            return rc;
     }
 
     ret->n_results = jobs->n_jobs;

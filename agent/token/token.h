@@ -16,6 +16,7 @@
  * only a process of its own would do, token_is_spent().
  */
 #include "agent/token/newkey.h"
+#include "agent/token/pin.h"
 
 struct token;
 
@@ -32,8 +33,11 @@ unsigned token_pause_ms(const struct token *token); /* before the next look */
 /* The token is there and may be logged into; *ret points into token until the next call. */
 must_check enum rc token_look(struct frame_found *ret, struct token *token, struct why *why);
 
-/* Log in with the PIN that was found, and list the keys. */
-must_check enum rc token_login(struct token *token, struct why *why);
+/* Where its PIN is from: after a token_look() that wants one, pin_receive(). */
+struct pin_source *token_pin(struct token *token);
+
+/* Log in with the PIN that was found, and list the keys. force: also where it is the last try. */
+must_check enum rc token_login(struct token *token, bool force, struct why *why);
 
 /* Find a key and keep it under find->place, which is always that of this URI. *ret points into
  * token until the next call. That there is no such key is an answer, not a failure. */
