@@ -426,6 +426,7 @@ static void
 stop(struct agent *agent)
 {
     listener_free(agent->listener);
+    keyring_end_unlocks(agent->keyring);
     release_free(agent->release);
     if (agent->audit)
         flush_audit(agent, audit_finish);

@@ -455,3 +455,34 @@ keyring_run(
 
     return pool_run_take(keyring->view->pools[entry - policy->tokens], &errand, why);
 }
+
+enum rc
+keyring_check_unlock(enum keyring_need *ret, const struct keyring *keyring,
+    const struct keyring_unlock *order, struct why *why)
+{
+    return pool_check_unlock(ret, keyring->view->pools[order->token], order->force, why);
+}
+
+enum rc
+keyring_unlock(struct keyring *keyring, const struct keyring_unlock *order, struct why *why)
+{
+    return pool_unlock(keyring->view->pools[order->token], order, why);
+}
+
+enum rc
+keyring_lock(struct keyring *keyring, size_t token, struct why *why)
+{
+    return pool_lock(keyring->view->pools[token], why);
+}
+
+void
+keyring_end_unlocks(struct keyring *keyring)
+{
+    if (!keyring)
+        return;
+
+    for (size_t i = 0; i < keyring->view->policy->n_tokens; i++)
+        pool_end_unlock(keyring->view->pools[i]);
+    for (size_t i = 0; i < keyring->n_retired; i++)
+        pool_end_unlock(keyring->retired[i]);
+}

@@ -106,6 +106,40 @@ struct keyring_order {
  */
 must_check enum rc keyring_sign(
     struct keyring_job **ret, const struct keyring_order *order, struct why *why);
+/* What an unlocking takes. */
+enum keyring_need {
+    KEYRING_NEEDS_NOTHING, /* it is not locked */
+    KEYRING_NEEDS_PIN,     /* people have to say the PIN */
+    KEYRING_NEEDS_LOGIN,   /* the PIN is where the policy says */
+};
+
+/* RC_OK: the token is logged into. RC_LOCKED: it refused the PIN, or it is the last try. RC_TOKEN,
+ * RC_TIMEOUT; RC_MALFORMED, RC_TOO_LARGE: what came is no PIN. */
+typedef void keyring_unlocked(void *userdata, enum rc rc, const struct why *why);
+
+struct keyring_unlock {
+    size_t token; /* its index */
+    bool force;   /* spend the last try */
+    int fd;       /* from which a worker reads the PIN; borrowed until the callback; -1: none */
+    keyring_unlocked *callback;
+    void *userdata;
+};
+
+/* Whether the token may be unlocked now, and what it takes. RC_BUSY: another one is under way.
+ * RC_UNSUPPORTED: it is not locked. RC_LOCKED: the last try, without force. RC_TOKEN: it is away.
+ */
+must_check enum rc keyring_check_unlock(enum keyring_need *ret, const struct keyring *keyring,
+    const struct keyring_unlock *order, struct why *why);
+/* Right after that. The callback comes once, later or from keyring_end_unlocks(). The order is
+ * copied. RC_STORAGE, RC_TOKEN. */
+must_check enum rc keyring_unlock(
+    struct keyring *keyring, const struct keyring_unlock *order, struct why *why);
+/* The workers of a token finish what they have, forget its PIN and end; it stays locked until it is
+ * unlocked. RC_STORAGE: until the agent ends. */
+must_check enum rc keyring_lock(struct keyring *keyring, size_t token, struct why *why);
+/* Before the end: who waits for an unlocking is told now. */
+void keyring_end_unlocks(struct keyring *keyring);
+
 /* The callback will not come. A signature being made is thrown away. NULL is fine. */
 void keyring_cancel(struct keyring_job *job);
 

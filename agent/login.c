@@ -142,7 +142,7 @@ static enum rc
 fail_refused(const struct login *login, const char *source, struct why *why)
 {
     if (login->is_prompt)
-        return fail(why, RC_LOCKED, "the token refused the PIN; 'countersign unlock %s' asks again",
+        return fail(why, RC_LOCKED, "the token refused the PIN: 'countersign unlock %s' asks again",
             login->token);
 
     return fail(why, RC_LOCKED,
@@ -156,7 +156,10 @@ check_refused(struct login *login, const char *identity, const char *source, str
 {
     bool is_last = login->refused && !strcmp(login->refused, source);
 
-    enum rc rc = is_last ? RC_OK : ledger_refused_pin(login->ledger, identity, source, why);
+    /* What people said is in workers of this agent only. */
+    enum rc rc = is_last            ? RC_OK
+                 : login->is_prompt ? RC_NOT_FOUND
+                                    : ledger_refused_pin(login->ledger, identity, source, why);
     if (rc == RC_NOT_FOUND)
         return RC_OK;
 
@@ -228,7 +231,13 @@ login_refused(struct login *login, struct span identity, struct span source, str
     if (!identity_text || !login->refused)
         return fail_memory(why);
 
-    return write(login, ledger_put_refused_pin, identity_text, login->refused, why);
+    enum rc rc = login->is_prompt
+                     ? RC_OK
+                     : write(login, ledger_put_refused_pin, identity_text, login->refused, why);
+    if (rc)
+        return within(why, rc, "a refused PIN cannot be recorded");
+
+    return fail_refused(login, login->refused, why);
 }
 
 enum rc

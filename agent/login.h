@@ -35,7 +35,8 @@ must_check enum rc login_begin(
 /* The worker has logged in, or has not. */
 void login_end(struct login *login);
 
-/* Record that the token refused the PIN. RC_STORAGE: it is only remembered until the agent ends. */
+/* Record that the token refused the PIN. RC_LOCKED: so it is; what to do. RC_STORAGE: it is only
+ * remembered until the agent ends. */
 must_check enum rc login_refused(
     struct login *login, struct span identity, struct span source, struct why *why);
 

@@ -35,8 +35,11 @@ like_printf(3, 4) static void enter(
     va_end(ap);
     m->state = state;
     m->is_recovering = false;
-    if (state != KEYRING_READY)
+    if (state != KEYRING_READY) {
         bundle_give_back(&m->bundle, m->crew->queue, RC_OK, m->crew->token->name, m->detail);
+        if (m->phase != MEMBER_OFF)
+            pinpad_fail(&m->pinpad, state == KEYRING_LOCKED ? RC_LOCKED : RC_TOKEN, m->detail);
+    }
     m->crew->has_news = true;
     tell(m);
 }
@@ -91,9 +94,7 @@ pause_start(struct member *m)
     for (unsigned i = 1; i < m->n_losses && wait_ms < BACK_OFF_MAX_MS; i++)
         wait_ms *= 2;
 
-    uint64_t at_us = m->started_us + wait_ms * 1000;
-    (void)sd_event_source_set_time(m->resume, at_us);
-    (void)sd_event_source_set_enabled(m->resume, SD_EVENT_ONESHOT);
+    timer_set(&m->resume, m->started_us + wait_ms * 1000);
 }
 
 /* Its process ended, or it could not be started. has_said: by itself, and said why before. */
@@ -104,6 +105,7 @@ end_life(struct member *m, enum keyring_state state, const char *detail, bool ha
 
     worker_free(steal(m->worker));
     m->phase = MEMBER_OFF;
+    pinpad_lost(&m->pinpad, has_said, detail);
     m->crew->has_news = true;
     tell(m);
     if (was_in && !lose_token(m))
@@ -151,10 +153,9 @@ on_pin_wrong(struct member *m)
 {
     struct why why;
 
-    if (login_refused(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why))
-        enter(m, KEYRING_FAILING, "a refused PIN cannot be recorded: %s", why.text);
-    else
-        enter(m, KEYRING_LOCKED, "the token refused the PIN in '%s'", bytes_text(&m->source));
+    enum rc rc =
+        login_refused(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why);
+    enter(m, rc == RC_LOCKED ? KEYRING_LOCKED : KEYRING_FAILING, "%s", why.text);
 }
 
 static bool
@@ -176,14 +177,14 @@ on_state(struct member *m, const struct frame *frame)
     }
 
     /* LOGIN, if under way, names what was found before, and will be ignored. */
-    bool is_refused = state->state == TOKEN_PIN_WRONG && m->phase == MEMBER_LOGGING_IN;
     bool was_in = member_is_in(m);
+    bool is_refused = state->state == TOKEN_PIN_WRONG && (was_in || m->phase == MEMBER_LOGGING_IN);
     m->phase = MEMBER_LOOKING;
     if (m->errand) {
         closing(freep) char *detail = span_dup(state->detail);
         errand_lose(steal(m->errand), RC_TOKEN, detail ? detail : "out of memory");
     }
-    if (was_in && !lose_token(m)) {
+    if (was_in && !is_refused && !lose_token(m)) {
         m->state = keyring_state_of(state->state);
         snprintf(m->detail, sizeof m->detail, "%.*s", (int)state->detail.len, state->detail.p);
         return true;
@@ -199,6 +200,8 @@ on_state(struct member *m, const struct frame *frame)
 static bool
 on_found(struct member *m, const struct frame *frame)
 {
+    struct why why;
+
     if (member_is_in(m))
         return false;
 
@@ -211,10 +214,22 @@ on_found(struct member *m, const struct frame *frame)
         return false;
 
     m->id = frame->id;
-    m->is_last_try = frame->found.is_last_try;
-    m->phase = MEMBER_HELD;
+    pinpad_found(&m->pinpad, &frame->found);
+    m->phase = m->pinpad.wants_pin ? MEMBER_LOOKING : MEMBER_HELD;
+    if (m->pinpad.wants_pin) {
+        pinpad_explain(&why, &m->pinpad, m->crew->token->name);
+        enter(m, KEYRING_LOCKED, "%s", why.text);
+    }
     tell(m);
     return true;
+}
+
+/* What it has read it uses when it is asked to log in, as what it found. */
+static bool
+on_unlocked(struct member *m, const struct frame *frame)
+{
+    tell(m);
+    return frame->id == m->id && pinpad_read(&m->pinpad, &frame->unlocked, m->detail);
 }
 
 static bool
@@ -276,6 +291,9 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_SIGNED:
         is_expected = on_signed(m, frame);
         break;
+    case FRAME_UNLOCKED:
+        is_expected = on_unlocked(m, frame);
+        break;
     case FRAME_MADE:
         is_expected = on_made(m, frame);
         break;
@@ -285,7 +303,6 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_SIGN:
     case FRAME_UNLOCK:
     case FRAME_GIVE:
-    case FRAME_UNLOCKED:
     case FRAME_ENDED:
     case FRAME_GENERATE:
     case FRAME_IMPORT:
@@ -311,6 +328,7 @@ member_start(struct member *m)
         return;
     }
 
+    pinpad_start(&m->pinpad);
     frame.open = worker_open(&crew->form, crew->policy, crew->token, login_identity(crew->login));
     ask(m, &frame, MEMBER_LOOKING, 0);
 }
@@ -319,7 +337,7 @@ static void
 try_login(struct member *m)
 {
     const struct frame_found found = {
-        bytes_span(&m->identity), bytes_span(&m->source), false, m->is_last_try};
+        bytes_span(&m->identity), bytes_span(&m->source), false, m->pinpad.is_last_try};
     struct frame frame = {.type = FRAME_LOGIN, .id = m->id};
     struct why why;
 
@@ -338,6 +356,7 @@ try_login(struct member *m)
     /* It goes on looking, and says when something has changed; what is wrong with the ledger does
      * not show there, so that is tried again by another one. */
     m->phase = MEMBER_LOOKING;
+    m->pinpad.is_held_back = true;
     enter(m,
         rc == RC_LOCKED  ? KEYRING_LOCKED
         : rc == RC_TOKEN ? KEYRING_ABSENT
@@ -443,19 +462,13 @@ member_retire(struct member *m)
 bool
 member_may_start(const struct member *m)
 {
-    int waits = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(m->resume, &waits);
-    return m->phase == MEMBER_OFF && waits == SD_EVENT_OFF;
+    return m->phase == MEMBER_OFF && !timer_is_set(&m->resume);
 }
 
-static int
-on_resume(sd_event_source *source, uint64_t at_us, void *userdata)
+static void
+on_resume(void *userdata)
 {
-    (void)source;
-    (void)at_us;
     tell(userdata);
-    return 0;
 }
 
 enum rc
@@ -465,16 +478,10 @@ member_init(struct member *m, struct crew *crew, struct why *why)
         .identity = BYTES_INIT(WORKER_MESSAGE_BYTES),
         .source = BYTES_INIT(WORKER_MESSAGE_BYTES)};
 
-    int r =
-        sd_event_add_time(crew->event, &m->resume, CLOCK_MONOTONIC, UINT64_MAX, 0, on_resume, m);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(m->resume, SD_EVENT_OFF);
-    if (r < 0) {
+    enum rc rc = timer_init(&m->resume, crew->event, on_resume, m, why);
+    if (rc)
         member_done(m);
-        return fail(why, RC_SYSTEM, "cannot set a timer: %s", strerror(-r));
-    }
-
-    return RC_OK;
+    return rc;
 }
 
 void
@@ -483,7 +490,7 @@ member_done(struct member *m)
     worker_free(steal(m->worker));
     bundle_done(&m->bundle);
     errand_free(steal(m->errand));
-    m->resume = sd_event_source_disable_unref(m->resume);
+    timer_done(&m->resume);
     bytes_done(&m->identity);
     bytes_done(&m->source);
 }

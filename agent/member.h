@@ -17,7 +17,9 @@
 #include "agent/bundle.h"
 #include "agent/errand.h"
 #include "agent/login.h"
+#include "agent/pinpad.h"
 #include "agent/place.h"
+#include "agent/timer.h"
 #include "agent/worker.h"
 
 enum member_phase {
@@ -53,7 +55,7 @@ struct member {
     enum member_phase phase;
     uint32_t id;                   /* of the last request */
     struct bytes identity, source; /* what it found */
-    bool is_last_try;              /* likewise */
+    struct pinpad pinpad;
     size_t n_found;                /* places that it has looked for */
     unsigned n_renewals;           /* of the crew, when its worker last listed the token's keys */
     struct errand *errand;         /* that it is on */
@@ -63,7 +65,7 @@ struct member {
     uint64_t started_us, ready_us; /* when its process began, and when it was logged in */
     uint64_t asked_us;             /* when it began to sign */
     bool is_dismissed;             /* its process is being ended by us */
-    sd_event_source *resume;       /* enabled while it must not be started yet */
+    struct timer resume;           /* enabled while it must not be started yet */
     enum keyring_state state;      /* the last that is known */
     char detail[200];
     struct bundle bundle; /* while it signs, and while it is recovering */

@@ -6,6 +6,7 @@
 #include "agent/explain.h"
 #include "agent/issue.h"
 #include "agent/keylist.h"
+#include "agent/locking.h"
 #include "agent/provision.h"
 #include "agent/refusal.h"
 #include "agent/signing.h"
@@ -82,10 +83,11 @@ status(struct agent *agent, struct conn *conn, const json_t *parameters)
     for (size_t i = 0; i < keyring_n_tokens(agent->keyring); i++) {
         const struct keyring_token *token = keyring_token(agent->keyring, i);
         struct why buffer;
-        answer_add(&tokens, json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name, "state",
-                                keyring_state_name(token->state), "detail",
-                                detail_of(&buffer, agent->keyring, token), "queue",
-                                (int)token->n_queued, "workers", (int)token->n_workers));
+        answer_add(&tokens, json_pack("{s:s,s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name,
+                                "state", keyring_state_name(token->state), "detail",
+                                detail_of(&buffer, agent->keyring, token), "pin",
+                                policy_pin_name(token->policy->pin), "queue", (int)token->n_queued,
+                                "workers", (int)token->n_workers));
     }
 
     sd_event_now(agent->event, CLOCK_MONOTONIC, &now);
@@ -131,8 +133,8 @@ static const struct {
     {"Status", status},
     {"GenerateKey", provision_generate},
     {"ImportKey", provision_import, true},
-    {"Lock", NULL},
-    {"Unlock", NULL, true},
+    {"Lock", locking_lock},
+    {"Unlock", locking_unlock, true},
     {"Pending", NULL},
     {"Approve", NULL},
     {"Deny", NULL},

@@ -123,6 +123,19 @@ policy_is_name(const char *text)
            strlen(text) <= POLICY_NAME_MAX_BYTES;
 }
 
+const char *
+policy_pin_name(enum policy_pin pin)
+{
+    static const char *const names[] = {
+        [POLICY_PIN_NONE] = "none",
+        [POLICY_PIN_CREDENTIAL] = "credential",
+        [POLICY_PIN_FILE] = "file",
+        [POLICY_PIN_PROMPT] = "prompt",
+    };
+
+    return names[pin];
+}
+
 const struct policy_token *
 policy_find_token(const struct policy *policy, const char *name)
 {

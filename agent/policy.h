@@ -114,6 +114,7 @@ bool policy_knows(const struct policy *policy, const struct peer *peer);
 
 /* Of a token, key or grant. */
 bool policy_is_name(const char *text);
+const char *policy_pin_name(enum policy_pin pin); /* as in Status */
 const struct policy_token *policy_find_token(const struct policy *policy, const char *name);
 const struct policy_key *policy_find_key(const struct policy *policy, const char *name);
 bool policy_grant_has_key(const struct policy_grant *grant, const struct policy_key *key);

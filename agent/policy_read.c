@@ -78,13 +78,16 @@ read_pin(struct policy_token *token, const struct policy_node *node, struct poli
     if (rc)
         return rc;
 
-    if (!strcmp(pin, "prompt"))
-        return policy_node_fail(node, why, "'pin: prompt' %s", policy_member_later);
+    if (!strcmp(pin, "prompt")) {
+        token->pin = POLICY_PIN_PROMPT;
+        return RC_OK;
+    }
 
     bool is_file = !strncmp(pin, FILE_PATH, strlen(FILE_PATH));
     if (!is_file && strncmp(pin, CREDENTIAL, strlen(CREDENTIAL)) != 0)
         return policy_node_fail(node, why,
-            "want " CREDENTIAL "NAME or " FILE_PATH "PATH; a PIN itself has no place in a policy");
+            "want " CREDENTIAL "NAME, " FILE_PATH
+            "PATH or prompt; a PIN itself has no place in a policy");
 
     const char *source = strchr(pin, ':') + 1;
     token->pin = is_file ? POLICY_PIN_FILE : POLICY_PIN_CREDENTIAL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/pool.h"
 
-#include "agent/member.h"
-#include "agent/timer.h"
+#include "agent/gate.h"
 
 /* Before the next call is read: while it is judged a worker signs already. What finds all of them
  * busy goes to the token in one message later. */
@@ -19,6 +18,7 @@ struct pool {
     enum keyring_state state;
     char detail[200];
     bool is_retired;
+    struct gate gate;
     struct timer watch;
     bool is_watching; /* it is set */
     void (*changed)(void *userdata);
@@ -52,6 +52,13 @@ update_state(struct pool *pool)
 {
     const struct member *first = &pool->members[0];
     bool is_ready = is_any_in(pool) || is_any_recovering(pool);
+
+    if (login_is_locked(pool->crew.login)) {
+        pool->state = KEYRING_LOCKED;
+        snprintf(pool->detail, sizeof pool->detail, "an admin locked it: countersign unlock %s",
+            pool->crew.token->name);
+        return;
+    }
 
     pool->state = is_ready ? KEYRING_READY : first->state;
     snprintf(pool->detail, sizeof pool->detail, "%s", is_ready ? "" : first->detail);
@@ -159,9 +166,11 @@ on_pump(sd_event_source *source, void *userdata)
     if (pool->is_retired) {
         retire_members(pool);
         fail_waiting(pool);
+        gate_give_up(&pool->gate, "the policy was changed");
         return 0;
     }
 
+    gate_advance(&pool->gate);
     start_members(pool);
     update_state(pool);
     advance_members(pool);
@@ -172,6 +181,7 @@ on_pump(sd_event_source *source, void *userdata)
         update_state(pool);
         pool->changed(pool->userdata);
     }
+    gate_tell(&pool->gate);
     return 0;
 }
 
@@ -241,6 +251,10 @@ pool_new(struct pool **ret, const struct pool_setup *setup, struct policy *polic
     if (rc)
         return rc;
 
+    rc = gate_init(&pool->gate, &pool->crew, pool->members, pool->n_members, why);
+    if (rc)
+        return rc;
+
     *ret = steal(pool);
     return RC_OK;
 }
@@ -264,6 +278,7 @@ pool_free(struct pool *pool)
     for (size_t i = 0; i < pool->crew.n_places; i++)
         place_done(&pool->crew.places[i]);
     free(pool->crew.places);
+    gate_done(&pool->gate);
     login_free(pool->crew.login);
     sd_event_source_disable_unref(pool->crew.pump);
     timer_done(&pool->watch);
@@ -408,4 +423,28 @@ pool_is_over(const struct pool *pool)
             return false;
 
     return pool->is_retired;
+}
+
+enum rc
+pool_check_unlock(enum keyring_need *ret, const struct pool *pool, bool force, struct why *why)
+{
+    return gate_check(ret, &pool->gate, pool->state, pool->detail, force, why);
+}
+
+enum rc
+pool_unlock(struct pool *pool, const struct keyring_unlock *order, struct why *why)
+{
+    return gate_unlock(&pool->gate, order, why);
+}
+
+enum rc
+pool_lock(struct pool *pool, struct why *why)
+{
+    return gate_lock(&pool->gate, why);
+}
+
+void
+pool_end_unlock(struct pool *pool)
+{
+    gate_give_up(&pool->gate, "the agent ends");
 }

@@ -46,6 +46,14 @@ size_t pool_n_ready(const struct pool *pool); /* workers that are logged in */
 /* As keyring_sign(). */
 must_check enum rc pool_sign(struct pool *pool, struct keyring_job *job, struct why *why);
 
+/* As those of the keyring. */
+must_check enum rc pool_check_unlock(
+    enum keyring_need *ret, const struct pool *pool, bool force, struct why *why);
+must_check enum rc pool_unlock(
+    struct pool *pool, const struct keyring_unlock *order, struct why *why);
+must_check enum rc pool_lock(struct pool *pool, struct why *why);
+void pool_end_unlock(struct pool *pool);
+
 /* As keyring_run(); takes the errand, and NULLs it. */
 must_check enum rc pool_run_take(struct pool *pool, struct errand **errand, struct why *why);
 

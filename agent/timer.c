@@ -50,6 +50,15 @@ timer_after_ms(const struct timer *timer, uint64_t milliseconds)
     return now + milliseconds * 1000;
 }
 
+bool
+timer_is_set(const struct timer *timer)
+{
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(timer->source, &enabled);
+    return enabled != SD_EVENT_OFF;
+}
+
 uint64_t
 timer_after_s(const struct timer *timer, uint64_t seconds)
 {

@@ -5,6 +5,7 @@
  *
  * All times are of the monotonic clock, in microseconds.
  */
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "proto/rc.h"
@@ -22,6 +23,7 @@ void timer_done(struct timer *timer); /* zeros are fine, and what is left */
 
 /* at: 0 is never. */
 void timer_set(struct timer *timer, uint64_t at);
+bool timer_is_set(const struct timer *timer); /* and the call has not come yet */
 /* The time that many milliseconds, or seconds, after the one of this turn of the loop. */
 uint64_t timer_after_ms(const struct timer *timer, uint64_t milliseconds);
 uint64_t timer_after_s(const struct timer *timer, uint64_t seconds);

@@ -61,6 +61,8 @@
 #define WORKER_PATH_BYTES       107         /* of a worker's socket; unix(7): a NUL is behind it */
 #define FORBIDDEN_MAX           67   /* paths that a worker is kept from: PINs of others, 4 */
 #define PIN_MAX_BYTES           256  /* tpm2-pkcs11 takes 128 */
+#define PIN_TIMEOUT_S           10   /* to send a PIN; whoever types it did so before */
+#define UNLOCK_TIMEOUT_S        345  /* a PIN, and the longest call */
 #define PASSPHRASE_MAX_BYTES    1024 /* of a key file; what OpenSSL asks a terminal for */
 #define KEY_FILE_MAX_BYTES      (64 * 1024) /* RSA with 8192 bits, and certificates beside it */
 #define KEY_FILE_ITERATIONS_MAX 2000000     /* of PBKDF2, a second or two; OWASP asks for 600,000 */

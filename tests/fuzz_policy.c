@@ -133,7 +133,8 @@ check(const struct policy *policy)
         assert(policy_find_token(policy, token->name) == token);
         assert(token->module[0] == '/' && token->workers >= 1 && token->workers <= WORKERS_MAX);
         assert(token->timeout_s >= 1 && token->timeout_s <= TOKEN_TIMEOUT_MAX_S);
-        assert((token->pin == POLICY_PIN_NONE) == !token->pin_source);
+        bool has_source = token->pin == POLICY_PIN_CREDENTIAL || token->pin == POLICY_PIN_FILE;
+        assert(has_source == (token->pin_source != NULL));
     }
     for (size_t i = 0; i < policy->n_keys; i++)
         check_key(policy, &policy->keys[i]);

@@ -41,6 +41,9 @@ static struct {
     bool is_holding;
     sd_event_source *work;
     TAILQ_HEAD(, keyring_job) jobs;
+    struct keyring_unlock unlock; /* its callback is NULL where there is none */
+    enum rc refusal;
+    size_t n_locks;
 } all = {.jobs = TAILQ_HEAD_INITIALIZER(all.jobs)};
 
 static size_t
@@ -141,6 +144,38 @@ softkeyring_reset(void)
         pubkey_unref(all.keys[all.n_keys].pubkey);
     }
     all.is_holding = false;
+    all.refusal = RC_OK;
+    all.n_locks = 0;
+}
+
+void
+softkeyring_end_unlock(enum rc rc)
+{
+    struct keyring_unlock unlock = all.unlock;
+    struct why why = {"the token refused the PIN"};
+
+    assert_non_null(unlock.callback);
+    all.unlock = (struct keyring_unlock){.fd = -1};
+    unlock.callback(unlock.userdata, rc, &why);
+}
+
+int
+softkeyring_pin_fd(void)
+{
+    assert_non_null(all.unlock.callback);
+    return all.unlock.fd;
+}
+
+size_t
+softkeyring_n_locks(void)
+{
+    return all.n_locks;
+}
+
+void
+softkeyring_refuse_unlock(enum rc rc)
+{
+    all.refusal = rc;
 }
 
 /* One job per turn of the loop. */
@@ -346,4 +381,47 @@ keyring_run(
     (void)order;
     *why = (struct why){"there are no tokens"};
     return RC_TOKEN;
+}
+
+enum rc
+keyring_check_unlock(enum keyring_need *ret, const struct keyring *keyring,
+    const struct keyring_unlock *order, struct why *why)
+{
+    const struct policy_token *token = &keyring->policy->tokens[order->token];
+
+    if (all.refusal) {
+        snprintf(why->text, sizeof why->text, "it may not be unlocked");
+        return all.refusal;
+    }
+
+    *ret = token->pin == POLICY_PIN_PROMPT ? KEYRING_NEEDS_PIN
+           : token->pin == POLICY_PIN_NONE ? KEYRING_NEEDS_NOTHING
+                                           : KEYRING_NEEDS_LOGIN;
+    return RC_OK;
+}
+
+enum rc
+keyring_unlock(struct keyring *keyring, const struct keyring_unlock *order, struct why *why)
+{
+    (void)keyring;
+    (void)why;
+    assert_null(all.unlock.callback);
+    all.unlock = *order;
+    return RC_OK;
+}
+
+enum rc
+keyring_lock(struct keyring *keyring, size_t token, struct why *why)
+{
+    (void)why;
+    assert_true(token < keyring->policy->n_tokens);
+    all.n_locks++;
+    return RC_OK;
+}
+
+void
+keyring_end_unlocks(struct keyring *keyring)
+{
+    if (keyring && all.unlock.callback)
+        softkeyring_end_unlock(RC_TOKEN);
 }

@@ -20,5 +20,10 @@ size_t softkeyring_n_waiting(void);
 /* The oldest job ends so, from the event loop; RC_OK: signed. */
 void softkeyring_finish(enum rc rc);
 void softkeyring_finish_of(const char *name, enum rc rc); /* the oldest of that key */
+/* Unlockings wait for this. */
+void softkeyring_end_unlock(enum rc rc);
+int softkeyring_pin_fd(void); /* from which the PIN is to be read; -1: from none */
+size_t softkeyring_n_locks(void);
+void softkeyring_refuse_unlock(enum rc rc); /* from now on; RC_OK: not */
 /* Forget keys and states. */
 void softkeyring_reset(void);

@@ -74,7 +74,7 @@ ask(struct desk *desk, const char *source, bool is_last_try)
 static void
 refuse(struct desk *desk, const char *source)
 {
-    assert_int_equal(login_refused(desk->login, SPAN("model:1"), span_of(source), &why), RC_OK);
+    assert_int_equal(login_refused(desk->login, SPAN("model:1"), span_of(source), &why), RC_LOCKED);
 }
 
 static void

@@ -84,7 +84,7 @@ static const struct load_case token_cases[] = {
     {"refuses too many workers", TOKEN_WITH("workers: 65"), "65 is not within 1 to 64"},
     {"refuses workers in quotes", TOKEN_WITH("workers: \"4\""), "want a number in plain digits"},
     {"refuses workers in base 8", TOKEN_WITH("workers: 04"), "a leading zero"},
-    {"refuses a PIN that is asked for", TOKEN_WITH("pin: prompt"), "'pin: prompt' is not enforced"},
+    {"takes a PIN that is asked for", TOKEN_WITH("pin: prompt"), NULL},
     {"takes the longest timeout", TOKEN_WITH("timeout: 5m"), NULL},
     {"refuses a longer timeout", TOKEN_WITH("timeout: 301s"), "301 is not within 1 to 300"},
     {"refuses no timeout", TOKEN_WITH("timeout: 0s"), "0 is not within 1 to 300"},

@@ -45,6 +45,7 @@ test_calls_once_when_it_is_time(void **state)
     clock_advance_ms(9500);
     pump(event);
     assert_int_equal(n, 0);
+    assert_true(timer_is_set(&timer));
     timer_set(&timer, timer_after_s(&timer, 10)); /* anew */
     clock_advance_ms(9000);
     pump(event);
@@ -52,6 +53,7 @@ test_calls_once_when_it_is_time(void **state)
     clock_advance_ms(2000);
     pump(event);
     assert_int_equal(n, 1);
+    assert_false(timer_is_set(&timer));
     clock_advance_ms(3600 * 1000);
     pump(event);
     assert_int_equal(n, 1);

@@ -79,6 +79,20 @@ slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri
 }
 
 enum rc
+slot_check_count(size_t n, struct why *why)
+{
+    if (n == 0)
+        return fail(why, RC_TOKEN,
+            "the module shows no such token; plug it in, or check its 'uri' in the policy");
+
+    if (n > 1)
+        return fail(
+            why, RC_TOKEN, "%zu tokens fit the 'uri' of the token, want 1; let it say which", n);
+
+    return RC_OK;
+}
+
+enum rc
 slot_check(struct slot *slot, const char *serial, const char *identity, struct why *why)
 {
     if (serial[0] && !span_is(bytes_span(&slot->serial), serial))

@@ -15,6 +15,8 @@ struct slot {
 /* Count the initialized tokens that the URI names; *ret is one of them; slot_done(). On failure: a
  * code of the module; a slot that does not answer is one only where nothing else was found. */
 must_check CK_RV slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri);
+/* RC_TOKEN: another count than one. */
+must_check enum rc slot_check_count(size_t n, struct why *why);
 /* What is in that slot now. */
 must_check CK_RV slot_read(struct slot *ret, CK_FUNCTION_LIST *p11, CK_SLOT_ID id);
 /* Whether it is the token with that serial, and that identity; "": any. RC_TOKEN. */

@@ -154,18 +154,10 @@ find_slot(struct token *token, struct why *why)
     if (rv != CKR_OK)
         return failed(token, ckr_find(rv), rv, "looking for the token", why);
 
-    if (n == 0)
-        return enter(token, TOKEN_ABSENT,
-            fail(why, RC_TOKEN,
-                "the module shows no such token; plug it in, or check its 'uri' in the policy"));
-
-    if (n > 1)
-        return enter(token, TOKEN_FAILING,
-            fail(why, RC_TOKEN, "%zu tokens fit the 'uri' of the token, want 1; let it say which",
-                n));
-
-    enum rc rc = slot_check(&token->slot, token->serial, token->pinned, why);
-    return rc ? enter(token, TOKEN_ABSENT, rc) : RC_OK;
+    enum rc rc = slot_check_count(n, why);
+    if (!rc)
+        rc = slot_check(&token->slot, token->serial, token->pinned, why);
+    return rc ? enter(token, n > 1 ? TOKEN_FAILING : TOKEN_ABSENT, rc) : RC_OK;
 }
 
 /* Whether a PIN is wanted and may be tried. */
