@@ -15,7 +15,7 @@ The control socket DIR/control takes one command a line and answers each with on
     fail SW N                 the next N signatures end with this status word (hexadecimal)
     drop                      the card comes out in the middle of the next signature
     mute MS                   the next signature hangs so long
-    stats                     JSON: signatures, commands, tries left, verified
+    stats                     JSON: signatures, commands, tries left, verified, waits for a finger
 """
 import argparse
 import contextlib
@@ -34,7 +34,7 @@ OF_A_CARD = "9A=p256,9C=p256,9D=rsa2048,9E=p256"
 def stats(card):
     return json.dumps({
         "signatures": card.n_signatures, "commands": card.n_commands, "left": card.pins.left(),
-        "verified": card.is_verified})
+        "verified": card.is_verified, "waits": card.faults.is_waiting})
 
 
 def commands(card, link):

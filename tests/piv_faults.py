@@ -12,7 +12,7 @@ class Faults:
         self.delay_ms = 0
         self.mute_ms = 0
         self.is_loose = False
-        self.wants_touch = False
+        self.wants_touch = self.is_waiting = False
         self._status, self._failures = 0, 0
         self._touched = threading.Event()
         self._ended = threading.Event()
@@ -47,4 +47,7 @@ class Faults:
     def _wait(self, ms):
         # A finger that was there before does not count.
         self._touched.clear()
-        return self._touched.wait(ms / 1000)
+        self.is_waiting = True
+        was_touched = self._touched.wait(ms / 1000)
+        self.is_waiting = False
+        return was_touched

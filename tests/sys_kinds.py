@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of every kind sign, each by its real module: SoftHSM, a TPM, a smartcard, a YubiKey."""
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -241,3 +242,34 @@ def test_a_tpm_that_others_have_locked_signs_once_it_is_unlocked(add, tpm, start
     signatures.agent.stop()
     signatures.agent.start()
     signatures.sign("tpm")
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_signs_with_the_slot_that_wants_the_pin_each_time(is_yubikey, new_piv, policy, sanitizer,
+                                                          start):
+    piv = new_piv(is_yubikey=is_yubikey)
+    policy.add_token("card", piv, sanitizer, always="9C", once="9A")
+    signatures = start()
+    for _ in range(3):
+        signatures.sign("always", "once")
+    piv.card.pull()
+    signatures.fails("always")
+    piv.card.push()
+    signatures.sign_in_time("always")
+    signatures.sign("always", "once")
+    assert piv.card.stats()["left"] == 3
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_waits_for_a_finger(is_yubikey, add, new_piv, start):
+    piv = add("card", new_piv(is_yubikey=is_yubikey), "9A")
+    signatures = start()
+    signatures.sign("card")
+    piv.card.tell("need-touch", "on")
+    with ThreadPoolExecutor() as pool:
+        signed = pool.submit(signatures.sign, "card")
+        signatures.sign("qa")
+        signatures.agent.process.wait_until(lambda: piv.card.stats()["waits"])
+        assert not signed.done()
+        piv.card.tell("touch")
+        signed.result(30)
