@@ -20,8 +20,9 @@
 #include "agent/token/supervisor.h"
 #include "agent/token/token.h"
 
-#define AGENT_FD         3
-#define LOOK_INTERVAL_MS 500 /* a token that came back signs within a second */
+#define AGENT_FD          3
+#define LOOK_INTERVAL_MS  500  /* a token that came back signs within a second */
+#define CHECK_INTERVAL_MS 5000 /* an idle card that was pulled is missed; takes OpenSC 3 ms */
 
 struct work {
     struct sandbox sandbox;
@@ -272,9 +273,11 @@ serve(struct work *w, bool force, struct why *why)
     w->is_in = true;
     while (rc == RC_OK && w->is_in) {
         struct frame frame;
-        rc = listen_for(&frame, w, -1, why);
+        rc = listen_for(&frame, w, token_is_watched(w->token) ? CHECK_INTERVAL_MS : -1, why);
         if (rc == RC_OK)
             rc = answer(w, &frame, why);
+        else if (rc == RC_TIMEOUT)
+            rc = token_check(w->token, why) ? lose(w, why) : RC_OK;
     }
 
     return rc;

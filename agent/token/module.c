@@ -51,14 +51,26 @@ module_open_session(struct module *module, CK_SLOT_ID slot)
     return rv;
 }
 
-bool
-module_is_logged_in(const struct module *module)
+static bool
+is_logged_in(const struct session *s)
 {
     CK_SESSION_INFO info = {0};
 
-    CK_RV rv = GUARDED(module->session.p11->C_GetSessionInfo(module->session.handle, &info));
+    CK_RV rv = GUARDED(s->p11->C_GetSessionInfo(s->handle, &info));
     return rv == CKR_OK &&
            (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
+}
+
+CK_RV
+module_log_in(const struct module *module, const uint8_t *pin, size_t len)
+{
+    const struct session *s = &module->session;
+
+    CK_RV rv = GUARDED(s->p11->C_Login(s->handle, CKU_USER, (CK_BYTE *)pin, len));
+    if (rv != CKR_USER_ALREADY_LOGGED_IN)
+        return rv;
+
+    return is_logged_in(s) ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
 }
 
 void

@@ -19,8 +19,8 @@ void module_done(struct module *module); /* stops it, within two seconds */
 must_check CK_RV module_start(struct module *module);
 must_check CK_RV module_open_session(struct module *module, CK_SLOT_ID slot);
 
-/* As the session says; only that is asked. */
-bool module_is_logged_in(const struct module *module);
+/* Being logged in already is fine, if the session says so as well. A code of C_Login. */
+must_check CK_RV module_log_in(const struct module *module, const uint8_t *pin, size_t len);
 
 /* What was lost may fail to be closed, which does not matter. */
 void module_close_session(struct module *module);

@@ -104,8 +104,8 @@ pin_source_rest(struct pin_source *source)
 }
 
 enum rc
-pin_source_check(
-    enum token_state *ret_state, const struct pin_source *source, CK_FLAGS flags, struct why *why)
+pin_source_check(enum token_state *ret_state, const struct pin_source *source, CK_FLAGS flags,
+    bool may_be_last, struct why *why)
 {
     *ret_state = TOKEN_LOCKED;
     if (source->kind == TOKEN_PIN_NONE)
@@ -113,6 +113,10 @@ pin_source_check(
                    ? fail(why, RC_LOCKED,
                          "the token wants a PIN, and the policy names none; give it a 'pin' there")
                    : RC_OK;
+
+    if (flags & CKF_USER_PIN_FINAL_TRY && !may_be_last)
+        return fail(why, RC_LOCKED,
+            "somebody else gave it wrong PINs: one more would lock it, so none is tried");
 
     *ret_state = TOKEN_PIN_LOCKED;
     if (flags & CKF_USER_PIN_LOCKED)

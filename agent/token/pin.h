@@ -37,9 +37,10 @@ must_check enum rc pin_source_init(
 void pin_source_done(struct pin_source *source); /* zeros are fine */
 
 /* Whether a token with those flags (CK_TOKEN_INFO) wants a PIN that there is, and takes one.
- * RC_LOCKED: else; *ret_state is what it is in then. */
-must_check enum rc pin_source_check(
-    enum token_state *ret_state, const struct pin_source *source, CK_FLAGS flags, struct why *why);
+ * may_be_last: even if one more wrong PIN would lock it. RC_LOCKED: else; *ret_state is what it is
+ * in then. */
+must_check enum rc pin_source_check(enum token_state *ret_state, const struct pin_source *source,
+    CK_FLAGS flags, bool may_be_last, struct why *why);
 /* The token takes no PIN for now. The flags of a card say so, those of a TPM never do. */
 void pin_source_rest(struct pin_source *source);
 

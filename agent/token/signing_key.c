@@ -3,6 +3,24 @@
 
 #include "agent/token/ckr.h"
 
+enum rc
+signing_key_init(struct signing_key *ret, const struct object *object, struct span spki,
+    unsigned mechanisms, struct why *why)
+{
+    closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
+
+    if (spki.len == 0)
+        return fail(why, RC_UNSUPPORTED,
+            "the token shows no public key for it; give it a 'certificate' in the policy");
+
+    enum rc rc = pubkey_from_spki(&pubkey, spki, why);
+    if (rc)
+        return rc;
+
+    *ret = (struct signing_key){object, steal(pubkey), mechanisms};
+    return RC_OK;
+}
+
 /* How this key does the job. RC_TOKEN: not at all. RC_MALFORMED: without its message. */
 static enum rc
 plan(struct key_order *ret, const struct signing_key *key, const struct frame_job *job,

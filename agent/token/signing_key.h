@@ -13,6 +13,11 @@ struct signing_key {
     unsigned mechanisms;         /* that suit it, as mechanisms_in() */
 };
 
+/* spki: DER of the public key; empty: the token shows none, and none is pinned. RC_UNSUPPORTED;
+ * RC_MALFORMED. *ret is untouched then. object is borrowed; signing_key_done(). */
+must_check enum rc signing_key_init(struct signing_key *ret, const struct object *object,
+    struct span spki, unsigned mechanisms, struct why *why);
+
 /* What a signature is made with. */
 struct signing_site {
     const struct session *session;

@@ -44,6 +44,23 @@ slot_done(struct slot *slot)
 }
 
 CK_RV
+slot_is_present(CK_FUNCTION_LIST *p11, CK_SLOT_ID id)
+{
+    CK_SLOT_ID ids[SLOTS_MAX];
+    CK_ULONG n_ids = N_ELEMENTS(ids);
+
+    CK_RV rv = GUARDED(p11->C_GetSlotList(CK_TRUE, ids, &n_ids));
+    if (rv != CKR_OK)
+        return rv;
+
+    for (CK_ULONG i = 0; i < n_ids && i < N_ELEMENTS(ids); i++)
+        if (ids[i] == id)
+            return CKR_OK;
+
+    return CKR_TOKEN_NOT_PRESENT;
+}
+
+CK_RV
 slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri)
 {
     CK_SLOT_ID ids[SLOTS_MAX];

@@ -17,6 +17,8 @@ struct slot {
 must_check CK_RV slot_find(struct slot *ret, size_t *ret_n, CK_FUNCTION_LIST *p11, P11KitUri *uri);
 /* RC_TOKEN: another count than one. */
 must_check enum rc slot_check_count(size_t n, struct why *why);
+/* Ask for the slots that hold a token. CKR_TOKEN_NOT_PRESENT: it is none of them. */
+must_check CK_RV slot_is_present(CK_FUNCTION_LIST *p11, CK_SLOT_ID id);
 /* What is in that slot now. */
 must_check CK_RV slot_read(struct slot *ret, CK_FUNCTION_LIST *p11, CK_SLOT_ID id);
 /* Whether it is the token with that serial, and that identity; "": any. RC_TOKEN. */

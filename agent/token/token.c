@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/token.h"
 
+#include "agent/token/health.h"
 #include "agent/token/inventory.h"
 #include "agent/token/keypair.h"
 #include "agent/token/ladder.h"
@@ -21,6 +22,7 @@ struct token {
     struct pin_source pin;
     bool is_stale;    /* the module may not know yet that the PIN was changed */
     struct slot slot; /* where the token was last seen */
+    struct health health;
     struct inventory inventory;
     struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
     bool was_there[TOKEN_KEYS_MAX];          /* likewise: some key, when it was looked for last */
@@ -32,8 +34,6 @@ struct token {
     uint8_t signatures[WORKER_BATCH_MAX][SIGNATURE_MAX_BYTES];
     struct why details[WORKER_BATCH_MAX];
 };
-
-#define CALL(token, function, ...) GUARDED((token)->module.session.p11->function(__VA_ARGS__))
 
 enum token_state
 token_state(const struct token *token)
@@ -106,10 +106,8 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
     enum rc rc = pin_source_init(&token->pin, open->pin, open->pin_source, why);
     if (!rc)
         rc = uri_new(&token->uri, open->uri, why);
-    if (rc)
-        return rc;
-
-    rc = module_load(&token->module, module, why);
+    if (!rc)
+        rc = module_load(&token->module, module, why);
     if (rc)
         return rc;
 
@@ -162,11 +160,11 @@ find_slot(struct token *token, struct why *why)
 
 /* Whether a PIN is wanted and may be tried. */
 static enum rc
-check_flags(struct token *token, CK_FLAGS flags, struct why *why)
+check_flags(struct token *token, CK_FLAGS flags, bool may_be_last, struct why *why)
 {
     enum token_state state = TOKEN_READY;
 
-    enum rc rc = pin_source_check(&state, &token->pin, flags, why);
+    enum rc rc = pin_source_check(&state, &token->pin, flags, may_be_last, why);
     return rc ? enter(token, state, rc) : RC_OK;
 }
 
@@ -212,7 +210,7 @@ token_look(struct frame_found *ret, struct token *token, struct why *why)
     if (rc)
         return rc;
 
-    rc = check_flags(token, token->slot.info.flags, why);
+    rc = check_flags(token, token->slot.info.flags, true, why);
     if (rc)
         return rc;
 
@@ -232,7 +230,7 @@ token_look(struct frame_found *ret, struct token *token, struct why *why)
 
 /* The token in the slot is still the one that was found, now that a session holds on to it. */
 static enum rc
-check_same(struct token *token, bool force, struct why *why)
+check_same(CK_FLAGS *ret_flags, struct token *token, struct why *why)
 {
     closing(slot_done) struct slot now = {0};
 
@@ -245,12 +243,8 @@ check_same(struct token *token, bool force, struct why *why)
         return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the token was changed"));
     }
 
-    if (token->pin.kind != TOKEN_PIN_NONE && now.info.flags & CKF_USER_PIN_FINAL_TRY && !force)
-        return enter(token, TOKEN_LOCKED,
-            fail(why, RC_LOCKED,
-                "somebody else gave it wrong PINs: one more would lock it, so none is tried"));
-
-    return check_flags(token, now.info.flags, why);
+    *ret_flags = now.info.flags;
+    return RC_OK;
 }
 
 /* A PIN of people is asked for again; one from elsewhere is in the agent's ledger. */
@@ -274,14 +268,11 @@ log_in(struct token *token, struct why *why)
     struct pin pin;
 
     enum rc rc = pin_read(&pin, &token->pin, why);
-    CK_RV rv =
-        rc ? CKR_OK : CALL(token, C_Login, token->module.session.handle, CKU_USER, pin.b, pin.len);
+    CK_RV rv = rc ? CKR_OK : module_log_in(&token->module, pin.b, pin.len);
     pin_done(&pin);
     if (rc)
         return enter(token, TOKEN_LOCKED, rc);
 
-    if (rv == CKR_USER_ALREADY_LOGGED_IN)
-        rv = module_is_logged_in(&token->module) ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
     return rv == CKR_OK ? RC_OK : refused(token, rv, "C_Login", why);
 }
 
@@ -297,6 +288,9 @@ list(struct token *token, struct why *why)
 enum rc
 token_login(struct token *token, bool force, struct why *why)
 {
+    const char *call;
+    CK_FLAGS flags;
+
     /* SoftHSM 2.6 reads the PIN's key once, when it is initialized. */
     if (token->is_stale)
         module_stop(&token->module);
@@ -309,7 +303,9 @@ token_login(struct token *token, bool force, struct why *why)
     if (rv != CKR_OK)
         return lost(token, rv, "C_OpenSession", why);
 
-    rc = check_same(token, force, why);
+    rc = check_same(&flags, token, why);
+    if (!rc)
+        rc = check_flags(token, flags, force, why);
     if (rc)
         return rc;
 
@@ -317,6 +313,10 @@ token_login(struct token *token, bool force, struct why *why)
         rc = log_in(token, why);
     if (rc)
         return rc;
+
+    rv = health_learn(&token->health, &call, &token->module.session, token->slot.id);
+    if (rv != CKR_OK)
+        return lost(token, rv, call, why);
 
     rc = list(token, why);
     return rc ? rc : enter(token, TOKEN_READY, RC_OK);
@@ -328,24 +328,23 @@ token_pin(struct token *token)
     return &token->pin;
 }
 
-/* Keep a key that is of use under its place, with the public key that verifies what it signs. */
-static enum rc
-keep(struct token *token, const struct frame_find *find, const struct object *key,
-    unsigned mechanisms, struct why *why)
+bool
+token_is_watched(const struct token *token)
 {
-    struct span spki = find->spki.len > 0 ? find->spki : bytes_span(&token->spki);
-    closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
+    return health_is_watched(&token->health);
+}
 
-    if (spki.len == 0)
-        return fail(why, RC_UNSUPPORTED,
-            "the token shows no public key for it; give it a 'certificate' in the policy");
+enum rc
+token_check(struct token *token, struct why *why)
+{
+    const char *call;
+    CK_FLAGS flags;
 
-    enum rc rc = pubkey_from_spki(&pubkey, spki, why);
-    if (rc)
-        return rc;
+    CK_RV rv = health_check(&token->health, &call, &token->module.session, token->slot.id);
+    if (rv != CKR_OK)
+        return lost(token, rv, call, why);
 
-    token->keys[find->place] = (struct signing_key){key, steal(pubkey), mechanisms};
-    return RC_OK;
+    return check_same(&flags, token, why);
 }
 
 /* Other processes have made keys; or this one. */
@@ -413,7 +412,8 @@ token_find(
         if (rc)
             return enter(token, TOKEN_FAILING, rc);
 
-        rc = keep(token, find, key, mechanisms, &token->detail);
+        rc = signing_key_init(&token->keys[find->place], key,
+            find->spki.len > 0 ? find->spki : bytes_span(&token->spki), mechanisms, &token->detail);
         if (rc)
             can = (struct key_methods){0};
     }

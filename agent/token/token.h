@@ -44,6 +44,10 @@ must_check enum rc token_login(struct token *token, bool force, struct why *why)
 must_check enum rc token_find(
     struct frame_key *ret, struct token *token, const struct frame_find *find, struct why *why);
 
+/* Whether it is there at all. Nobody has to touch it for that, and no PIN is tried. */
+must_check enum rc token_check(struct token *token, struct why *why);
+bool token_is_watched(const struct token *token); /* do so now and then */
+
 /* Likewise. message: that of the last job; empty: none came. A signature that does not verify with
  * the key of token_find() is not returned. */
 must_check enum rc token_sign(struct frame_signed *ret, struct token *token,
