@@ -102,15 +102,18 @@ pragma_int(int64_t *ret, struct database *d, const char *pragma, struct why *why
     return RC_OK;
 }
 
+/* From a version to that of the form, in one transaction. */
 static enum rc
-create_schema(struct database *d, struct why *why)
+bring_up(struct database *d, int64_t version, struct why *why)
 {
     closing(bytes_done) struct bytes sql = BYTES_INIT(SCHEMA_MAX_BYTES);
 
+    bytes_puts(&sql, "BEGIN EXCLUSIVE; ");
+    for (; version < d->form->version; version++)
+        bytes_printf(&sql, "%s; ", d->form->steps[version]);
     bytes_printf(&sql,
-        "BEGIN EXCLUSIVE; %s; PRAGMA application_id = %" PRId32 "; PRAGMA user_version = %" PRId32
-        "; COMMIT",
-        d->form->schema, d->form->application_id, d->form->version);
+        "PRAGMA application_id = %" PRId32 "; PRAGMA user_version = %" PRId32 "; COMMIT",
+        d->form->application_id, d->form->version);
     enum rc rc = bytes_check(&sql, why);
     if (rc)
         return rc;
@@ -132,7 +135,7 @@ check_schema(struct database *d, struct why *why)
         return rc;
 
     if (application_id == 0 && version == 0 && n_tables == 0)
-        return create_schema(d, why);
+        return bring_up(d, 0, why);
 
     if (application_id != d->form->application_id)
         return fail(why, RC_STORAGE,
@@ -146,7 +149,7 @@ check_schema(struct database *d, struct why *why)
             " install that version again",
             d->path, version, d->form->version);
 
-    return RC_OK;
+    return version < d->form->version ? bring_up(d, version, why) : RC_OK;
 }
 
 static enum rc

@@ -20,14 +20,14 @@ struct sqlite3_stmt;
 
 struct database_form {
     int32_t application_id;
-    int32_t version;    /* of the schema: user_version */
-    const char *schema; /* SQL for a new file */
+    int32_t version;          /* of the schema: user_version */
+    const char *const *steps; /* SQL from each version to the next, from that of an empty file on */
     const char *const *statements;
     size_t n_statements;
 };
 
 /*
- * Open or create path. The form is borrowed for life.
+ * Open or create path, and bring an older schema up to date. The form is borrowed for life.
  * RC_BUSY: another program has it open. RC_STORAGE: a newer schema, not ours, damaged, or not
  * writable; says what to do.
  */

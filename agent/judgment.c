@@ -381,7 +381,10 @@ judgment_record(
         request.reason = failed->reason;
         request.detail = detail;
     }
-    return audit_put(end->agent->audit, &request, ret, why);
+    rc = audit_put(end->agent->audit, &request, ret, why);
+    for (size_t i = 0; !rc && end->outcome == AUDIT_RELEASED && i < lists.n_keys; i++)
+        rc = ledger_put_key_use(end->agent->ledger, lists.keys[i], request.at_us, why);
+    return rc;
 }
 
 /* The mark was raised to a version that one of our keys signed. */

@@ -99,13 +99,16 @@ format_key(const struct agent *agent, const struct keyring_key *key, const struc
     const struct policy_token *token = key->token ? key->token : key->policy->at[0].token;
     int64_t validity_s = longest_validity_s(agent->policy, key->policy, peer);
     bool is_shown = validity_s > 0 || policy_is_admin(agent->policy, peer);
-    int64_t expires_at;
+    int64_t expires_at, used_at_us;
 
     json_t *ret =
         format(key->policy->name, token->name, keyring_state_name(key->state), key->pubkey);
     set_rights(&ret, validity_s, is_shown ? format_scope(key->policy, false) : json_array(),
         is_shown ? format_scope(key->policy, true) : json_array());
     set_provenance(&ret, &key->provenance);
+    if (key->pubkey &&
+        !ledger_key_use(&used_at_us, agent->ledger, pubkey_canonical_id(key->pubkey)->hex, NULL))
+        set_time(&ret, "last_used", used_at_us / 1000000);
     if (key->policy->certificate) {
         struct span pem = pubkey_public(key->policy->certificate);
         answer_set(&ret, "certificate", json_stringn((const char *)pem.p, pem.len));

@@ -357,3 +357,27 @@ ledger_forget_refused_pin(
 
     return query_write(&q, NULL, why);
 }
+
+enum rc
+ledger_key_use(int64_t *ret_at_us, struct ledger *ledger, const char *key, struct why *why)
+{
+    closing(query_done) struct query q = query_of(ledger->database, STATEMENT_KEY_USE);
+    query_text(&q, key);
+
+    enum rc rc = query_next(&q, why);
+    if (rc)
+        return rc;
+
+    *ret_at_us = query_int_at(&q, 0);
+    return RC_OK;
+}
+
+enum rc
+ledger_put_key_use(struct ledger *ledger, const char *key, int64_t at_us, struct why *why)
+{
+    closing(query_done) struct query q = query_of(ledger->database, STATEMENT_PUT_KEY_USE);
+    query_text(&q, key);
+    query_int(&q, at_us);
+
+    return query_write(&q, NULL, why);
+}

@@ -106,3 +106,10 @@ must_check enum rc ledger_put_refused_pin(
     struct ledger *ledger, const char *serial, const char *source, struct why *why);
 must_check enum rc ledger_forget_refused_pin(
     struct ledger *ledger, const char *serial, const char *source, struct why *why);
+
+/* When the key with that canonical ID last made what was released, microseconds since 1970, to the
+ * minute. RC_NOT_FOUND: never. RC_STORAGE. */
+must_check enum rc ledger_key_use(
+    int64_t *ret_at_us, struct ledger *ledger, const char *key, struct why *why);
+must_check enum rc ledger_put_key_use(
+    struct ledger *ledger, const char *key, int64_t at_us, struct why *why);

@@ -2,9 +2,8 @@
 #include "agent/schema.h"
 
 #define APPLICATION_ID 0x4353474c /* "CSGL"; file(1) shows it */
-#define SCHEMA_VERSION 1
 
-static const char schema[] =
+static const char first_schema[] =
     "CREATE TABLE ledger (id TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;"
     "CREATE TABLE record (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, hash BLOB NOT NULL,"
     " body TEXT NOT NULL) STRICT;"
@@ -21,6 +20,13 @@ static const char schema[] =
     "CREATE TABLE refused_pin (serial TEXT NOT NULL, source TEXT NOT NULL,"
     " PRIMARY KEY (serial, source)) STRICT, WITHOUT ROWID;"
     "INSERT INTO ledger (id, seq, hash) VALUES (lower(hex(randomblob(16))), 0, zeroblob(32))";
+
+/* A version of the schema is how many of these were taken. */
+static const char *const steps[] = {
+    first_schema,
+    "CREATE TABLE key_use (key TEXT NOT NULL PRIMARY KEY, at_us INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+};
 
 static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_HEAD] = "SELECT id, seq, hash FROM ledger",
@@ -53,14 +59,19 @@ static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_PIN_SERIAL] =
         "INSERT INTO pinned_serial (token, serial) VALUES (?, ?) ON CONFLICT DO NOTHING",
     [STATEMENT_REFUSED_PIN] = "SELECT 1 FROM refused_pin WHERE serial = ? AND source = ?",
+    [STATEMENT_KEY_USE] = "SELECT at_us FROM key_use WHERE key = ?",
+    /* To the minute, so that most uses write nothing. */
+    [STATEMENT_PUT_KEY_USE] = "INSERT INTO key_use (key, at_us) VALUES (?, ?) ON CONFLICT DO UPDATE"
+                              " SET at_us = excluded.at_us"
+                              " WHERE excluded.at_us NOT BETWEEN at_us AND at_us + 60000000",
     [STATEMENT_PUT_REFUSED_PIN] = "REPLACE INTO refused_pin (serial, source) VALUES (?, ?)",
     [STATEMENT_FORGET_REFUSED_PIN] = "DELETE FROM refused_pin WHERE serial = ? AND source = ?",
 };
 
 const struct database_form schema_form = {
     .application_id = APPLICATION_ID,
-    .version = SCHEMA_VERSION,
-    .schema = schema,
+    .version = N_ELEMENTS(steps),
+    .steps = steps,
     .statements = statements,
     .n_statements = STATEMENT_MAX_,
 };

@@ -16,6 +16,12 @@ put_names(struct table *table, const char *const *names, size_t n)
 }
 
 static void
+put_text(struct table *table, const char *text)
+{
+    table_cell(table, text ? text : "-");
+}
+
+static void
 put_key(struct table *table, const struct signer_key *key)
 {
     table_cell(table, key->name);
@@ -24,13 +30,17 @@ put_key(struct table *table, const struct signer_key *key)
     table_cell(table, key->token);
     table_cell(table, key->state);
     table_cell(table, key->is_usable ? "yes" : "no");
+    put_text(table, key->origin);
+    put_text(table, key->extractable);
+    put_text(table, key->last_used);
+    put_text(table, key->certificate_expires);
     put_names(table, key->roles, key->n_roles);
     put_names(table, key->repositories, key->n_repositories);
 }
 
 COMMAND(cmd_key_list)
 {
-    closing(table_done) struct table table = TABLE_INIT(8);
+    closing(table_done) struct table table = TABLE_INIT(12);
     json_auto_t *reply = NULL;
     struct agent_call *agent = NULL;
     struct signer *signer = NULL;
@@ -48,8 +58,9 @@ COMMAND(cmd_key_list)
     if (rc)
         return rc;
 
-    table_header(&table, (const char *[]){"NAME", "KEY ID", "ALGORITHM", "TOKEN", "STATE", "USABLE",
-                             "ROLES", "REPOSITORIES"});
+    table_header(&table,
+        (const char *[]){"NAME", "KEY ID", "ALGORITHM", "TOKEN", "STATE", "USABLE", "ORIGIN",
+            "EXTRACTABLE", "LAST USED", "CERTIFICATE UNTIL", "ROLES", "REPOSITORIES"});
     for (size_t i = 0; i < signer_n_keys(signer); i++)
         put_key(&table, signer_key_at(signer, i));
     return table_print(&table, why);

@@ -55,6 +55,14 @@ read_public(struct signer_key *key, const char *id, const char *spki, const char
     return certificate ? pubkey_from_pem(&key->certificate, span_of(certificate), why) : RC_OK;
 }
 
+static const char *
+read_extractable(const json_t *object)
+{
+    const json_t *value = json_object_get(object, "extractable");
+
+    return json_is_boolean(value) ? json_is_true(value) ? "yes" : "no" : NULL;
+}
+
 static enum rc
 read_key(struct signer_key *key, const json_t *object, struct why *why)
 {
@@ -77,7 +85,11 @@ read_key(struct signer_key *key, const json_t *object, struct why *why)
     members_bool_maybe(&m, "needs_base", &needs_base);
     members_bool_maybe(&m, "needs_approval", &needs_approval);
     members_int(&m, "max_validity_s", 0, INTEGER_MAX, &key->max_validity_s);
+    members_text_maybe(&m, "origin", &key->origin);
+    members_text_maybe(&m, "last_used", &key->last_used);
+    members_text_maybe(&m, "certificate_expires", &key->certificate_expires);
     enum rc rc = members_close_tolerant(&m, why);
+    key->extractable = read_extractable(object);
     if (!rc)
         rc = read_texts(&key->repositories, &key->n_repositories, repositories, why);
     if (!rc)

@@ -25,7 +25,10 @@ struct signer_key {
     bool is_usable;                     /* some grant gives it to the caller */
     const char **repositories, **roles; /* patterns of its scope; none where it is not usable */
     size_t n_repositories, n_roles;
-    int64_t max_validity_s; /* 0: not told */
+    int64_t max_validity_s;                      /* 0: not told */
+    const char *origin;                          /* "generated", "imported" or "unknown" */
+    const char *last_used, *certificate_expires; /* times; NULL: never, none */
+    const char *extractable;                     /* "yes", "no"; NULL: not told */
 };
 
 size_t signer_n_keys(const struct signer *signer);

@@ -52,8 +52,13 @@ def test_a_generated_key_signs_once_the_policy_names_it(
     key = keys_of(client)["fresh"]
     assert key["algorithm"] == algorithm
     assert (key["origin"], key["extractable"]) == ("generated", False)
+    assert "last_used" not in key
     client.run("delegation", "add", gun, "targets/fresh", "agent:fresh")
     client.run("sign", f"{gun}:v1")
+    assert "last_used" in keys_of(client)["fresh"]
+    (row,) = [line.split() for line in client.run("key", "list").splitlines()
+              if line.startswith("fresh ")]
+    assert row[6:8] == ["generated", "no"]
     assert readers.read(gun, "targets/fresh") == {
         ("v1", "targets/fresh"): (image.hex, image.size)}
 

@@ -28,10 +28,15 @@ static const char *const statements[] = {
     [SUM] = "SELECT count(*) FROM note",
 };
 
+static const char *const steps[] = {
+    "CREATE TABLE note (text TEXT NOT NULL) STRICT",
+    "ALTER TABLE note ADD COLUMN is_read INTEGER NOT NULL DEFAULT 0",
+};
+
 static const struct database_form form = {
     .application_id = 7,
     .version = 1,
-    .schema = "CREATE TABLE note (text TEXT NOT NULL) STRICT",
+    .steps = steps,
     .statements = statements,
     .n_statements = STATEMENTS,
 };
@@ -153,6 +158,29 @@ test_refuses_a_newer_schema(void **state)
     assert_int_equal(database_open(&database, path, &form, &why), RC_STORAGE);
     assert_non_null(strstr(why.text, "newer countersign-agent (schema 2, this one knows 1)"));
     assert_null(database);
+}
+
+static void
+test_brings_an_older_schema_up_to_date(void **state)
+{
+    static const char *const reads[] = {[PUT] = "INSERT INTO note (text) VALUES (?)",
+        [SUM] = "SELECT count(*) FROM note WHERE is_read = 0"};
+    struct database_form newer = form;
+    struct database *database = NULL;
+
+    (void)state;
+    newer.version = 2;
+    newer.statements = reads;
+    assert_int_equal(database_open(&database, path, &form, &why), RC_OK);
+    assert_int_equal(database_begin(database, &why), RC_OK);
+    assert_int_equal(put(database, 3), RC_OK);
+    assert_int_equal(database_commit(database, &why), RC_OK);
+    database_close(steal(database));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(database_open(&database, path, &newer, &why), RC_OK);
+        assert_int_equal(count(database), 1);
+        database_close(steal(database));
+    }
 }
 
 static void
@@ -337,6 +365,7 @@ main(void)
         TEST(test_opens_what_it_made),
         TEST(test_is_held_exclusively),
         TEST(test_refuses_a_newer_schema),
+        TEST(test_brings_an_older_schema_up_to_date),
         TEST(test_refuses_the_database_of_another_program),
         TEST(test_refuses_what_is_no_database),
         TEST(test_refuses_a_directory_that_it_cannot_write),

@@ -435,6 +435,34 @@ test_remembers_a_refused_pin(void **state)
     ledger_close(ledger);
 }
 
+static void
+test_remembers_when_a_key_was_used_to_the_minute(void **state)
+{
+    static const struct {
+        const char *says;
+        int64_t at_us, told_us;
+    } cases[] = {
+        {"at first", 1000000000, 1000000000},
+        {"within the minute", 1060000000, 1000000000},
+        {"after it", 1060000001, 1060000001},
+        {"where the clock was set back", 900000000, 900000000},
+    };
+    struct ledger *ledger = open_ledger();
+    int64_t at_us = 0;
+
+    (void)state;
+    assert_int_equal(ledger_key_use(&at_us, ledger, "k", &why), RC_NOT_FOUND);
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        print_message("%s\n", cases[i].says);
+        assert_int_equal(ledger_begin(ledger, &why), RC_OK);
+        assert_int_equal(ledger_put_key_use(ledger, "k", cases[i].at_us, &why), RC_OK);
+        assert_int_equal(ledger_commit(ledger, &why), RC_OK);
+        assert_int_equal(ledger_key_use(&at_us, ledger, "k", &why), RC_OK);
+        assert_int_equal(at_us, cases[i].told_us);
+    }
+    ledger_close(ledger);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
 int
@@ -454,6 +482,7 @@ main(void)
         TEST(test_remembers_the_newest_root_and_certificates),
         TEST(test_pins_a_key_and_a_serial_once),
         TEST(test_remembers_a_refused_pin),
+        TEST(test_remembers_when_a_key_was_used_to_the_minute),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
