@@ -35,11 +35,12 @@ is_any_in(const struct pool *pool)
     return false;
 }
 
+/* But for those that are off, and started only when somebody is in. */
 static bool
 is_any_recovering(const struct pool *pool)
 {
     for (size_t i = 0; i < pool->n_members; i++)
-        if (pool->members[i].is_recovering)
+        if (pool->members[i].is_recovering && (i == 0 || pool->members[i].phase != MEMBER_OFF))
             return true;
 
     return false;

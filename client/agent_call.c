@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/agent_call.h"
 
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -353,6 +355,42 @@ take_answer(json_t **ret_parameters, struct agent_call *call, struct why *why)
     return rc;
 }
 
+/* As whom the agent runs, by name or number; -1: there is no such user. */
+static uid_t
+agent_uid(void)
+{
+    const char *name = getenv("COUNTERSIGN_AGENT_USER");
+    const struct passwd *user = getpwnam(name && *name ? name : "countersign");
+    char *end = NULL;
+
+    if (user || !name || !isdigit((unsigned char)*name))
+        return user ? user->pw_uid : (uid_t)-1;
+
+    unsigned long uid = strtoul(name, &end, 10);
+    return *end || uid >= UINT32_MAX ? (uid_t)-1 : (uid_t)uid;
+}
+
+/* A socket's peer is whoever began to listen there: systemd, for an agent that it starts, or the
+ * agent. Somebody else's may be in its place, to be told secrets. */
+static enum rc
+check_listener(const struct agent_call *call, struct why *why)
+{
+    uid_t expected = agent_uid();
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    if (getsockopt(call->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+        return fail(why, RC_SYSTEM, "SO_PEERCRED: %s", strerror(errno));
+
+    if (peer.uid == 0 || peer.uid == geteuid() || (expected != (uid_t)-1 && peer.uid == expected))
+        return RC_OK;
+
+    return fail(why, RC_TOKEN,
+        "uid %u listens on '%s', and is told no secret: want root, this user, or who "
+        "COUNTERSIGN_AGENT_USER says that the agent is",
+        peer.uid, call->path);
+}
+
 enum rc
 agent_call_with_secrets(json_t **ret_parameters, const struct agent_call *call, const char *method,
     const json_t *parameters, const struct span *secrets, size_t n, struct why *why)
@@ -373,6 +411,8 @@ agent_call_with_secrets(json_t **ret_parameters, const struct agent_call *call, 
     rc = bytes_check(&frame, why);
     if (!rc)
         rc = connect_to(&own->fd, own->path, why);
+    if (!rc)
+        rc = check_listener(own, why);
     if (!rc)
         rc = send_frame(own, bytes_span(&frame), why);
     if (!rc)

@@ -27,7 +27,9 @@ must_check enum rc agent_call(json_t **ret_parameters, struct agent_call *call, 
 /*
  * The same with secrets that follow the call: the agent replies, a token's worker reads them, and
  * the last word is *ret_parameters. On a connection of its own. Borrows the secrets, and leaves no
- * copy of them. RC_BUSY: not tried again.
+ * copy of them. RC_BUSY: not tried again. RC_TOKEN: also where neither root
+ * nor this user listens there, nor the
+ * one of COUNTERSIGN_AGENT_USER, by default "countersign".
  */
 must_check enum rc agent_call_with_secrets(json_t **ret_parameters, const struct agent_call *call,
     const char *method, const json_t *parameters, const struct span *secrets, size_t n,

@@ -9,13 +9,14 @@ static enum rc
 put_token(struct table *table, const json_t *object, struct why *why)
 {
     struct members m;
-    const char *name = NULL, *state = NULL, *detail = NULL;
+    const char *name = NULL, *state = NULL, *detail = NULL, *pin = NULL;
     int64_t queue = 0, workers = 0;
 
     members_open(&m, object, "token");
     members_text(&m, "name", &name);
     members_text(&m, "state", &state);
     members_text(&m, "detail", &detail);
+    members_text(&m, "pin", &pin);
     members_int(&m, "queue", 0, INT64_MAX, &queue);
     members_int(&m, "workers", 0, INT64_MAX, &workers);
     enum rc rc = members_close_tolerant(&m, why);
@@ -24,6 +25,7 @@ put_token(struct table *table, const json_t *object, struct why *why)
 
     table_cell(table, name);
     table_cell(table, state);
+    table_cell(table, pin);
     table_cell_printf(table, "%" PRId64, queue);
     table_cell_printf(table, "%" PRId64, workers);
     table_cell(table, detail);
@@ -33,7 +35,7 @@ put_token(struct table *table, const json_t *object, struct why *why)
 static enum rc
 print_status(const json_t *reply, const char *socket, struct why *why)
 {
-    closing(table_done) struct table table = TABLE_INIT(5);
+    closing(table_done) struct table table = TABLE_INIT(6);
     struct members m;
     const char *version = NULL, *policy = NULL, *ledger = NULL;
     const json_t *tokens = NULL;
@@ -53,7 +55,7 @@ print_status(const json_t *reply, const char *socket, struct why *why)
 
     printf("agent %s at %s, up for %" PRId64 " s\npolicy %.16s, ledger %.16s\n\n", version, socket,
         uptime_s, policy, ledger);
-    table_header(&table, (const char *[]){"TOKEN", "STATE", "QUEUE", "WORKERS", "DETAIL"});
+    table_header(&table, (const char *[]){"TOKEN", "STATE", "PIN", "QUEUE", "WORKERS", "DETAIL"});
     json_array_foreach(tokens, i, token) {
         rc = put_token(&table, token, why);
         if (rc)

@@ -15,6 +15,8 @@ struct command {
     uint64_t options; /* beyond OPTIONS_ALWAYS */
     size_t min, max;  /* number of arguments */
     enum rc (*run)(struct session *session, char **arguments, size_t n, struct why *why);
+    bool unlocks; /* a user at a terminal is asked for the PIN of a locked token, and it runs again
+                   */
 };
 
 /* Every command has this form. */
@@ -35,8 +37,10 @@ COMMAND(cmd_key_import);
 COMMAND(cmd_key_list);
 COMMAND(cmd_key_load);
 COMMAND(cmd_list);
+COMMAND(cmd_lock);
 COMMAND(cmd_remove);
 COMMAND(cmd_root_id);
 COMMAND(cmd_sign);
 COMMAND(cmd_signer_add);
 COMMAND(cmd_status);
+COMMAND(cmd_unlock);

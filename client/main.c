@@ -6,13 +6,14 @@
 #include <signal.h>
 
 #include "client/command.h"
+#include "client/unlock.h"
 
 #define BIT(name) OPTION_BIT(OPTION_##name)
 
 static const struct command commands[] = {
     {"sign", "IMAGE:TAG[@DIGEST]...", "sign what the registry holds under a tag",
         OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(PUBLISH), 1,
-        COMMAND_MANY, cmd_sign},
+        COMMAND_MANY, cmd_sign, true},
     {"addhash", "GUN TARGET SIZE", "sign a target by its digest",
         OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(SKIP_UNAVAILABLE) |
             BIT(PUBLISH),
@@ -24,7 +25,8 @@ static const struct command commands[] = {
     {"list", "GUN", "list signed targets, as notary list", OPTIONS_TRUST | BIT(ROLE) | BIT(JSON), 1,
         1, cmd_list},
     {"init", "GUN...", "make a new repository",
-        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(PUBLISH), 1, COMMAND_MANY, cmd_init},
+        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(PUBLISH), 1, COMMAND_MANY, cmd_init,
+        true},
     {"delegation add", "GUN ROLE KEY...", "give keys a role",
         OPTIONS_TRUST | BIT(PATHS) | BIT(ALL_PATHS) | BIT(PUBLISH), 3, COMMAND_MANY,
         cmd_delegation_add},
@@ -46,6 +48,9 @@ static const struct command commands[] = {
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
     {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",
         BIT(CN) | BIT(DAYS) | BIT(REQUEST), 1, 1, cmd_key_certificate},
+    {"unlock", "TOKEN", "let the agent log in to a token (admins only)", BIT(PIN_FILE) | BIT(FORCE),
+        1, 1, cmd_unlock},
+    {"lock", "[TOKEN]", "log out of a token, or of all (admins only)", 0, 0, 1, cmd_lock},
     {"status", "", "show the agent and its tokens", BIT(JSON), 0, 0, cmd_status},
 };
 
@@ -177,21 +182,43 @@ note_passphrases(const struct progress *progress)
         }
 }
 
-static int
-run(const struct command *command, const struct options *options, size_t words)
+static enum rc
+run_once(
+    const struct command *command, const struct options *options, size_t words, struct why *why)
 {
     closing(session_freep) struct session *session = NULL;
-    struct why why;
 
-    enum rc rc = session_new(&session, options, &why);
+    enum rc rc = session_new(&session, options, why);
     if (!rc && options_has(options, OPTION_PUBLISH))
         progress_note(session_progress(session), "--publish has no effect: nothing is ever staged");
     if (!rc)
         note_passphrases(session_progress(session));
     if (!rc)
-        rc = command->run(session, options->arguments + words, options->n_arguments - words, &why);
+        rc = command->run(session, options->arguments + words, options->n_arguments - words, why);
     if (!rc && fflush(stdout))
-        rc = fail(&why, RC_SYSTEM, "cannot write to standard output");
+        rc = fail(why, RC_SYSTEM, "cannot write to standard output");
+    return rc;
+}
+
+/* A locked token failed the command: it was unlocked now. */
+static bool
+is_worth_another(const struct command *command, const struct options *options, enum rc rc)
+{
+    closing(session_freep) struct session *session = NULL;
+    struct why why;
+
+    return command->unlocks && (rc == RC_TOKEN || rc == RC_LOCKED) &&
+           !session_new(&session, options, &why) && unlock_offer(session);
+}
+
+static int
+run(const struct command *command, const struct options *options, size_t words)
+{
+    struct why why;
+
+    enum rc rc = run_once(command, options, words, &why);
+    if (is_worth_another(command, options, rc))
+        rc = run_once(command, options, words, &why);
     if (rc)
         fprintf(stderr, "countersign: %s\n", why.text);
     return rc_exit_status(rc);

@@ -47,6 +47,8 @@ static const struct {
     [OPTION_DAYS] = {0, "--days", "DAYS", "for how long it is valid (default: 1095)"},
     [OPTION_REQUEST] = {0, "--request", NULL, "a request for an authority instead (PKCS #10)"},
     [OPTION_PUBLISH] = {'p', "--publish", NULL, "for old scripts: nothing is ever staged"},
+    [OPTION_PIN_FILE] = {0, "--pin-file", "FILE", "read the PIN from it; -: from standard input"},
+    [OPTION_FORCE] = {0, "--force", NULL, "also where the token has one try left"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */

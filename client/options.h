@@ -46,6 +46,8 @@ enum option_id {
     OPTION_CN,
     OPTION_DAYS,
     OPTION_REQUEST,
+    OPTION_PIN_FILE,
+    OPTION_FORCE,
     OPTION_MAX_
 };
 

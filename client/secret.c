@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "client/file.h"
 
-#define CONTROL_C 3
+/* Those that end or stop a process, by people or by a service manager. */
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 static void
 drop_end_of_line(struct bytes *b)
@@ -21,17 +25,26 @@ drop_end_of_line(struct bytes *b)
         bytes_cut(b, b->len - 1);
 }
 
-/* Up to the end of the line, or CONTROL_C. */
+/* Up to the end of the line. RC_BUSY: a signal came first, which is still to be delivered. */
 static enum rc
-read_line(struct bytes *ret, int fd, struct why *why)
+read_line(struct bytes *ret, int fd, int signals, struct why *why)
 {
+    struct pollfd ready[] = {{.fd = signals, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+
     for (;;) {
         uint8_t c;
+
+        if (poll(ready, N_ELEMENTS(ready), -1) < 0 && errno != EINTR)
+            return fail(why, RC_SYSTEM, "poll: %s", strerror(errno));
+        if (ready[0].revents)
+            return RC_BUSY;
+        if (!ready[1].revents)
+            continue;
 
         ssize_t n = read(fd, &c, 1);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0 || c == CONTROL_C)
+        if (n <= 0)
             return fail(why, RC_REFUSED, "nothing was given");
         if (c == '\n')
             return bytes_check(ret, why);
@@ -41,30 +54,48 @@ read_line(struct bytes *ret, int fd, struct why *why)
     }
 }
 
-/* Without echo; an interrupt is read like any character, so that the echo comes back. */
+/* Without echo, which comes back before any signal does what it does. */
+static enum rc
+ask_once(struct bytes *ret, int fd, const char *prompt, struct why *why)
+{
+    struct termios before, silent;
+    sigset_t watched, allowed;
+
+    sigemptyset(&watched);
+    for (size_t i = 0; i < N_ELEMENTS(ending); i++)
+        sigaddset(&watched, ending[i]);
+    closing(fd_close) int signals = signalfd(-1, &watched, SFD_CLOEXEC);
+    if (signals < 0 || tcgetattr(fd, &before) || sigprocmask(SIG_BLOCK, &watched, &allowed))
+        return fail(why, RC_SYSTEM, "cannot prepare the terminal: %s", strerror(errno));
+
+    silent = before;
+    silent.c_lflag = (silent.c_lflag & ~(tcflag_t)ECHO) | ICANON;
+    dprintf(fd, "%s: ", prompt);
+    enum rc rc = tcsetattr(fd, TCSAFLUSH, &silent)
+                     ? fail(why, RC_SYSTEM, "cannot silence the terminal: %s", strerror(errno))
+                     : read_line(ret, fd, signals, why);
+    (void)tcsetattr(fd, TCSAFLUSH, &before);
+    dprintf(fd, "\n");
+    (void)sigprocmask(SIG_SETMASK, &allowed, NULL); /* this may be the end, or a stop */
+    return rc;
+}
+
 static enum rc
 ask(struct bytes *ret, const struct secret_question *question, struct why *why)
 {
     closing(fd_close) int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    struct termios before;
+    enum rc rc = RC_BUSY;
 
-    if (fd < 0 || tcgetattr(fd, &before))
+    if (fd < 0)
         return fail(why, RC_LOCKED,
-            "the %s is wanted, and there is no terminal to ask on; say where it is with %s "
-            "file:PATH or %s credential:NAME",
-            question->prompt, question->option, question->option);
+            "the %s is wanted, and there is no terminal to ask on; say where it is with %s %s",
+            question->prompt, question->option,
+            question->takes_path ? "FILE" : "file:PATH or credential:NAME");
 
-    struct termios silent = before;
-    silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-    silent.c_lflag |= ICANON;
-    silent.c_cc[VEOL] = CONTROL_C;
-    dprintf(fd, "%s: ", question->prompt);
-    if (tcsetattr(fd, TCSAFLUSH, &silent))
-        return fail(why, RC_SYSTEM, "cannot silence the terminal: %s", strerror(errno));
-
-    enum rc rc = read_line(ret, fd, why);
-    (void)tcsetattr(fd, TCSAFLUSH, &before);
-    dprintf(fd, "\n");
+    while (rc == RC_BUSY) { /* whoever stopped it and comes back begins anew */
+        bytes_clear(ret);
+        rc = ask_once(ret, fd, question->prompt, why);
+    }
     return rc;
 }
 
@@ -107,6 +138,8 @@ secret_read(struct bytes *ret, const struct secret_question *question, struct wh
 
     if (!source)
         rc = ask(ret, question, why);
+    else if (question->takes_path)
+        rc = read_file(ret, source, why);
     else if (!strncmp(source, "file:", 5))
         rc = read_file(ret, source + 5, why);
     else if (!strncmp(source, "credential:", 11))

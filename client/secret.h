@@ -10,6 +10,7 @@ struct secret_question {
     const char *source; /* "file:PATH", "credential:NAME"; NULL: ask on the terminal */
     const char *prompt; /* "passphrase of 'root.key'" */
     const char *option; /* by which a source is given, for sentences: "--passphrase" */
+    bool takes_path;    /* the source is a path and nothing else */
 };
 
 /*

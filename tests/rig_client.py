@@ -21,6 +21,7 @@ class Client:
         self._agent, self._server = world.get("agent"), world.get("notary_server")
         if self._agent:
             self.environment["COUNTERSIGN_SOCKET"] = str(self._agent.socket)
+            self.environment["COUNTERSIGN_AGENT_USER"] = str(rig_users.AGENT.uid)
         if self._server:
             self.use_server(self._server.url)
         give_tree(home, self.user.uid)

@@ -216,6 +216,8 @@ test_locks_until_it_is_unlocked(void **state)
         world_assert_state(&w, key, KEYRING_LOCKED);
         assert_non_null(strstr(keyring_key(w.keyring, key)->detail, "an admin locked it"));
 
+        if (pin)
+            assert_int_equal(unlock(&w, "9999", &why), RC_LOCKED);
         assert_int_equal(unlock(&w, pin, &why), RC_OK);
         world_await_state(&w, key, KEYRING_READY);
         await_workers(&w, WORKERS);
@@ -223,6 +225,28 @@ test_locks_until_it_is_unlocked(void **state)
         assert_int_equal(world_sign(&w, key, VERIFY_ECDSA), RC_OK);
         world_close(&w);
     }
+}
+
+/* Without a restart in between, which would hide what is left of the workers that ended. */
+static void
+test_stays_locked_by_a_wrong_pin_after_a_lock(void **state)
+{
+    struct world w;
+    struct why why;
+
+    (void)state;
+    size_t key = open_world(&w, POLICY_PIN_PROMPT);
+    assert_int_equal(unlock(&w, SOFTHSM_PIN, &why), RC_OK);
+    await_workers(&w, WORKERS);
+    assert_int_equal(keyring_lock(w.keyring, 0, &why), RC_OK);
+    await_workers(&w, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(unlock(&w, "9999", &why), RC_LOCKED);
+        world_assert_state(&w, key, KEYRING_LOCKED);
+    }
+    assert_int_equal(unlock(&w, SOFTHSM_PIN, &why), RC_OK);
+    world_await_state(&w, key, KEYRING_READY);
+    world_close(&w);
 }
 
 static void
@@ -331,6 +355,7 @@ main(void)
         cmocka_unit_test(test_tells_what_became_of_a_pin),
         cmocka_unit_test(test_unlocks_once_at_a_time),
         cmocka_unit_test(test_locks_until_it_is_unlocked),
+        cmocka_unit_test(test_stays_locked_by_a_wrong_pin_after_a_lock),
         cmocka_unit_test(test_finishes_what_is_under_way_before_it_locks),
         cmocka_unit_test(test_tries_a_refused_pin_of_a_file_once_more),
         cmocka_unit_test(test_does_not_unlock_what_is_away),

@@ -24,7 +24,7 @@ _countersign()
 
     COMPREPLY=()
     case $before in
-        --socket | --tlscacert | --tlscert | --tlskey | --key)
+        --socket | --tlscacert | --tlscert | --tlskey | --key | --pin-file)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return ;;
         -d | --trust-dir)
