@@ -108,8 +108,13 @@ try_again(struct member *m)
 {
     m->pinpad.step = PINPAD_TRIES;
     timer_set(&m->resume, 0);
-    if (m->pinpad.is_held_back)
+    if (m->pinpad.is_held_back) {
         m->phase = MEMBER_HELD;
+    } else if (m->phase == MEMBER_LOOKING) {
+        /* After a lock-out it rests for a minute, and another process does not. */
+        m->has_said = true;
+        member_hang_up(m);
+    }
     m->pinpad.is_held_back = false;
 }
 
