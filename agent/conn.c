@@ -25,8 +25,7 @@
  * nothing more here, leads from WORKING to READING.
  *
  * A call with "upgrade" that is accepted leads from WORKING to UPGRADED. Nothing is read or written
- * there until its work is over; that leads to WRITING, for the last reply, and a time-out to
- * CLOSED.
+ * there until its work is over, which leads to WRITING for the last reply; a time-out to CLOSED.
  *
  * What follows a frame is not read before that is answered, so end of file is seen only where no
  * complete call is left: a client may close its sending side and still have all of its answers.
@@ -54,8 +53,8 @@ struct conn {
     uint64_t frame_deadline; /* when the frame that began has to be complete; 0: none began */
     const char *bound;       /* for which a PAUSED one waits */
     struct outbox outbox;
-    bool wants_upgrade; /* the call in work does */
-    bool is_upgraded;   /* its stream is read by somebody else */
+    struct conn_wants wants;
+    bool is_upgraded; /* its stream is read by somebody else */
     bool is_finishing;
     uint64_t active_at; /* all times are monotonic, in microseconds */
     void *work;
@@ -238,18 +237,16 @@ take_frame(struct conn *conn, struct span frame)
         return;
     }
 
-    if (rc == RC_MALFORMED) {
-        conn->owner.garbled(conn->owner.userdata, conn);
-        refuse_frame(conn, rc, json_pack("{s:s,s:s}", "where", "frame", "problem", why.text));
-        return;
-    }
-
     if (rc) {
-        refuse_frame(conn, rc, NULL);
+        bool is_garbled = rc == RC_MALFORMED;
+        if (is_garbled)
+            conn->owner.garbled(conn->owner.userdata, conn);
+        refuse_frame(conn, rc,
+            is_garbled ? json_pack("{s:s,s:s}", "where", "frame", "problem", why.text) : NULL);
         return;
     }
 
-    conn->wants_upgrade = call.upgrade;
+    conn->wants = (struct conn_wants){call.more, call.upgrade};
     if (call.upgrade && inbox_len(&conn->inbox) > frame.len + 1) {
         message_call_done(&call);
         refuse_haste(conn);
@@ -397,11 +394,10 @@ conn_new_take(struct conn **ret, sd_event *event, int *fd, struct peer **peer,
     enum rc rc = timer_init(&conn->timer, event, on_timer, conn, why);
     if (!rc)
         rc = timer_init(&conn->lifetime, event, on_lifetime, conn, why);
+    if (!rc && sd_event_add_io(event, &conn->io, conn->fd, EPOLLIN, on_io, conn) < 0)
+        rc = fail(why, RC_SYSTEM, "cannot add an event source");
     if (rc)
         return rc;
-
-    if (sd_event_add_io(event, &conn->io, conn->fd, EPOLLIN, on_io, conn) < 0)
-        return fail(why, RC_SYSTEM, "cannot add an event source");
 
     timer_set(&conn->lifetime, timer_after_s(&conn->lifetime, CONN_LIFETIME_S));
     enter(conn, CONN_READING);
@@ -465,10 +461,16 @@ conn_set_work(struct conn *conn, void *work, void (*cancel)(void *work))
     conn->cancel = cancel;
 }
 
-bool
-conn_wants_upgrade(const struct conn *conn)
+struct conn_wants
+conn_wants(const struct conn *conn)
 {
-    return conn->wants_upgrade;
+    return conn->wants;
+}
+
+void
+conn_tell(struct conn *conn, json_t *parameters)
+{
+    outbox_tell(&conn->outbox, conn->fd, parameters);
 }
 
 bool

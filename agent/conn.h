@@ -59,12 +59,20 @@ void conn_error(struct conn *conn, enum rc rc, json_t *parameters);
 /* An error of org.varlink.service. parameters are consumed. */
 void conn_service_error(struct conn *conn, const char *name, json_t *parameters);
 
-/* Whether the call in work has "upgrade". */
-bool conn_wants_upgrade(const struct conn *conn);
+/* What the call in work says beside its parameters. */
+struct conn_wants {
+    bool more, upgrade;
+};
+struct conn_wants conn_wants(const struct conn *conn);
+
+/* Before the reply to a call with "more": what it waits for, as parameters of a reply, which are
+ * consumed. Who does not read in time misses it. */
+void conn_tell(struct conn *conn, json_t *parameters);
+
 /*
- * Reply to such a call and read nothing more: what follows is a secret, for a token's worker to
- * read from *ret_fd (borrowed), and its work goes on until conn_reply() or conn_error() says the
- * last word. After UPGRADE_TIMEOUT_S it is canceled, without one. parameters are consumed.
+ * Reply to a call with "upgrade" and read nothing more: what follows is a secret, for a token's
+ * worker to read from *ret_fd (borrowed), and its work goes on until conn_reply() or conn_error()
+ * says the last word. After UPGRADE_TIMEOUT_S it is canceled, without one. parameters are consumed.
  *
  * False: no more is to be answered, and the connection ends: it sent something before it was told
  * to, or does not read.

@@ -16,6 +16,7 @@ struct keyring_job {
     struct span message; /* empty: the digest is enough; borrowed from whoever ordered it */
     uid_t uid;
     unsigned n_tries;
+    const struct pool *pool; /* whose token it is for */
     keyring_signed *callback;
     void *userdata;
 };

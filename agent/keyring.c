@@ -432,6 +432,12 @@ keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct
     return RC_OK;
 }
 
+struct keyring_wait
+keyring_wait(const struct keyring_job *job)
+{
+    return pool_wait(job->pool, job);
+}
+
 void
 keyring_cancel(struct keyring_job *job)
 {

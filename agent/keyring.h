@@ -106,6 +106,16 @@ struct keyring_order {
  */
 must_check enum rc keyring_sign(
     struct keyring_job **ret, const struct keyring_order *order, struct why *why);
+
+/* What a job waits for. */
+struct keyring_wait {
+    const char *token; /* name; borrowed, until the policy changes */
+    bool is_queued;    /* no worker has it yet */
+    size_t n_ahead;    /* then: how many have their turn before it */
+    bool wants_touch;  /* the token may wait for somebody to touch it */
+};
+struct keyring_wait keyring_wait(const struct keyring_job *job);
+
 /* What an unlocking takes. */
 enum keyring_need {
     KEYRING_NEEDS_NOTHING, /* it is not locked */

@@ -102,7 +102,7 @@ unlock(struct agent *agent, struct conn *conn, struct act *act, struct keyring_u
     enum keyring_need need = KEYRING_NEEDS_NOTHING;
     struct why why;
 
-    enum rc rc = check(&need, agent, order, conn_wants_upgrade(conn), &why);
+    enum rc rc = check(&need, agent, order, conn_wants(conn).upgrade, &why);
     if (rc || need == KEYRING_NEEDS_NOTHING) {
         act_finish(act, rc, &why, NULL);
         return;

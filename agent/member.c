@@ -214,6 +214,7 @@ on_found(struct member *m, const struct frame *frame)
         return false;
 
     m->id = frame->id;
+    m->crew->wants_touch = frame->found.wants_touch;
     pinpad_found(&m->pinpad, &frame->found);
     m->phase = m->pinpad.wants_pin ? MEMBER_LOOKING : MEMBER_HELD;
     if (m->pinpad.wants_pin) {

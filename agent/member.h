@@ -39,6 +39,7 @@ struct crew {
     struct worker_form form;
     const struct policy *policy;
     const struct policy_token *token; /* of policy */
+    bool wants_touch;                 /* its token may wait for somebody to touch it */
     struct login *login;
     struct queue *queue;
     struct place *places;

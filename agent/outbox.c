@@ -60,3 +60,15 @@ outbox_send(struct outbox *outbox, int fd)
     bytes_done(&outbox->out);
     return OUTBOX_SENT;
 }
+
+void
+outbox_tell(struct outbox *outbox, int fd, json_t *parameters)
+{
+    if (parameters && outbox_send(outbox, fd) == OUTBOX_SENT) {
+        message_put_reply(&outbox->out, parameters, true);
+        if (bytes_check(&outbox->out, NULL))
+            bytes_done(&outbox->out);
+        (void)outbox_send(outbox, fd); /* if the reader is gone, the connection will say so */
+    }
+    json_decref(parameters);
+}

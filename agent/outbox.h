@@ -20,6 +20,10 @@ bool outbox_is_empty(const struct outbox *outbox);
 must_check bool outbox_put(
     struct outbox *outbox, const char *interface, const char *name, json_t *parameters);
 
+/* Queue and write a reply that is not the last one to a call, and which may be lost: it is dropped
+ * if what was queued before has not gone out yet. parameters are consumed. */
+void outbox_tell(struct outbox *outbox, int fd, json_t *parameters);
+
 enum outbox_progress {
     OUTBOX_SENT,   /* all there was */
     OUTBOX_LATER,  /* the socket takes no more now */

@@ -387,6 +387,7 @@ pool_sign(struct pool *pool, struct keyring_job *job, struct why *why)
         return fail_not_ready(pool, why);
 
     job->queue = pool->crew.queue;
+    job->pool = pool;
     enum rc rc = queue_put(pool->crew.queue, &job->item, job->uid, why);
     if (rc)
         return within(why, rc, "token '%s'", pool->crew.token->name);
@@ -407,6 +408,19 @@ pool_run_take(struct pool *pool, struct errand **errand, struct why *why)
 
     wake(pool);
     return RC_OK;
+}
+
+struct keyring_wait
+pool_wait(const struct pool *pool, const struct keyring_job *job)
+{
+    bool is_queued = queue_is_waiting(&job->item);
+
+    return (struct keyring_wait){
+        .token = pool->crew.token->name,
+        .n_ahead = is_queued ? queue_n_ahead(pool->crew.queue, &job->item) : 0,
+        .is_queued = is_queued,
+        .wants_touch = pool->crew.wants_touch,
+    };
 }
 
 void

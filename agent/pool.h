@@ -57,6 +57,9 @@ void pool_end_unlock(struct pool *pool);
 /* As keyring_run(); takes the errand, and NULLs it. */
 must_check enum rc pool_run_take(struct pool *pool, struct errand **errand, struct why *why);
 
+/* As keyring_wait(), for a job of this pool. */
+struct keyring_wait pool_wait(const struct pool *pool, const struct keyring_job *job);
+
 /* The token's entry is the same in another policy. Its keys are looked for anew. */
 void pool_move(struct pool *pool, struct policy *policy, size_t index);
 /* Finish what the workers have, fail what waits, and end them; no call of changed comes any more.

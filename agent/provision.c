@@ -140,7 +140,7 @@ provision_import(struct agent *agent, struct conn *conn, const json_t *parameter
     if (!parse(&wish, conn, parameters, false))
         return;
 
-    if (!conn_wants_upgrade(conn)) {
+    if (!conn_wants(conn).upgrade) {
         conn_service_error(conn, "InvalidParameter", json_pack("{s:s}", "parameter", "upgrade"));
         return;
     }

@@ -145,6 +145,24 @@ queue_take(struct queue *queue)
     return item;
 }
 
+size_t
+queue_n_ahead(const struct queue *queue, const struct queue_item *item)
+{
+    const struct queue_lane *lane = queue->turn;
+    bool is_before = true; /* its lane has its turn before that of the item */
+    size_t n_own = 0, n = 0;
+
+    for (const struct queue_item *other = item->previous; other; other = other->previous)
+        n_own++;
+    for (size_t i = 0; item->lane && (i == 0 || lane != queue->turn); i++, lane = lane->next) {
+        size_t rounds = lane == item->lane ? n_own : n_own + is_before;
+        n += lane->len < rounds ? lane->len : rounds;
+        is_before = is_before && lane != item->lane;
+    }
+
+    return n;
+}
+
 bool
 queue_is_waiting(const struct queue_item *item)
 {

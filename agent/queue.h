@@ -36,5 +36,7 @@ must_check enum rc queue_put_back(
 /* The next one in turn, which waits no longer; NULL: none. */
 struct queue_item *queue_take(struct queue *queue);
 void queue_remove(struct queue *queue, struct queue_item *item); /* if it waits */
+/* How many others have their turn before it, if none comes or goes. */
+size_t queue_n_ahead(const struct queue *queue, const struct queue_item *item);
 bool queue_is_waiting(const struct queue_item *item);
 size_t queue_len(const struct queue *queue);

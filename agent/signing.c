@@ -4,6 +4,7 @@
 #include "agent/answer.h"
 #include "agent/ending.h"
 #include "agent/subject_notary.h"
+#include "agent/waiting.h"
 #include "proto/bounds.h"
 
 /*
@@ -25,6 +26,7 @@ struct signature_job {
 struct signing {
     struct ending ending;
     struct reservation *reservation;
+    struct waiting *waiting; /* NULL: nobody wants to know */
     struct signature_job *jobs;
     size_t n_jobs, n_pending;
 };
@@ -40,6 +42,7 @@ signing_free(struct signing *s)
         bytes_done(&s->jobs[i].signature);
     }
     free(s->jobs);
+    waiting_free(s->waiting);
     reservation_free(s->reservation);
     ending_done(&s->ending);
     free(s);
@@ -186,6 +189,7 @@ on_stop(void *request)
 {
     struct signing *s = request;
 
+    waiting_free(steal(s->waiting));
     for (size_t i = 0; i < s->n_jobs; i++)
         keyring_cancel(steal(s->jobs[i].pending));
     if (s->ending.outcome != AUDIT_RELEASED) /* others need not wait for a record */
@@ -363,6 +367,47 @@ wait_for_turn(struct signing *s, struct why *why)
     return reservation_new(&s->reservation, s->ending.agent->reservations, &request, why);
 }
 
+static void
+describe_wait(char text[WAITING_TEXT_BYTES], void *userdata)
+{
+    const struct signing *s = userdata;
+    const struct signature_job *job = s->n_pending > 0 ? find_pending(s) : NULL;
+    const struct subject *subject = s->ending.judgment->subjects[job ? job->document : 0];
+
+    if (!job) {
+        snprintf(text, WAITING_TEXT_BYTES, "waiting for another request for %s of %s",
+            subject->role, subject->repository);
+        return;
+    }
+
+    struct keyring_wait wait = keyring_wait(job->pending);
+    if (wait.is_queued)
+        snprintf(
+            text, WAITING_TEXT_BYTES, "queued behind %zu for token '%s'", wait.n_ahead, wait.token);
+    else
+        snprintf(text, WAITING_TEXT_BYTES, "waiting for %s '%s' for %s of %s",
+            wait.wants_touch ? "touch on" : "token", wait.token, subject->role,
+            subject->repository);
+}
+
+/* A reply like the last one, in which nothing is signed. */
+static json_t *
+format_wait(const char *text)
+{
+    return json_pack("{s:[],s:[],s:i,s:s}", "documents", "grants", "record", 0, "progress", text);
+}
+
+static enum rc
+tell_waits(struct signing *s, struct why *why)
+{
+    const struct waiting_teller teller = {describe_wait, format_wait, s};
+
+    if (!conn_wants(s->ending.conn).more)
+        return RC_OK;
+
+    return waiting_new(&s->waiting, s->ending.agent->event, s->ending.conn, &teller, why);
+}
+
 /* What would become of it: nothing held, recorded or signed. */
 static void
 answer_dry_run(struct signing *s)
@@ -422,7 +467,9 @@ signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
         return;
     }
 
-    rc = ending_begin(&s->ending, &why);
+    rc = tell_waits(s, &why);
+    if (!rc)
+        rc = ending_begin(&s->ending, &why);
     if (rc)
         answer_error(conn, rc, &why);
     else

@@ -19,13 +19,15 @@
 #define SYSTEM_SOCKET "/run/countersign/agent.sock"
 
 #define ANSWER_TIMEOUT_S (SIGN_TIMEOUT_S + 30) /* the agent gives up before us, and says why */
+#define PROGRESS_MAX     1000 /* of one call; the agent has something to say once a second */
 #define RETRY_MIN_MS     50
 #define RETRY_MAX_MS     5000
 
 struct agent_call {
     char *path;
-    int fd;          /* -1: not connected */
-    struct bytes in; /* what came and is not read */
+    int fd;                          /* -1: not connected */
+    struct bytes in;                 /* what came and is not read */
+    const struct progress *progress; /* NULL: nobody wants to know what a call waits for */
 };
 
 /* *ret: free(). */
@@ -85,6 +87,12 @@ agent_call_free(struct agent_call *call)
     disconnect(call);
     free(call->path);
     free(call);
+}
+
+void
+agent_call_tell(struct agent_call *call, const struct progress *progress)
+{
+    call->progress = progress;
 }
 
 const char *
@@ -170,7 +178,7 @@ send_frame(const struct agent_call *call, struct span frame, struct why *why)
     return RC_OK;
 }
 
-/* Read up to and with the NUL; call->in is the frame then. */
+/* Read up to and with the NUL, and nothing behind it; call->in is the frame then. */
 static enum rc
 receive_frame(struct agent_call *call, struct why *why)
 {
@@ -178,7 +186,7 @@ receive_frame(struct agent_call *call, struct why *why)
     const char *end = NULL;
 
     while (!end) {
-        ssize_t len = recv(call->fd, part, sizeof part, 0);
+        ssize_t len = recv(call->fd, part, sizeof part, MSG_PEEK);
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0 && errno == EAGAIN)
@@ -193,8 +201,9 @@ receive_frame(struct agent_call *call, struct why *why)
                 call->path);
 
         end = memchr(part, 0, (size_t)len);
-        if (end && end + 1 != part + len)
-            return fail(why, RC_MALFORMED, "it says more than it was asked");
+        len = end ? end + 1 - part : len;
+        if (recv(call->fd, part, (size_t)len, 0) != len)
+            return fail(why, RC_SYSTEM, "recv: what was there is gone");
 
         bytes_put(&call->in, (struct span){(uint8_t *)part, (size_t)len - (end ? 1 : 0)});
         enum rc rc = bytes_check(&call->in, why);
@@ -206,15 +215,53 @@ receive_frame(struct agent_call *call, struct why *why)
 }
 
 static enum rc
+receive_reply(struct message_reply *ret, struct agent_call *call, struct why *why)
+{
+    char c = 0;
+
+    bytes_clear(&call->in);
+    enum rc rc = receive_frame(call, why);
+    if (!rc)
+        rc = message_reply_parse(ret, bytes_span(&call->in), why);
+    if (rc || ret->continues || recv(call->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        return rc;
+
+    message_reply_done(ret);
+    return fail(why, RC_MALFORMED, "it says more than it was asked");
+}
+
+/* The last one, after those that say what the call waits for, if that was asked. */
+static enum rc
+receive_last_reply(struct message_reply *ret, struct agent_call *call, struct why *why)
+{
+    for (size_t i = 0; i < PROGRESS_MAX; i++) {
+        struct message_reply reply = {0};
+
+        enum rc rc = receive_reply(&reply, call, why);
+        if (rc)
+            return rc;
+
+        if (!call->progress || !reply.continues) {
+            *ret = reply;
+            return RC_OK;
+        }
+
+        const char *text = json_string_value(json_object_get(reply.parameters, "progress"));
+        if (text)
+            progress_note(call->progress, "%s", text);
+        message_reply_done(&reply);
+    }
+
+    return fail(why, RC_MALFORMED, "more than %d answers to one call", PROGRESS_MAX);
+}
+
+static enum rc
 exchange_once(
     struct message_reply *ret, struct agent_call *call, struct span frame, struct why *why)
 {
-    bytes_clear(&call->in);
     enum rc rc = send_frame(call, frame, why);
     if (!rc)
-        rc = receive_frame(call, why);
-    if (!rc)
-        rc = message_reply_parse(ret, bytes_span(&call->in), why);
+        rc = receive_last_reply(ret, call, why);
     if (rc)
         disconnect(call); /* whatever comes yet is no answer to the next call */
     return rc;
@@ -298,7 +345,8 @@ agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
     if (asprintf(&name, MESSAGE_INTERFACE ".%s", method) < 0)
         return fail_memory(why);
 
-    message_put_call(&frame, name, parameters, false);
+    /* Of all calls this one can take long. */
+    message_put_call(&frame, name, parameters, call->progress && !strcmp(method, "Sign"));
     enum rc rc = bytes_check(&frame, why);
     if (rc)
         return within(why, rc, "call of '%s'", method);
@@ -341,10 +389,7 @@ take_answer(json_t **ret_parameters, struct agent_call *call, struct why *why)
 {
     closing(message_reply_done) struct message_reply reply = {0};
 
-    bytes_clear(&call->in);
-    enum rc rc = receive_frame(call, why);
-    if (!rc)
-        rc = message_reply_parse(&reply, bytes_span(&call->in), why);
+    enum rc rc = receive_reply(&reply, call, why);
     if (rc)
         return explain_answer(call, rc, why);
 

@@ -3,6 +3,7 @@
 /*
  * agent_call — calls to the agent over its socket.
  */
+#include "client/progress.h"
 #include "proto/message.h"
 
 struct agent_call;
@@ -13,6 +14,8 @@ must_check enum rc agent_call_new(struct agent_call **ret, const char *path, str
 void agent_call_free(struct agent_call *call);
 DEFINE_CLEANUP(struct agent_call, agent_call_free);
 const char *agent_call_path(const struct agent_call *call);
+/* Ask the agent what calls of Sign wait for, and note it there. progress is borrowed for life. */
+void agent_call_tell(struct agent_call *call, const struct progress *progress);
 
 /*
  * Call "Sign" and so on of org.countersign.Agent. parameters may be NULL and are borrowed.

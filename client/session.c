@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "client/skipped.h"
 #include "proto/reference.h"
@@ -127,6 +128,10 @@ session_agent(struct agent_call **ret, struct session *session, struct why *why)
         enum rc rc = agent_call_new(&session->agent, session->options->values[OPTION_SOCKET], why);
         if (rc)
             return rc;
+
+        /* Logs of pipelines need not say that somebody else was served first. */
+        if (isatty(STDERR_FILENO) || options_has(session->options, OPTION_VERBOSE))
+            agent_call_tell(session->agent, &session->progress);
     }
 
     *ret = session->agent;

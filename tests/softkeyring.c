@@ -361,6 +361,22 @@ keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct
     return RC_OK;
 }
 
+/* As if one token with one worker had all of them. */
+struct keyring_wait
+keyring_wait(const struct keyring_job *job)
+{
+    struct keyring_wait wait = {.token = job->order.key->token->name, .wants_touch = true};
+    const struct keyring_job *other;
+
+    TAILQ_FOREACH(other, &all.jobs, next) {
+        if (other == job)
+            break;
+        wait.n_ahead += wait.is_queued;
+        wait.is_queued = true;
+    }
+    return wait;
+}
+
 void
 keyring_cancel(struct keyring_job *job)
 {

@@ -106,6 +106,25 @@ def test_a_token_that_signs_for_one_who_waits_is_not_taken_away(case, granted):
     assert case.agent.workers() == [worker]
 
 
+def test_the_client_says_what_it_waits_for(new_client, agent, repository, upload):
+    """With -v, or on a terminal; others see nothing of it, and nobody does with -q."""
+    for tag in ("v1", "v2", "v3"):
+        upload(f"{repository}:{tag}")
+    (worker,) = agent.workers()
+    stop(worker)
+    quiet, plain, curious = new_client(agent), new_client(agent), new_client(agent)
+    running = [(quiet, quiet.start("sign", "-q", "-v", f"{repository}:v1")),
+               (plain, plain.start("sign", f"{repository}:v2"))]
+    told = curious.start("sign", "-v", f"{repository}:v3")
+    line = next(line for line in told.stderr if "waiting for " in line)
+    assert repository in line and "targets" in line, line
+    os.kill(worker, signal.SIGCONT)
+    for client, process in running:
+        done = client.finish(process)
+        assert done.returncode == 0 and "waiting for " not in done.stderr, done.stderr
+    assert curious.finish(told).returncode == 0
+
+
 def test_nobody_starves_others_by_hanging_up(case, granted):
     """Whenever a token works for one of three who hang up on purpose, it hangs. The fourth is served
     all the same, and is never told that the token fails."""

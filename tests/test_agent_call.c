@@ -234,6 +234,39 @@ test_reads_answers_up_to_the_bound(void **state)
 }
 
 static void
+put_note(void *data, const char *text)
+{
+    struct bytes *notes = data;
+
+    bytes_printf(notes, "%s;", text);
+}
+
+static void
+test_notes_what_a_call_waits_for(void **state)
+{
+    static const struct answer answers[] = {
+        ANSWER("{\"parameters\":{\"progress\":\"one\"},\"continues\":true}\0"
+               "{\"parameters\":{\"progress\":\"two\\u001b\"},\"continues\":true}\0"
+               "{\"parameters\":{\"record\":7}}"),
+    };
+    closing(bytes_done) struct bytes notes = BYTES_INIT(64);
+    const struct progress progress = {put_note, &notes};
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    closing(json_decrefp) json_t *reply = NULL;
+    struct stand_in agent;
+    struct why why = {0};
+
+    (void)state;
+    stand_in_start(&agent, answers, N_ELEMENTS(answers));
+    open_call(&call, &agent);
+    agent_call_tell(call, &progress);
+    assert_int_equal(agent_call(&reply, call, "Sign", NULL, &why), RC_OK);
+    assert_int_equal(json_integer_value(json_object_get(reply, "record")), 7);
+    assert_string_equal(bytes_text(&notes), "one;two?;");
+    stand_in_stop(&agent);
+}
+
+static void
 test_says_how_to_start_an_agent_where_there_is_none(void **state)
 {
     char long_path[200];
@@ -283,6 +316,7 @@ main(void)
         cmocka_unit_test(test_waits_for_a_busy_agent),
         cmocka_unit_test(test_refuses_answers_that_are_none),
         cmocka_unit_test(test_reads_answers_up_to_the_bound),
+        cmocka_unit_test(test_notes_what_a_call_waits_for),
         cmocka_unit_test(test_says_how_to_start_an_agent_where_there_is_none),
         cmocka_unit_test(test_finds_the_socket_as_the_environment_says),
     };

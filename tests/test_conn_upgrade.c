@@ -34,7 +34,7 @@ upgrade(struct scene *s)
     s->is_holding = true;
     scene_say_bytes(s, UPGRADE_CALL, sizeof UPGRADE_CALL);
     assert_int_equal(s->n_called, 1);
-    assert_true(conn_wants_upgrade(s->conn));
+    assert_true(conn_wants(s->conn).upgrade);
     assert_true(conn_upgrade(s->conn, json_object(), &fd));
     conn_set_work(s->conn, s, count_cancel);
     assert_string_equal(scene_hear(s), "{\"parameters\":{}}");
@@ -66,7 +66,7 @@ test_knows_a_call_without_upgrade(void **state)
 
     s->is_holding = true;
     scene_call(s);
-    assert_false(conn_wants_upgrade(s->conn));
+    assert_false(conn_wants(s->conn).upgrade);
     scene_reply(s, s->conn);
     scene_assert_answer(s, 1);
 }

@@ -257,6 +257,7 @@ put_found(struct bytes *b, const struct frame *f)
     put_string(b, f->found.source);
     put_number(b, f->found.wants_pin, 1);
     put_number(b, f->found.is_last_try, 1);
+    put_number(b, f->found.wants_touch, 1);
 }
 
 static void
@@ -266,6 +267,7 @@ get_found(struct reader *r, struct frame *f)
     f->found.source = get_text(r);
     f->found.wants_pin = get_within(r, 1, 0, 1);
     f->found.is_last_try = get_within(r, 1, 0, 1);
+    f->found.wants_touch = get_within(r, 1, 0, 1);
 }
 
 static void

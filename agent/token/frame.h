@@ -123,6 +123,7 @@ struct frame_found {
     struct span source; /* which PIN would be used: its name, file and time; empty: none */
     bool wants_pin;     /* UNLOCK has to come first */
     bool is_last_try;   /* one more refusal locks the token */
+    bool wants_touch;   /* it may sign only when somebody touches it */
 };
 
 struct frame_login {

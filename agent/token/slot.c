@@ -36,6 +36,20 @@ slot_read(struct slot *ret, CK_FUNCTION_LIST *p11, CK_SLOT_ID id)
     return CKR_OK;
 }
 
+bool
+slot_wants_touch(const struct slot *slot)
+{
+    /* How ykcs11 and the modules of others with a button name the maker. */
+    static const char *const makers[] = {"Yubico", "Nitrokey"};
+    const CK_UTF8CHAR *maker = slot->info.manufacturerID;
+
+    for (size_t i = 0; i < N_ELEMENTS(makers); i++)
+        if (memmem(maker, sizeof slot->info.manufacturerID, makers[i], strlen(makers[i])))
+            return true;
+
+    return false;
+}
+
 void
 slot_done(struct slot *slot)
 {

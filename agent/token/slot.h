@@ -24,4 +24,6 @@ must_check CK_RV slot_read(struct slot *ret, CK_FUNCTION_LIST *p11, CK_SLOT_ID i
 /* Whether it is the token with that serial, and that identity; "": any. RC_TOKEN. */
 must_check enum rc slot_check(
     struct slot *slot, const char *serial, const char *identity, struct why *why);
+/* Whether tokens of that maker have keys which sign only when somebody touches the token. */
+bool slot_wants_touch(const struct slot *slot);
 void slot_done(struct slot *slot);

@@ -224,6 +224,7 @@ token_look(struct frame_found *ret, struct token *token, struct why *why)
         .source = bytes_span(&token->pin.identity),
         .wants_pin = rc == RC_NOT_FOUND,
         .is_last_try = has_pin && token->slot.info.flags & CKF_USER_PIN_FINAL_TRY,
+        .wants_touch = slot_wants_touch(&token->slot),
     };
     return RC_OK;
 }
