@@ -216,3 +216,41 @@ def test_no_certificates_for_keys_of_role_root_and_for_others_than_admins(client
     with pytest.raises(VarlinkError) as caught:
         agent.call("IssueCertificate", user=tester, key="qa", common_name="x")
     assert caught.value.name == "Denied"
+
+
+@pytest.fixture
+def tokens(policy, tpm, new_piv, sanitizer):
+    """A TPM, a smartcard and a YubiKey in the policy, beside SoftHSM's token."""
+    policy.add_token("tpm", tpm, sanitizer, tpm="tpm")
+    policy.add_token("card", new_piv(), sanitizer, card="9A")
+    policy.add_token("yubikey", new_piv(is_yubikey=True), sanitizer, yubikey="9A")
+    return policy
+
+
+def test_other_kinds_of_tokens_make_keys_or_say_what_does(
+        tokens, client, adopt, gun, upload, readers, key_file):
+    def refusal(token, kind):
+        return client.refused(1, "key", "generate", "--token", token, "--name", kind,
+                              "--type", kind)
+
+    path = key_file("mine.pem", *EC)
+    advice = {"tpm": "tpm2_ptool", "card": "piv-tool", "yubikey": "yubico-piv-tool"}
+    for token, tool in advice.items():
+        assert tool in client.refused(
+            1, "key", "import", path, "--token", token, "--name", "mine")
+        assert "use the token's own tools" in refusal(token, "rsa-4096")
+    for token in ("card", "yubikey"):
+        assert advice[token] in refusal(token, "ec-p256")
+    assert "choose another algorithm" in refusal("tpm", "ed25519")
+    # tpm2-pkcs11 1.9 makes it, can neither sign with it nor remove it.
+    assert "take that key off the token" in refusal("tpm", "ec-p521")
+
+    client.run("init", gun)
+    adopt(client.run("key", "generate", "--token", "tpm", "--name", "fresh", "--type", "ec-p256"),
+          {"fresh": (gun, ["targets/fresh"])})
+    assert keys_of(client)["fresh"]["origin"] == "generated"
+    client.run("delegation", "add", gun, "targets/fresh", "agent:fresh")
+    image = upload(f"{gun}:v1")
+    client.run("sign", f"{gun}:v1")
+    assert readers.read(gun, "targets/fresh") == {
+        ("v1", "targets/fresh"): (image.hex, image.size)}

@@ -82,9 +82,6 @@ begin_private(struct template *t, struct span label, struct span id)
     add(t, CKA_SENSITIVE, &yes, sizeof yes);
     add(t, CKA_EXTRACTABLE, &no, sizeof no);
     add(t, CKA_SIGN, &yes, sizeof yes);
-    add(t, CKA_DECRYPT, &no, sizeof no);
-    add(t, CKA_UNWRAP, &no, sizeof no);
-    add(t, CKA_DERIVE, &no, sizeof no);
     add(t, CKA_LABEL, label.p, label.len);
     add(t, CKA_ID, id.p, id.len);
 }
@@ -95,43 +92,69 @@ begin_public(struct template *t, struct span label, struct span id)
     add(t, CKA_TOKEN, &yes, sizeof yes);
     add(t, CKA_PRIVATE, &no, sizeof no);
     add(t, CKA_VERIFY, &yes, sizeof yes);
-    add(t, CKA_ENCRYPT, &no, sizeof no);
-    add(t, CKA_WRAP, &no, sizeof no);
     add(t, CKA_LABEL, label.p, label.len);
     add(t, CKA_ID, id.p, id.len);
+}
+
+/* What neither half is for. */
+static void
+forbid_the_rest(struct template *private_half, struct template *public_half)
+{
+    static const CK_ATTRIBUTE_TYPE of_private[] = {CKA_DECRYPT, CKA_UNWRAP, CKA_DERIVE};
+    static const CK_ATTRIBUTE_TYPE of_public[] = {CKA_ENCRYPT, CKA_WRAP};
+
+    for (size_t i = 0; i < N_ELEMENTS(of_private); i++)
+        add(private_half, of_private[i], &no, sizeof no);
+    for (size_t i = 0; i < N_ELEMENTS(of_public); i++)
+        add(public_half, of_public[i], &no, sizeof no);
+}
+
+/* Make it with these templates, which begin alike for all kinds. */
+static CK_RV
+generate(struct keypair *ret, const struct session *s, const struct kind *kind,
+    struct template *private_half, struct template *public_half)
+{
+    static const uint8_t exponent[] = {0x01, 0x00, 0x01};
+    CK_MECHANISM mechanism = {kind->mechanism, NULL, 0};
+    struct keypair pair = {0};
+
+    if (kind->type == CKK_RSA) {
+        add(public_half, CKA_MODULUS_BITS, &kind->bits, sizeof kind->bits);
+        add(public_half, CKA_PUBLIC_EXPONENT, exponent, sizeof exponent);
+    } else {
+        add(public_half, CKA_EC_PARAMS, kind->params, kind->params_len);
+    }
+
+    CK_RV rv = GUARDED_FOR(GENERATE_TIMEOUT_S,
+        s->p11->C_GenerateKeyPair(s->handle, &mechanism, public_half->a, public_half->n,
+            private_half->a, private_half->n, &pair.public_key, &pair.private_key));
+    if (rv == CKR_OK)
+        *ret = pair;
+    return rv;
 }
 
 CK_RV
 keypair_generate(
     struct keypair *ret, const struct session *s, struct span algorithm, struct span label)
 {
-    static const uint8_t exponent[] = {0x01, 0x00, 0x01};
     const struct kind *kind = find_kind(algorithm);
-    struct template private_half = {0}, public_half = {0};
-    struct keypair pair = {0};
     uint8_t id[ID_BYTES];
+    CK_RV rv = CKR_GENERAL_ERROR;
 
     if (getrandom(id, sizeof id, 0) != sizeof id)
         return CKR_FUNCTION_FAILED;
 
-    begin_private(&private_half, label, (struct span){id, sizeof id});
-    begin_public(&public_half, label, (struct span){id, sizeof id});
-    if (kind->type == CKK_RSA) {
-        add(&public_half, CKA_MODULUS_BITS, &kind->bits, sizeof kind->bits);
-        add(&public_half, CKA_PUBLIC_EXPONENT, exponent, sizeof exponent);
-    } else {
-        add(&public_half, CKA_EC_PARAMS, kind->params, kind->params_len);
+    /* tpm2-pkcs11 1.9 takes the mere mention of what a key is not for as a wish, and then
+     * contradicts itself. */
+    for (int is_plain = 0; is_plain < 2 && rv == CKR_GENERAL_ERROR; is_plain++) {
+        struct template private_half = {0}, public_half = {0};
+        begin_private(&private_half, label, (struct span){id, sizeof id});
+        begin_public(&public_half, label, (struct span){id, sizeof id});
+        if (!is_plain)
+            forbid_the_rest(&private_half, &public_half);
+        rv = generate(ret, s, kind, &private_half, &public_half);
     }
-
-    CK_MECHANISM mechanism = {kind->mechanism, NULL, 0};
-    CK_RV rv = GUARDED_FOR(GENERATE_TIMEOUT_S,
-        s->p11->C_GenerateKeyPair(s->handle, &mechanism, public_half.a, public_half.n,
-            private_half.a, private_half.n, &pair.public_key, &pair.private_key));
-    if (rv != CKR_OK)
-        return rv;
-
-    *ret = pair;
-    return CKR_OK;
+    return rv;
 }
 
 /* Numbers of one private key. */
@@ -224,13 +247,14 @@ keypair_import(
     digest_of(&id, pubkey_spki(pubkey));
     begin_private(&private_half, label, (struct span){id.b, ID_BYTES});
     begin_public(&public_half, label, (struct span){id.b, ID_BYTES});
+    forbid_the_rest(&private_half, &public_half);
     CK_RV rv = create_private(&pair.private_key, s, kind, key, &private_half);
     if (rv != CKR_OK)
         return rv;
 
     rv = create_public(&pair.public_key, s, kind, key, &public_half);
     if (rv != CKR_OK) {
-        keypair_destroy(&pair, s);
+        (void)keypair_destroy(&pair, s);
         return rv;
     }
 
@@ -238,14 +262,21 @@ keypair_import(
     return CKR_OK;
 }
 
-void
+bool
 keypair_destroy(const struct keypair *pair, const struct session *s)
 {
+    CK_RV rv = CKR_OK, other = CKR_OK;
+
     if (pair->private_key != CK_INVALID_HANDLE)
-        (void)GUARDED(s->p11->C_DestroyObject(s->handle, pair->private_key));
+        rv = GUARDED(s->p11->C_DestroyObject(s->handle, pair->private_key));
     if (pair->public_key != CK_INVALID_HANDLE)
-        (void)GUARDED(s->p11->C_DestroyObject(s->handle, pair->public_key));
+        other = GUARDED(s->p11->C_DestroyObject(s->handle, pair->public_key));
+    return rv == CKR_OK && other == CKR_OK;
 }
+
+#define NOT_TAKEN                                                                                  \
+    "it takes no such keys; choose another algorithm, or use the token's own tools (of a TPM: "    \
+    "tpm2_ptool; of a YubiKey: yubico-piv-tool, ykman piv), then name the key in the policy"
 
 /* What modules say where they mean more than the code does. */
 static const struct {
@@ -267,14 +298,10 @@ static const struct {
     {CKR_CURVE_NOT_SUPPORTED, "it has no such keys; choose another algorithm"},
     {CKR_KEY_SIZE_RANGE, "it has no such keys; choose another algorithm"},
     {CKR_KEY_TYPE_INCONSISTENT, "such keys are not for tokens"},
-    /* tpm2-pkcs11: of private keys, and of RSA with 4096 bits */
-    {CKR_ATTRIBUTE_VALUE_INVALID,
-        "it takes no such keys; choose another algorithm, or use the token's own tools (of a TPM: "
-        "tpm2_ptool import), then name the key in the policy"},
-    {CKR_TEMPLATE_INCONSISTENT,
-        "it takes no such keys; use the token's own tools, then name the key in the policy"},
-    {CKR_ATTRIBUTE_TYPE_INVALID,
-        "it takes no such keys; use the token's own tools, then name the key in the policy"},
+    /* tpm2-pkcs11: of private keys, and of RSA with 4096 bits; ykcs11: of both */
+    {CKR_ATTRIBUTE_VALUE_INVALID, NOT_TAKEN},
+    {CKR_TEMPLATE_INCONSISTENT, NOT_TAKEN},
+    {CKR_ATTRIBUTE_TYPE_INVALID, NOT_TAKEN},
     {CKR_TOKEN_WRITE_PROTECTED,
         "it is write-protected; use the token's own tools, then name the key in the policy"},
     {CKR_SESSION_READ_ONLY,

@@ -24,8 +24,8 @@ must_check CK_RV keypair_generate(
  * was not, the token has neither. Numbers of the key are overwritten. */
 must_check CK_RV keypair_import(struct keypair *ret, const struct session *session,
     const struct privkey *key, struct span label);
-/* Take both off the token again, as far as it lets us. */
-void keypair_destroy(const struct keypair *pair, const struct session *session);
+/* Take both off the token again, as far as it lets us. Whether it did. */
+bool keypair_destroy(const struct keypair *pair, const struct session *session);
 
 /* Codes that are about the key: the token is as it was. */
 bool keypair_is_refusal(CK_RV rv);

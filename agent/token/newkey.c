@@ -148,17 +148,30 @@ examine(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
     return probe(sight, site, key, pubkey, why);
 }
 
+/* In a session of its own: one in which signing failed may hold on to the key. */
+static bool
+take_off(struct sight *sight, const struct newkey_site *site, const struct keypair *pair)
+{
+    sight_done(sight);
+    *sight = (struct sight){0};
+    return open_sight(sight, site) == CKR_OK && keypair_destroy(pair, &sight->session);
+}
+
 static enum rc
 finish(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
     const struct keypair *pair, const struct pubkey *expected, struct why *why)
 {
-    enum rc rc = examine(ret, sight, site, pair, expected, why);
-    if (rc) {
-        bytes_clear(&ret->spki);
-        keypair_destroy(pair, &sight->session);
-    }
+    struct why problem;
 
-    return rc;
+    enum rc rc = examine(ret, sight, site, pair, expected, &problem);
+    if (!rc)
+        return RC_OK;
+
+    bytes_clear(&ret->spki);
+    return fail(why, rc == RC_NO_MEMORY ? rc : RC_REFUSED, "%s; choose another algorithm; %s",
+        problem.text,
+        take_off(sight, site, pair) ? "the key was taken off the token again"
+                                    : "take that key off the token with its own tools");
 }
 
 enum rc
