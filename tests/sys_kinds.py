@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of every kind sign, each by its real module: SoftHSM, a TPM, a smartcard, a YubiKey."""
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -261,15 +260,19 @@ def test_signs_with_the_slot_that_wants_the_pin_each_time(is_yubikey, new_piv, p
 
 
 @pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
-def test_waits_for_a_finger(is_yubikey, add, new_piv, start):
+def test_asks_for_a_finger(is_yubikey, add, new_piv, start, new_client, gun, upload):
     piv = add("card", new_piv(is_yubikey=is_yubikey), "9A")
-    signatures = start()
-    signatures.sign("card")
+    client = new_client(start().agent)
+    delegate(client, gun, "card")
+    upload(f"{gun}:v1")
     piv.card.tell("need-touch", "on")
-    with ThreadPoolExecutor() as pool:
-        signed = pool.submit(signatures.sign, "card")
-        signatures.sign("qa")
-        signatures.agent.process.wait_until(lambda: piv.card.stats()["waits"])
-        assert not signed.done()
-        piv.card.tell("touch")
-        signed.result(30)
+    signing = client.start("sign", f"{gun}:v1", "-v")
+    # OpenSC does not say of a card whether it can be touched.
+    for line in signing.stderr:
+        found = re.search(rf"waiting for (.*) 'card' for targets/\w+ of {gun}", line)
+        if found:
+            break
+    assert found.group(1) == ("touch on" if is_yubikey else "token")
+    piv.card.tell("need-touch", "off")
+    piv.card.tell("touch")
+    assert client.finish(signing).returncode == 0
