@@ -42,6 +42,9 @@ class Token:
         self._tool("--login", "--pin", PIN, "--keypairgen", "--key-type", kind, "--label", name,
                    "--id", name.encode().hex())
 
+    def change_pin(self, was, is_):
+        self._tool("--login", "--pin", was, "--change-pin", "--new-pin", is_)
+
     def take_key(self, name, pem):
         """Import a private key that others have as well."""
         file = write(self.directory / f"{name}.key", pem, self.owner.uid, 0o400)
