@@ -88,8 +88,8 @@ seclusion_put(struct frame_open *open, const struct seclusion *seclusion,
 
     for (size_t i = 0; i < policy->n_tokens; i++) {
         const struct policy_token *other = &policy->tokens[i];
-        bool is_shared =
-            token->pin == POLICY_PIN_FILE && !strcmp(token->pin_source, other->pin_source);
+        bool is_shared = token->pin == POLICY_PIN_FILE && other->pin == POLICY_PIN_FILE &&
+                         !strcmp(token->pin_source, other->pin_source);
         if (other != token && other->pin == POLICY_PIN_FILE && !is_shared)
             add(open, other->pin_source, false);
     }
