@@ -96,7 +96,7 @@ def test_knows_every_method_of_its_description(connection):
 
 
 def test_tells_of_methods_of_later_versions(connection):
-    for method in ("TrustedRoot", "Lock", "Unlock", "Pending", "Approve",
+    for method in ("TrustedRoot", "Pending", "Approve",
                    "Deny", "Retire", "Supersede", "Audit"):
         told = error(connection, method)
         assert told.name == f"{SERVICE}.MethodNotImplemented"
