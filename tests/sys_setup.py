@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who follows the manual page of a kind of token has a token that signs."""
 import re
+import shutil
 
 import pytest
 import yaml
@@ -80,7 +81,9 @@ def test_a_card(name, directory, new_piv, signs):
     certificate = """
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \\
             -addext keyUsage=digitalSignature -subj /CN=qa -keyout qa.key -out qa.crt 2>&1"""
-    for commands in (page.commands[0], certificate, page.commands[1]):
+    generate, attest, bring = page.commands
+    shutil.copyfile(piv.card.directory / "attestation-ca.crt", directory / "piv-attestation-ca.pem")
+    for commands in (generate, attest, certificate, bring):
         type_into_shell(f"cd {directory}\n{commands}", ANSWERS,
                         environment(**piv.reader.variables, HOME=str(directory)), rig_users.AGENT)
     page.policy["tokens"] = {name: page.policy["tokens"][name] | {"pin": f"file:{piv.pin_file}"}}

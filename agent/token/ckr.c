@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/ckr.h"
 
-#define SEE_TO_IT  "see to the token and its module"
+#define SEE_TO_IT  "see to the token, and to the page of its kind: countersign-pkcs11(7)"
 #define PUT_BACK   "the token was removed: put it back"
 #define ITSELF     "it is tried anew"
 #define UNSUITED   "take a key or a token that can do it"

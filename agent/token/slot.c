@@ -114,7 +114,8 @@ slot_check_count(size_t n, struct why *why)
 {
     if (n == 0)
         return fail(why, RC_TOKEN,
-            "the module shows no such token; plug it in, or check its 'uri' in the policy");
+            "the module shows no such token; plug it in, start the daemon that it needs, or check "
+            "its 'uri' in the policy");
 
     if (n > 1)
         return fail(
