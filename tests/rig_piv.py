@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rig_process import LIBRARIES, Process, environment
+from rig_process import LIBRARIES, Process, answers_at, environment
 from rig_scratch import write
 
 OPENSC = str(LIBRARIES / "opensc-pkcs11.so")
@@ -72,13 +72,9 @@ class Reader:
         configuration = write(self.directory / "reader.conf", text)
         self.daemon = self.start(["pcscd", "--foreground", "--info", "--config", configuration],
                                  self.directory / "pcscd.log")
-        self.daemon.wait_until(self._answers)
+        self.daemon.wait_until(lambda: answers_at(self.variables["PCSCLITE_CSOCK_NAME"]))
         if has_card:
             self.daemon.wait_until(lambda: self.n_seen("ATR") > n_inserted)
-
-    def _answers(self):
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(self.variables["PCSCLITE_CSOCK_NAME"]) == 0
 
     def n_seen(self, event):
         """How often the daemon said so; event: "ATR" of one that is put in, or "Removed"."""

@@ -85,3 +85,9 @@ def answers(port):
     except ConnectionRefusedError:
         return False
     return True
+
+
+def answers_at(path):
+    """Whether something listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0

@@ -10,7 +10,7 @@ import socket
 import subprocess
 
 from rig_port import free_port
-from rig_process import LIBRARIES, Process, answers, environment
+from rig_process import LIBRARIES, Process, answers, answers_at, environment
 from rig_scratch import give_tree, write
 
 MODULE = str(LIBRARIES / "pkcs11" / "libtpm2_pkcs11.so")
@@ -50,7 +50,7 @@ class Tpm:
                           "TSS2_LOG": "all+NONE"}
         self.start_chip()
         self._bus = self._start("bus", ["dbus-daemon", f"--config-file={configuration}", "--nofork"])
-        self._bus.wait_until(self._bus_answers)
+        self._bus.wait_until(lambda: answers_at(directory / "bus"))
         self.lift_lockout()
         self.start_manager()
 
@@ -91,10 +91,6 @@ class Tpm:
 
     def kill_manager(self):
         self._manager.stop(signal.SIGKILL)
-
-    def _bus_answers(self):
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.directory / "bus")) == 0
 
     def _manager_answers(self):
         return self.run("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/",

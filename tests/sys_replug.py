@@ -76,14 +76,19 @@ class Hand(threading.Thread):
 
     def run(self):
         try:
-            for _ in range(self._times):
-                self._replug()
+            for n in range(self._times):
+                self._replug(is_rough=n % 2 == 1)
         except Exception as error:  # pylint: disable=broad-except
             self.failure = error
 
-    def _replug(self):
+    def _replug(self, is_rough):
+        """is_rough: in the middle of somebody's signature."""
         told = [sum(customer.seen[error] for error in CLEAR) for customer in self._customers]
-        self._piv.card.pull()
+        if is_rough:
+            with self._piv.card.coming_out():
+                pass
+        else:
+            self._piv.card.pull()
         self._wait(lambda: all(sum(customer.seen[error] for error in CLEAR) > before
                                for customer, before in zip(self._customers, told)))
         self._piv.card.push()

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from rig_publisher import new_private_key, private_pem
+from rig_remote import RemoteToken
 from rig_signatures import Signatures
 
 RETURN_S = 10  # ten times what is promised, for machines that are busy
@@ -66,6 +67,13 @@ def without_room(token):
 
 
 @contextlib.contextmanager
+def without_server(token):
+    token.kill()
+    yield
+    token.start()
+
+
+@contextlib.contextmanager
 def moved(token):
     """SoftHSM's directory is replaced by a copy."""
     here = token.directory / "tokens"
@@ -114,3 +122,13 @@ def test_softhsm(new_token, comes_back):
     token = new_token()
     token.take_key("soft", private_pem(new_private_key()))
     comes_back("soft", token, "soft", moved)
+
+
+def test_a_network_hsm(new_token, scratch, comes_back):
+    own = new_token()
+    own.take_key("remote", private_pem(new_private_key()))
+    token = RemoteToken(scratch.directory("remote"), own)
+    try:
+        comes_back("remote", token, "remote", without_server)
+    finally:
+        token.kill()
