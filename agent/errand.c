@@ -22,7 +22,7 @@ errand_new(struct errand **ret, const struct errand_order *order, struct why *wh
 
     errand->order = *order;
     errand->order.client = -1;
-    errand->order.label = errand->label = strdup(order->label);
+    errand->order.label = errand->label = strdup(order->label ? order->label : "");
     errand->order.algorithm = errand->algorithm = strdup(order->algorithm ? order->algorithm : "");
     if (!errand->label || !errand->algorithm)
         return fail_memory(why);
@@ -67,11 +67,13 @@ errand_lose(struct errand *errand, enum rc rc, const char *detail)
 void
 errand_answer(struct errand *errand, const struct frame *answer)
 {
-    const struct frame_made *made = &answer->made;
+    bool is_made = answer->type == FRAME_MADE;
+    enum rc rc = is_made ? answer->made.rc : answer->attested.rc;
+    struct span detail = is_made ? answer->made.detail : answer->attested.detail;
     struct why why = {0};
 
-    enum rc rc =
-        made->rc ? fail(&why, made->rc, "%.*s", (int)made->detail.len, made->detail.p) : RC_OK;
+    if (rc)
+        rc = fail(&why, rc, "%.*s", (int)detail.len, (const char *)detail.p);
     finish(errand, rc, answer, &why);
 }
 
@@ -96,6 +98,8 @@ errand_format(const struct errand *errand, int *ret_client)
 
     if (frame.type == FRAME_IMPORT) {
         frame.import.label = span_of(errand->label);
+    } else if (frame.type == FRAME_ATTEST) {
+        frame.attest.place = errand->order.place;
     } else {
         frame.generate.label = span_of(errand->label);
         frame.generate.algorithm = span_of(errand->algorithm);

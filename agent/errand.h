@@ -17,9 +17,10 @@ typedef void errand_answered(
 
 /* What is asked for. */
 struct errand_order {
-    enum frame_type type;  /* FRAME_GENERATE or FRAME_IMPORT */
-    const char *label;     /* of the key */
+    enum frame_type type;  /* FRAME_GENERATE, FRAME_IMPORT or FRAME_ATTEST */
+    const char *label;     /* of the new key */
     const char *algorithm; /* FRAME_GENERATE */
+    uint32_t place;        /* FRAME_ATTEST: of the key, see pool.h */
     int client;            /* a descriptor beside it; a copy is kept; -1: none */
     errand_answered *callback;
     void (*dropped)(void *userdata); /* instead of the callback, where the agent ends before */
@@ -33,7 +34,7 @@ must_check enum rc errand_new(
 void errand_fail(struct errand *errand, enum rc rc, const struct why *why);
 /* The worker that was on it is lost: detail says how. */
 void errand_lose(struct errand *errand, enum rc rc, const char *detail);
-/* The worker says so: MADE. */
+/* The worker says so: MADE or ATTESTED. */
 void errand_answer(struct errand *errand, const struct frame *answer);
 void errand_free(struct errand *errand); /* untold; NULL is fine */
 DEFINE_CLEANUP(struct errand, errand_free);

@@ -44,25 +44,6 @@ keyring_state_name(enum keyring_state state)
     return names[state];
 }
 
-enum keyring_state
-keyring_state_of(enum token_state state)
-{
-    switch (state) {
-    case TOKEN_READY:
-        return KEYRING_READY;
-    case TOKEN_ABSENT:
-        return KEYRING_ABSENT;
-    case TOKEN_LOCKED:
-    case TOKEN_PIN_WRONG:
-    case TOKEN_PIN_LOCKED:
-        return KEYRING_LOCKED;
-    case TOKEN_FAILING:
-    case TOKEN_STATE_MAX_:
-        break;
-    }
-    return KEYRING_FAILING;
-}
-
 static void
 view_free(struct view *view)
 {
@@ -444,22 +425,40 @@ keyring_cancel(struct keyring_job *job)
     job_cancel(job);
 }
 
+/* Take it from a copy of the order; place: of the key that it is about. */
+static enum rc
+run(struct pool *pool, const struct errand_order *order, uint32_t place, struct why *why)
+{
+    closing(errand_freep) struct errand *errand = NULL;
+    struct errand_order placed = *order;
+
+    placed.place = place;
+    enum rc rc = errand_new(&errand, &placed, why);
+    return rc ? rc : pool_run_take(pool, &errand, why);
+}
+
 enum rc
 keyring_run(
     struct keyring *keyring, const char *token, const struct errand_order *order, struct why *why)
 {
     const struct policy *policy = keyring->view->policy;
     const struct policy_token *entry = policy_find_token(policy, token);
-    closing(errand_freep) struct errand *errand = NULL;
 
     if (!entry)
         return fail(why, RC_NOT_FOUND, "%s", token);
 
-    enum rc rc = errand_new(&errand, order, why);
-    if (rc)
-        return rc;
+    return run(keyring->view->pools[entry - policy->tokens], order, 0, why);
+}
 
-    return pool_run_take(keyring->view->pools[entry - policy->tokens], &errand, why);
+enum rc
+keyring_attest(const struct keyring_key *key, const struct errand_order *order, struct why *why)
+{
+    const struct key *entry = (const struct key *)key; /* shown is its first member */
+
+    if (!entry->pool || key->state != KEYRING_READY)
+        return fail(why, RC_TOKEN, "key '%s': %s", key->policy->name, key->detail);
+
+    return run(entry->pool, order, entry->place, why);
 }
 
 enum rc

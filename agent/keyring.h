@@ -161,3 +161,7 @@ void keyring_cancel(struct keyring_job *job);
  */
 must_check enum rc keyring_run(
     struct keyring *keyring, const char *token, const struct errand_order *order, struct why *why);
+/* The same for FRAME_ATTEST, of the token where the key would be used now. RC_TOKEN: the key is not
+ * ready. */
+must_check enum rc keyring_attest(
+    const struct keyring_key *key, const struct errand_order *order, struct why *why);

@@ -13,6 +13,25 @@ struct sight {
     char detail[200];
 };
 
+enum keyring_state
+keyring_state_of(enum token_state state)
+{
+    switch (state) {
+    case TOKEN_READY:
+        return KEYRING_READY;
+    case TOKEN_ABSENT:
+        return KEYRING_ABSENT;
+    case TOKEN_LOCKED:
+    case TOKEN_PIN_WRONG:
+    case TOKEN_PIN_LOCKED:
+        return KEYRING_LOCKED;
+    case TOKEN_FAILING:
+    case TOKEN_STATE_MAX_:
+        break;
+    }
+    return KEYRING_FAILING;
+}
+
 static enum rc
 load_pin(struct pubkey **ret, struct ledger *ledger, const char *name, struct why *why)
 {

@@ -267,7 +267,7 @@ on_made(struct member *m, const struct frame *frame)
         return false;
 
     m->phase = MEMBER_IDLE;
-    m->crew->n_renewals += frame->made.rc == RC_OK;
+    m->crew->n_renewals += frame->type == FRAME_MADE && frame->made.rc == RC_OK;
     tell(m);
     errand_answer(steal(m->errand), frame);
     return true;
@@ -296,6 +296,7 @@ on_message(void *userdata, const struct frame *frame)
         is_expected = on_unlocked(m, frame);
         break;
     case FRAME_MADE:
+    case FRAME_ATTESTED:
         is_expected = on_made(m, frame);
         break;
     case FRAME_OPEN:
@@ -307,6 +308,7 @@ on_message(void *userdata, const struct frame *frame)
     case FRAME_ENDED:
     case FRAME_GENERATE:
     case FRAME_IMPORT:
+    case FRAME_ATTEST:
     case FRAME_TYPE_MAX_:
         break;
     }

@@ -2,6 +2,7 @@
 #include "agent/method.h"
 
 #include "agent/answer.h"
+#include "agent/attest.h"
 #include "agent/certify.h"
 #include "agent/explain.h"
 #include "agent/issue.h"
@@ -132,6 +133,7 @@ static const struct {
     {"IssueCertificate", certify_start},
     {"Status", status},
     {"GenerateKey", provision_generate},
+    {"AttestKey", attest_start},
     {"ImportKey", provision_import, true},
     {"Lock", locking_lock},
     {"Unlock", locking_unlock, true},

@@ -68,8 +68,13 @@ start(
     struct agent *agent, struct act *act, const struct wish *wish, enum frame_type type, int client)
 {
     closing(provision_freep) struct provision *provision = calloc(1, sizeof *provision);
-    struct errand_order order = {
-        type, wish->name, wish->algorithm, client, on_made, on_dropped, provision};
+    struct errand_order order = {.type = type,
+        .label = wish->name,
+        .algorithm = wish->algorithm,
+        .client = client,
+        .callback = on_made,
+        .dropped = on_dropped,
+        .userdata = provision};
     struct why why;
 
     act_note(act, "name '%s'", wish->name);

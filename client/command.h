@@ -31,6 +31,7 @@ COMMAND(cmd_delegation_list);
 COMMAND(cmd_explain_sign);
 COMMAND(cmd_init);
 COMMAND(cmd_inspect);
+COMMAND(cmd_key_attest);
 COMMAND(cmd_key_certificate);
 COMMAND(cmd_key_generate);
 COMMAND(cmd_key_import);

@@ -46,6 +46,8 @@ static const struct command commands[] = {
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 1, 1, cmd_key_import},
     {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
+    {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
+        1, cmd_key_attest},
     {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",
         BIT(CN) | BIT(DAYS) | BIT(REQUEST), 1, 1, cmd_key_certificate},
     {"unlock", "TOKEN", "let the agent log in to a token (admins only)", BIT(PIN_FILE) | BIT(FORCE),

@@ -46,6 +46,7 @@ static const struct {
     [OPTION_CN] = {0, "--cn", "NAME", "the certificate's common name (default: the key's name)"},
     [OPTION_DAYS] = {0, "--days", "DAYS", "for how long it is valid (default: 1095)"},
     [OPTION_REQUEST] = {0, "--request", NULL, "a request for an authority instead (PKCS #10)"},
+    [OPTION_CA] = {0, "--ca", "FILE", "certificates of the maker of the token"},
     [OPTION_PUBLISH] = {'p', "--publish", NULL, "for old scripts: nothing is ever staged"},
     [OPTION_PIN_FILE] = {0, "--pin-file", "FILE", "read the PIN from it; -: from standard input"},
     [OPTION_FORCE] = {0, "--force", NULL, "also where the token has one try left"},

@@ -46,6 +46,7 @@ enum option_id {
     OPTION_CN,
     OPTION_DAYS,
     OPTION_REQUEST,
+    OPTION_CA,
     OPTION_PIN_FILE,
     OPTION_FORCE,
     OPTION_MAX_

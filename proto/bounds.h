@@ -70,9 +70,11 @@
 #define TOKEN_CALL_TIMEOUT_S    30          /* one PKCS#11 call: a touch is waited for 15 s */
 #define TOKEN_TIMEOUT_MAX_S     300 /* what a policy may make of that; nobody waits longer */
 #define TOKEN_ERRANDS_MAX       16  /* new keys and the like that wait for one token */
-#define GENERATE_TIMEOUT_S      120 /* a TPM looks for the primes of RSA for a minute */
-#define IMPORT_TIMEOUT_S        10  /* the client has the file ready before it asks */
-#define SIGN_TIMEOUT_S          120 /* one Sign request, queueing included */
+#define ATTEST_MAX              32  /* certificates of a token; a YubiKey has 2 for each key */
+#define ATTEST_MAX_BYTES        (48 * 1024) /* of all of them, within one message */
+#define GENERATE_TIMEOUT_S      120         /* a TPM looks for the primes of RSA for a minute */
+#define IMPORT_TIMEOUT_S        10          /* the client has the file ready before it asks */
+#define SIGN_TIMEOUT_S          120         /* one Sign request, queueing included */
 
 /* The ledger */
 #define RECORD_NAMES_MAX      64            /* names in a list of a record; then count, digest */

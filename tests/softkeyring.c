@@ -441,3 +441,12 @@ keyring_end_unlocks(struct keyring *keyring)
     if (keyring && all.unlock.callback)
         softkeyring_end_unlock(RC_TOKEN);
 }
+
+enum rc
+keyring_attest(const struct keyring_key *key, const struct errand_order *order, struct why *why)
+{
+    (void)key;
+    (void)order;
+    *why = (struct why){"there are no tokens"};
+    return RC_TOKEN;
+}

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 
+from rig_document import new_certificate
 from rig_scratch import write
 from rig_varlink import VarlinkError
 
@@ -254,3 +255,23 @@ def test_other_kinds_of_tokens_make_keys_or_say_what_does(
     client.run("sign", f"{gun}:v1")
     assert readers.read(gun, "targets/fresh") == {
         ("v1", "targets/fresh"): (image.hex, image.size)}
+
+
+def test_a_yubikey_attests_what_it_has_generated(
+        policy, new_piv, sanitizer, new_agent, new_client, token):
+    piv = new_piv(is_yubikey=True)
+    policy.add_token("yubikey", piv, sanitizer, yubikey="9A", signing="9C")
+    client = new_client(new_agent(policy).start())
+    authority = write(client.home / "ca.pem", (piv.card.directory / "attestation-ca.crt").read_text())
+
+    said = client.run("key", "attest", "yubikey", "--ca", authority)
+    assert "verified up to the authority given" in said
+    assert "5.2.7" in said and "12345678" in said
+    attested = client.json("key", "attest", "signing", "--json", "--ca", authority)
+    assert attested["rooted"] and attested["pin"] == "always"
+    assert attested["key"] == keys_of(client)["signing"]["key"]
+
+    assert "is not checked" in client.try_run("key", "attest", "yubikey").stderr
+    other = write(client.home / "other.pem", new_certificate("another maker"))
+    assert "does not verify" in client.refused(4, "key", "attest", "yubikey", "--ca", other)
+    assert "attests nothing" in client.refused(1, "key", "attest", "qa")

@@ -19,8 +19,10 @@ format(struct bytes *b, const struct frame *frame)
 static enum frame_side
 side_of(enum frame_type type)
 {
-    return type < FRAME_STATE || type == FRAME_GENERATE || type == FRAME_IMPORT ? FRAME_FROM_AGENT
-                                                                                : FRAME_FROM_WORKER;
+    return type < FRAME_STATE || type == FRAME_GENERATE || type == FRAME_IMPORT ||
+                   type == FRAME_ATTEST
+               ? FRAME_FROM_AGENT
+               : FRAME_FROM_WORKER;
 }
 
 /* One frame of each type, with something in each member. */
@@ -68,6 +70,12 @@ sample(enum frame_type type)
         break;
     case FRAME_IMPORT:
         f.import = (struct frame_import){SPAN("release")};
+        break;
+    case FRAME_ATTEST:
+        f.attest.place = TOKEN_KEYS_MAX - 1;
+        break;
+    case FRAME_ATTESTED:
+        f.attested = (struct frame_attested){RC_OK, {SPAN("\x30\0"), SPAN("\x30\1")}, 2, SPAN("")};
         break;
     case FRAME_MADE:
         f.made = (struct frame_made){
@@ -203,6 +211,9 @@ test_refuses_what_is_out_of_range(void **state)
         {"the same of what is imported", FRAME_IMPORT, 16, '\n'},
         {"a failure with a key", FRAME_MADE, 12, RC_TOKEN},
         {"an unknown failure", FRAME_MADE, 12, RC_MAX_},
+        {"a place over the bound that is attested", FRAME_ATTEST, 14, 0x10},
+        {"more certificates than the bound", FRAME_ATTESTED, 13, ATTEST_MAX + 1},
+        {"a failure with certificates", FRAME_ATTESTED, 12, RC_TOKEN},
         {"an unknown origin", FRAME_MADE, 23, KEY_ORIGIN_MAX_},
     };
 

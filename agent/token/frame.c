@@ -374,6 +374,40 @@ get_made(struct reader *r, struct frame *f)
         *r = (struct reader){.has_failed = true};
 }
 
+static void
+put_attest(struct bytes *b, const struct frame *f)
+{
+    put_number(b, f->attest.place, 4);
+}
+
+static void
+get_attest(struct reader *r, struct frame *f)
+{
+    f->attest.place = get_within(r, 4, 0, TOKEN_KEYS_MAX - 1);
+}
+
+static void
+put_attested(struct bytes *b, const struct frame *f)
+{
+    put_number(b, f->attested.rc, 1);
+    put_number(b, f->attested.n_certificates, 1);
+    for (size_t i = 0; i < f->attested.n_certificates; i++)
+        put_string(b, f->attested.certificates[i]);
+    put_string(b, f->attested.detail);
+}
+
+static void
+get_attested(struct reader *r, struct frame *f)
+{
+    f->attested.rc = (enum rc)get_within(r, 1, 0, RC_MAX_ - 1);
+    f->attested.n_certificates = get_within(r, 1, 0, ATTEST_MAX);
+    for (size_t i = 0; i < f->attested.n_certificates; i++)
+        f->attested.certificates[i] = get_string(r);
+    f->attested.detail = get_text(r);
+    if ((f->attested.rc == RC_OK) != (f->attested.n_certificates > 0))
+        *r = (struct reader){.has_failed = true};
+}
+
 static const struct {
     const char *name;
     enum frame_side from;
@@ -395,6 +429,8 @@ static const struct {
     [FRAME_UNLOCKED] = {"UNLOCKED", FRAME_FROM_WORKER, put_unlocked, get_unlocked},
     [FRAME_ENDED] = {"ENDED", FRAME_FROM_WORKER, put_ended, get_ended},
     [FRAME_MADE] = {"MADE", FRAME_FROM_WORKER, put_made, get_made},
+    [FRAME_ATTEST] = {"ATTEST", FRAME_FROM_AGENT, put_attest, get_attest},
+    [FRAME_ATTESTED] = {"ATTESTED", FRAME_FROM_WORKER, put_attested, get_attested},
 };
 
 enum rc

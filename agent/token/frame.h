@@ -19,6 +19,8 @@
  *     GENERATE  ─────────────────▶         a new key on the token
  *     IMPORT    ─────────────────▶         and beside it a client that hands over a key
  * (delivery.h) ◀─────────────────  MADE   the same id; or STATE, and then the worker ends
+ *     ATTEST    ─────────────────▶         what the token says of a key
+ *               ◀─────────────────  ATTESTED  the same id
  *               ◀─────────────────  ENDED  from the unit in which a worker runs, of its process
  *
  * Beside SIGN, in a memfile: the message of its last job, if that one wants it (with_message of
@@ -47,6 +49,8 @@ enum frame_type {
     FRAME_GENERATE,
     FRAME_IMPORT,
     FRAME_MADE,
+    FRAME_ATTEST,
+    FRAME_ATTESTED,
     FRAME_TYPE_MAX_
 };
 
@@ -178,6 +182,18 @@ struct frame_ended {
     unsigned number; /* of the signal, or the exit status */
 };
 
+struct frame_attest {
+    uint32_t place; /* of the key */
+};
+
+struct frame_attested {
+    enum rc rc;
+    struct span
+        certificates[ATTEST_MAX]; /* DER, all that the token shows; those of the key first */
+    size_t n_certificates;        /* at least one if RC_OK */
+    struct span detail;           /* for people; empty if RC_OK */
+};
+
 struct frame_made {
     enum rc rc;
     struct span spki; /* DER; empty unless RC_OK */
@@ -203,6 +219,8 @@ struct frame {
         struct frame_unlocked unlocked;
         struct frame_ended ended;
         struct frame_made made;
+        struct frame_attest attest;
+        struct frame_attested attested;
     };
 };
 

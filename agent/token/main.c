@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/token/channel.h"
+#include "agent/token/errands.h"
 #include "agent/token/memfile.h"
 #include "agent/token/sandbox.h"
 #include "agent/token/supervisor.h"
@@ -33,6 +34,7 @@ struct work {
     bool is_in;                            /* the agent was told that the token is ready */
     uint8_t message[WORKER_MESSAGE_BYTES]; /* what was received last */
     int passed;                            /* the descriptor beside it; -1: none */
+    struct errands errands;
 };
 
 /* What a process that knows a PIN should be like. */
@@ -242,9 +244,9 @@ answer(struct work *w, const struct frame *asked, struct why *why)
     } else if (asked->type == FRAME_SIGN) {
         frame.type = FRAME_SIGNED;
         rc = sign(&frame.sigs, w, &asked->sign, why);
-    } else if (asked->type == FRAME_GENERATE || asked->type == FRAME_IMPORT) {
-        frame.type = FRAME_MADE;
-        rc = token_make(&frame.made, w->token, asked, w->passed, why);
+    } else if (asked->type == FRAME_GENERATE || asked->type == FRAME_IMPORT ||
+               asked->type == FRAME_ATTEST) {
+        rc = errands_run(&frame, &w->errands, w->token, asked, w->passed, why);
         fd_close(&w->passed); /* a client waits for its end */
     } else if (asked->type == FRAME_GIVE) {
         pin_give(token_pin(w->token), w->passed);
@@ -309,6 +311,7 @@ serve_agent(struct why *why)
 
     belong_to_agent();
     w->said = BYTES_INIT(WORKER_MESSAGE_BYTES);
+    w->errands = ERRANDS_INIT;
     w->passed = -1;
     enum rc rc = work(w, why);
     /* What another process has to heal was told already. */
@@ -321,6 +324,7 @@ serve_agent(struct why *why)
     token_free(w->token);
     sandbox_done(&w->sandbox);
     bytes_done(&w->said);
+    errands_done(&w->errands);
     fd_close(&w->passed);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }

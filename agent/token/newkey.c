@@ -36,16 +36,16 @@ look(struct sight *sight)
 }
 
 static CK_RV
-open_sight(struct sight *sight, const struct newkey_site *site)
+open_sight(struct sight *sight, const struct token_site *site)
 {
     CK_SESSION_HANDLE handle;
 
-    CK_RV rv = GUARDED(site->p11->C_OpenSession(
+    CK_RV rv = GUARDED(site->session->p11->C_OpenSession(
         site->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &handle));
     if (rv != CKR_OK)
         return rv;
 
-    sight->session = (struct session){site->p11, handle};
+    sight->session = (struct session){site->session->p11, handle};
     return look(sight);
 }
 
@@ -63,7 +63,7 @@ has_label(const struct objects *objects, struct span label)
 
 /* A session that may write, on a token where the label is free. */
 static enum rc
-begin(struct sight *sight, CK_RV *ret_rv, const struct newkey_site *site, struct span label,
+begin(struct sight *sight, CK_RV *ret_rv, const struct token_site *site, struct span label,
     struct span algorithm, struct why *why)
 {
     CK_RV rv = open_sight(sight, site);
@@ -93,7 +93,7 @@ find_object(const struct objects *objects, CK_OBJECT_HANDLE handle)
 
 /* One signature, which nobody sees. */
 static enum rc
-probe(const struct sight *sight, const struct newkey_site *site, const struct object *object,
+probe(const struct sight *sight, const struct token_site *site, const struct object *object,
     struct pubkey *pubkey, struct why *why)
 {
     const struct span message = SPAN("countersign: a probe");
@@ -120,7 +120,7 @@ probe(const struct sight *sight, const struct newkey_site *site, const struct ob
 
 /* Read it back, and try it. expected: NULL: any. */
 static enum rc
-examine(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
+examine(struct newkey *ret, struct sight *sight, const struct token_site *site,
     const struct keypair *pair, const struct pubkey *expected, struct why *why)
 {
     closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
@@ -150,7 +150,7 @@ examine(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
 
 /* In a session of its own: one in which signing failed may hold on to the key. */
 static bool
-take_off(struct sight *sight, const struct newkey_site *site, const struct keypair *pair)
+take_off(struct sight *sight, const struct token_site *site, const struct keypair *pair)
 {
     sight_done(sight);
     *sight = (struct sight){0};
@@ -158,7 +158,7 @@ take_off(struct sight *sight, const struct newkey_site *site, const struct keypa
 }
 
 static enum rc
-finish(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
+finish(struct newkey *ret, struct sight *sight, const struct token_site *site,
     const struct keypair *pair, const struct pubkey *expected, struct why *why)
 {
     struct why problem;
@@ -175,7 +175,7 @@ finish(struct newkey *ret, struct sight *sight, const struct newkey_site *site,
 }
 
 enum rc
-newkey_generate(struct newkey *ret, CK_RV *ret_rv, const struct newkey_site *site,
+newkey_generate(struct newkey *ret, CK_RV *ret_rv, const struct token_site *site,
     const struct frame_generate *wanted, struct why *why)
 {
     closing(sight_done) struct sight sight = {0};
@@ -220,7 +220,7 @@ receive(struct privkey **ret, int client, struct why *why)
 }
 
 enum rc
-newkey_import(struct newkey *ret, CK_RV *ret_rv, const struct newkey_site *site, struct span label,
+newkey_import(struct newkey *ret, CK_RV *ret_rv, const struct token_site *site, struct span label,
     int client, struct why *why)
 {
     closing(privkey_freep) struct privkey *key = NULL;

@@ -212,18 +212,29 @@ put_key(struct bytes *b, const struct session *s, const struct object *object, C
     return CKR_OK;
 }
 
-static CK_RV
-put_certified(struct bytes *b, const struct session *s, const struct object *certificate)
+CK_RV
+object_put_certificate(struct bytes *b, const struct session *s, const struct object *certificate)
 {
     uint8_t der[VALUE_MAX_BYTES];
     CK_ATTRIBUTE a = {CKA_VALUE, der, sizeof der};
 
     CK_RV rv = get_attributes(s, certificate->handle, &a, 1);
+    if (rv == CKR_OK)
+        bytes_put(b, (struct span){der, a.ulValueLen});
+    return rv;
+}
+
+static CK_RV
+put_certified(struct bytes *b, const struct session *s, const struct object *certificate)
+{
+    closing(bytes_done) struct bytes der = BYTES_INIT(VALUE_MAX_BYTES);
+
+    CK_RV rv = object_put_certificate(&der, s, certificate);
     if (rv != CKR_OK)
         return rv;
 
     /* One that cannot be read shows no public key, which is no failure of the token. */
-    enum rc rc = spki_put_certificate(b, (struct span){der, a.ulValueLen}, NULL);
+    enum rc rc = spki_put_certificate(b, bytes_span(&der), NULL);
     return rc == RC_NO_MEMORY ? CKR_HOST_MEMORY : CKR_OK;
 }
 

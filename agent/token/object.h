@@ -45,6 +45,10 @@ bool object_matches(const struct object *object, P11KitUri *uri);
 must_check CK_RV object_narrow_mechanisms(
     unsigned *mechanisms, const struct session *session, const struct object *key);
 
+/* Append a certificate's DER; nothing where the token does not show it. */
+must_check CK_RV object_put_certificate(
+    struct bytes *b, const struct session *session, const struct object *certificate);
+
 /* What the token says of a private key's past. */
 must_check CK_RV object_get_provenance(
     struct key_provenance *ret, const struct session *session, const struct object *key);

@@ -3,7 +3,6 @@
 
 #include "agent/token/health.h"
 #include "agent/token/inventory.h"
-#include "agent/token/keypair.h"
 #include "agent/token/ladder.h"
 #include "agent/token/module.h"
 #include "agent/token/pin.h"
@@ -27,10 +26,9 @@ struct token {
     struct signing_key keys[TOKEN_KEYS_MAX]; /* by their place */
     bool was_there[TOKEN_KEYS_MAX];          /* likewise: some key, when it was looked for last */
     enum token_state state;
-    CK_RV rv;           /* behind that */
-    struct bytes spki;  /* of the last find */
-    struct newkey made; /* last */
-    struct why detail;  /* likewise */
+    CK_RV rv;          /* behind that */
+    struct bytes spki; /* of the last find */
+    struct why detail; /* likewise */
     uint8_t signatures[WORKER_BATCH_MAX][SIGNATURE_MAX_BYTES];
     struct why details[WORKER_BATCH_MAX];
 };
@@ -95,7 +93,7 @@ token_new(struct token **ret, const struct frame_open *open, struct why *why)
     if (!token || !module)
         return fail_memory(why);
 
-    token->spki = token->made.spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+    token->spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
     token->state = TOKEN_FAILING;
     guard_set_timeout(open->timeout_s);
     token->serial = span_dup(open->serial);
@@ -136,7 +134,6 @@ token_free(struct token *token)
     pin_source_done(&token->pin);
     slot_done(&token->slot);
     bytes_done(&token->spki);
-    bytes_done(&token->made.spki);
     free(token->serial);
     free(token->pinned);
     free(token);
@@ -476,24 +473,21 @@ token_sign(struct frame_signed *ret, struct token *token, const struct frame_sig
     return RC_OK;
 }
 
-enum rc
-token_make(struct frame_made *ret, struct token *token, const struct frame *wanted, int client,
-    struct why *why)
+struct token_site
+token_site(const struct token *token)
 {
-    const struct newkey_site site = {
-        token->module.session.p11, token->slot.id, token->inventory.mechanisms};
-    CK_RV rv = CKR_OK;
+    return (struct token_site){&token->module.session, token->slot.id, token->inventory.mechanisms,
+        &token->inventory.certificates};
+}
 
-    bytes_clear(&token->made.spki);
-    token->detail.text[0] = 0;
-    enum rc rc =
-        wanted->type == FRAME_IMPORT
-            ? newkey_import(&token->made, &rv, &site, wanted->import.label, client, &token->detail)
-            : newkey_generate(&token->made, &rv, &site, &wanted->generate, &token->detail);
-    if (rv != CKR_OK && !keypair_is_refusal(rv))
-        return lost(token, rv, "making a key", why);
+const struct object *
+token_key(const struct token *token, uint32_t place)
+{
+    return token->keys[place].object;
+}
 
-    *ret = (struct frame_made){
-        rc, bytes_span(&token->made.spki), token->made.provenance, span_of(token->detail.text)};
-    return RC_OK;
+enum rc
+token_lost(struct token *token, CK_RV rv, const char *call, struct why *why)
+{
+    return lost(token, rv, call, why);
 }

@@ -9,16 +9,23 @@
  *     token_login()
  *     token_find()   the keys of the policy
  *     token_sign()   until it fails, or token_login() or token_find() does: then look again
- *     token_make()   a new key, for an admin
  *
  * All of these: on failure token_state() is what the token is in now and token_ckr() the code of
  * the module behind it. How much is torn down before the next token_look() says ladder.h; where
  * only a process of its own would do, token_is_spent().
  */
-#include "agent/token/newkey.h"
+#include "agent/token/object.h"
 #include "agent/token/pin.h"
 
 struct token;
+
+/* The token, logged in. */
+struct token_site {
+    const struct session *session;
+    CK_SLOT_ID slot;
+    unsigned mechanisms; /* that it offers, as mechanisms_in() */
+    const struct objects *certificates;
+};
 
 /* Load the module, without starting it. RC_TOKEN; RC_MALFORMED: the token's URI. */
 must_check enum rc token_new(struct token **ret, const struct frame_open *open, struct why *why);
@@ -53,7 +60,9 @@ bool token_is_watched(const struct token *token); /* do so now and then */
 must_check enum rc token_sign(struct frame_signed *ret, struct token *token,
     const struct frame_sign *sign, struct span message, struct why *why);
 
-/* GENERATE or IMPORT, with the client's descriptor (borrowed), or -1. *ret points into token until
- * the next call. That the token makes no such key is an answer, not a failure. */
-must_check enum rc token_make(struct frame_made *ret, struct token *token,
-    const struct frame *wanted, int client, struct why *why);
+/* For errands.h: what it works with, and the key that FIND found in a place; NULL: none. Borrowed
+ * until the next call. */
+struct token_site token_site(const struct token *token);
+const struct object *token_key(const struct token *token, uint32_t place);
+/* A call of the module failed for the token's sake, and this is what the token is in now. */
+must_check enum rc token_lost(struct token *token, CK_RV rv, const char *call, struct why *why);
