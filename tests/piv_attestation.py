@@ -14,8 +14,7 @@ from piv_tlv import NO_REFERENCE, OK, WRONG_DATA
 
 SLOT = 0xF9
 YUBICO = "1.3.6.1.4.1.41482.3"
-FIRMWARE = bytes([5, 2, 7])
-PIN_ONCE, PIN_ALWAYS, PIN_NEVER, TOUCH_NEVER, TOUCH_ALWAYS = 2, 3, 1, 1, 2
+TOUCH_NEVER, TOUCH_ALWAYS = 1, 2
 
 
 def _extension(number, value):
@@ -38,7 +37,7 @@ class Attestation:
         key.put_certificate(certificate(
             root, "Yubico PIV Attestation", public=key.private.public_key(),
             issuer="PIV emulator attestation root",
-            extensions=[(x509.BasicConstraints(True, 0), True), _extension(3, FIRMWARE)]))
+            extensions=[(x509.BasicConstraints(True, 0), True), _extension(3, bytes(self._card.firmware))]))
         der = certificate(root, "PIV emulator attestation root", extensions=[can_sign])
         pem = x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM)
         with open(os.path.join(self._card.directory, "attestation-ca.crt"), "wb") as file:
@@ -51,11 +50,10 @@ class Attestation:
             return b"", NO_REFERENCE
         if not key.is_generated:
             return b"", WRONG_DATA
-        pin = {0x9C: PIN_ALWAYS, 0x9E: PIN_NEVER}.get(command.p1, PIN_ONCE)
         touch = TOUCH_ALWAYS if self._card.faults.wants_touch else TOUCH_NEVER
         serial = self._card.serial.to_bytes(4, "big")
         return certificate(
             self._card.keys[SLOT].private, f"YubiKey PIV Attestation {command.p1:x}",
             public=key.private.public_key(), issuer="Yubico PIV Attestation",
-            extensions=[_extension(3, FIRMWARE), _extension(7, b"\x02\x04" + serial),
-                        _extension(8, bytes([pin, touch]))]), OK
+            extensions=[_extension(3, bytes(self._card.firmware)), _extension(7, b"\x02\x04" + serial),
+                        _extension(8, bytes([key.pin_policy, touch]))]), OK

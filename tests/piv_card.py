@@ -25,17 +25,20 @@ FASC_N = bytes.fromhex("d4e739da739ced39ce739d836858210842108421c84210c3eb")
 # OpenSC 0.23 offers elliptic curves only where it knows the card, by this.
 ATR_OF_YUBIKEY_5 = bytes.fromhex("3bfd1300008131fe158073c021c057597562694b657940")
 ATR_OF_ANY = bytes.fromhex("3b80800101")
-# 5.3 would have to answer GET METADATA, 4.x would be asked for the serial in another applet.
-FIRMWARE = bytes([5, 2, 7])
+# From this firmware of a YubiKey on there is GET METADATA. 4.x, which is not emulated, is asked for its
+# serial number in another application.
+WITH_METADATA = (5, 3, 0)
 
 
 
 class Card:
-    """algorithms: name of an algorithm by slot, for the keys that it has from the start."""
+    """algorithms: name of an algorithm by slot, for the keys that it has from the start. firmware: of a
+    YubiKey, three numbers; None: it is another card."""
 
     def __init__(self, directory, algorithms, pins=("123456", "12345678", 3), serial=12345678,
-                 is_yubikey=False):
-        self.directory, self.serial, self.is_yubikey = directory, serial, is_yubikey
+                 firmware=None):
+        self.directory, self.serial, self.firmware = directory, serial, firmware
+        is_yubikey = firmware is not None
         self.slots = SLOTS if is_yubikey else SLOTS - {0xF9}
         self.keys = {slot: key for slot in self.slots if (key := Key(directory, slot)).load()}
         for slot, name in algorithms.items():
@@ -54,8 +57,10 @@ class Card:
             self._commands |= {
                 0xF8: lambda _: (struct.pack(">I", self.serial), OK),
                 0xF9: attestation.attest,
-                0xFD: lambda _: (FIRMWARE, OK),
+                0xFD: lambda _: (bytes(firmware), OK),
                 0xFE: self._admin.import_key}
+            if firmware >= WITH_METADATA:
+                self._commands[0xF7] = self._metadata
         self.reset()
 
     def _make(self, slot, algorithm):
@@ -76,7 +81,7 @@ class Card:
 
     @property
     def atr(self):
-        return ATR_OF_YUBIKEY_5 if self.is_yubikey else ATR_OF_ANY
+        return ATR_OF_YUBIKEY_5 if self.firmware else ATR_OF_ANY
 
     def answer(self, raw):
         """Answer one command: data and status word, as bytes."""
@@ -150,6 +155,21 @@ class Card:
                     + tlv(0xF2, b"\x21") + tlv(0xF3, b"") + tlv(0xF4, b"\0") + tlv(0xF5, b"\x10")
                     + b"".join(tlv(tag, b"") for tag in empty))
         return self._admin.load(number)
+
+    def _metadata(self, command):
+        """What a YubiKey says of PIN, PUK, management key or a key, each by its reference."""
+        if command.p2 in (0x80, 0x81):
+            left = self.pins.left("pin" if command.p2 == 0x80 else "puk")
+            return tlv(1, b"\xff") + tlv(5, b"\0") + tlv(6, bytes([self.pins.retries, left])), OK
+        if command.p2 == MANAGEMENT:
+            return tlv(1, b"\x03") + tlv(2, b"\0\1") + tlv(5, b"\1"), OK
+        key = self.keys.get(command.p2)
+        if key is None:
+            return b"", NO_REFERENCE
+        origin = 1 if key.is_generated else 2
+        public = dict(untlv(key.public_template()[1:]))[0x49]
+        return (tlv(1, bytes([key.algorithm])) + tlv(2, bytes([key.pin_policy, 1]))
+                + tlv(3, bytes([origin])) + tlv(4, public)), OK
 
     def _verify(self, command):
         if command.p2 != 0x80:

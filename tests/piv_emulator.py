@@ -79,7 +79,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory")
     parser.add_argument("--port", type=int, default=35963, help="of vpcd, on 127.0.0.1")
-    parser.add_argument("--yubikey", action="store_true")
+    parser.add_argument("--yubikey", metavar="VERSION", help="a YubiKey, of that firmware, as 5.4.3")
     parser.add_argument("--serial", type=int, default=12345678)
     parser.add_argument("--pin", default="123456")
     parser.add_argument("--puk", default="12345678")
@@ -88,8 +88,9 @@ def main():
     options = parser.parse_args()
 
     algorithms = dict(pair.split("=") for pair in options.keys.split(",") if pair)
+    firmware = tuple(map(int, options.yubikey.split("."))) if options.yubikey else None
     card = Card(options.directory, {int(slot, 16): name for slot, name in algorithms.items()},
-                (options.pin, options.puk, options.retries), options.serial, options.yubikey)
+                (options.pin, options.puk, options.retries), options.serial, firmware)
     link = Link(card, options.port)
     path = os.path.join(options.directory, "control")
     threading.Thread(target=serve_control, args=(path, commands(card, link)), daemon=True).start()

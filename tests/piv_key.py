@@ -19,6 +19,8 @@ MAKERS = {
     P256: lambda: ec.generate_private_key(ec.SECP256R1()),
     P384: lambda: ec.generate_private_key(ec.SECP384R1()),
 }
+# How a YubiKey writes when it wants the PIN for a key.
+PIN_NEVER, PIN_ONCE, PIN_ALWAYS = 1, 2, 3
 NAMES = {"rsa1024": RSA_1024, "rsa2048": RSA_2048, "p256": P256, "p384": P384}
 
 
@@ -59,6 +61,10 @@ class Key:
         self.private = self.der = self.algorithm = None
         # A generated key is the card's own; attestation is refused for others.
         self.is_generated = False
+
+    @property
+    def pin_policy(self):
+        return {0x9C: PIN_ALWAYS, 0x9E: PIN_NEVER}.get(self.slot, PIN_ONCE)
 
     def load(self):
         """Whether there is one."""

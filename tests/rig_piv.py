@@ -151,10 +151,10 @@ class Card:
 
 
 class PivToken:
-    """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC. is_known: OpenSC
-    knows such cards. keys: SLOT=ALGORITHM,... beside: another one, whose daemon it shares."""
+    """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC. firmware: of the
+    YubiKey that it is; None: it is another card. keys: SLOT=ALGORITHM,... beside: another one, whose daemon it shares."""
 
-    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None, is_known=True,
+    def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None, firmware="5.4.3",
                  beside=None):
         need_namespaces()
         self.directory, self.owner, self.is_yubikey = directory, owner, is_yubikey
@@ -163,7 +163,7 @@ class PivToken:
         self._is_guest, self._serial = beside is not None, serial
         self.reader = beside.reader if beside else Reader(self._below("reader"))
         self._options = ["--port", str(PORT + 1 if beside else PORT),
-                         *(["--yubikey"] if is_known else []),
+                         *(["--yubikey", firmware] if firmware else []),
                          *(["--keys", keys] if keys is not None else [])]
         self.card = self._new_card("card", serial)
 

@@ -73,10 +73,12 @@ def test_signs_a_whole_repository_with_a_tpm(tpm, policy, sanitizer, new_agent, 
     assert readers.roles_of(gun, "v1", *roles) == (roles, image.hex)
 
 
-@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
-def test_signs_with_all_slots_of_a_card(is_yubikey, new_piv, policy, sanitizer, new_agent, new_client,
-                                        gun, upload, readers):
-    piv = new_piv(is_yubikey=is_yubikey, keys="9A=p384,9D=rsa2048,9E=p256")
+@pytest.mark.parametrize("form", [
+    {}, {"is_yubikey": True}, {"is_yubikey": True, "firmware": "5.2.7"}],
+    ids=["opensc", "ykcs11", "ykcs11 without metadata"])
+def test_signs_with_all_slots_of_a_card(form, new_piv, policy, sanitizer, new_agent, new_client, gun,
+                                        upload, readers):
+    piv = new_piv(**form, keys="9A=p384,9D=rsa2048,9E=p256")
     policy.add_token("card", piv, sanitizer, authentication="9A", management="9D", plain="9E")
     client = new_client(new_agent(policy).start())
     delegate(client, gun, "authentication", "management", "plain")
@@ -88,7 +90,7 @@ def test_signs_with_all_slots_of_a_card(is_yubikey, new_piv, policy, sanitizer, 
 
 @pytest.mark.parametrize("form, place, said", [
     ({"keys": "9D=p256"}, "9D", "it is not for signing (CKA_SIGN)"),
-    ({"is_known": False}, "9A", "the token offers no mechanism for it, want CKM_ECDSA"),
+    ({"firmware": None}, "9A", "the token offers no mechanism for it, want CKM_ECDSA"),
 ], ids=["of another use", "of an unknown card"])
 def test_says_at_the_start_which_keys_opensc_cannot_use(form, place, said, new_piv, policy, sanitizer,
                                                         start):
@@ -101,7 +103,7 @@ def test_says_at_the_start_which_keys_opensc_cannot_use(form, place, said, new_p
 
 
 def test_signs_with_rsa_on_a_card_that_opensc_does_not_know(new_piv, add, start):
-    add("card", new_piv(is_known=False), "9D")
+    add("card", new_piv(firmware=None), "9D")
     start().sign("card")
 
 
