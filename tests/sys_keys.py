@@ -266,7 +266,7 @@ def test_a_yubikey_attests_what_it_has_generated(
 
     said = client.run("key", "attest", "yubikey", "--ca", authority)
     assert "verified up to the authority given" in said
-    assert "5.2.7" in said and "12345678" in said
+    assert "5.4.3" in said and "12345678" in said
     attested = client.json("key", "attest", "signing", "--json", "--ca", authority)
     assert attested["rooted"] and attested["pin"] == "always"
     assert attested["key"] == keys_of(client)["signing"]["key"]
