@@ -30,7 +30,6 @@ ATR_OF_ANY = bytes.fromhex("3b80800101")
 WITH_METADATA = (5, 3, 0)
 
 
-
 class Card:
     """algorithms: name of an algorithm by slot, for the keys that it has from the start. firmware: of a
     YubiKey, three numbers; None: it is another card."""
