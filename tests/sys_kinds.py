@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of every kind sign, each by its real module: SoftHSM, a TPM, a smartcard, a YubiKey."""
+import os
 import re
+import signal
 
 import pytest
 
@@ -172,6 +174,16 @@ def test_another_card_does_not_sign_in_its_place(is_yubikey, add, new_piv, start
     piv.swap_back(own)
     signatures.wait_ready("card")
     signatures.sign("card")
+
+
+def test_workers_that_were_killed_leave_a_tpm_its_room(add, tpm, start):
+    """It has room for three sessions, and its manager takes back those of the dead."""
+    add("tpm", tpm, "tpm")
+    signatures = start()
+    for _ in range(5):
+        for worker in signatures.agent.workers():
+            os.kill(worker, signal.SIGKILL)
+        signatures.sign_in_time("tpm")
 
 
 def test_a_spare_takes_over(add, policy, tpm, new_token, sanitizer, start):
