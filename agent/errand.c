@@ -9,8 +9,8 @@
 struct errand {
     struct errand *next; /* in its line */
     struct errand_order order;
-    char *label, *algorithm; /* to which that points */
-    bool is_owed;            /* it was accepted: who ordered it waits to be told */
+    char *label, *algorithm, *common_name; /* to which that points */
+    bool is_owed;                          /* it was accepted: who ordered it waits to be told */
 };
 
 enum rc
@@ -24,7 +24,9 @@ errand_new(struct errand **ret, const struct errand_order *order, struct why *wh
     errand->order.client = -1;
     errand->order.label = errand->label = strdup(order->label ? order->label : "");
     errand->order.algorithm = errand->algorithm = strdup(order->algorithm ? order->algorithm : "");
-    if (!errand->label || !errand->algorithm)
+    errand->order.common_name = errand->common_name =
+        strdup(order->common_name ? order->common_name : "");
+    if (!errand->label || !errand->algorithm || !errand->common_name)
         return fail_memory(why);
 
     /* The connection may end before a worker is free. */
@@ -88,6 +90,7 @@ errand_free(struct errand *errand)
     fd_close(&errand->order.client);
     free(errand->label);
     free(errand->algorithm);
+    free(errand->common_name);
     free(errand);
 }
 
@@ -103,6 +106,7 @@ errand_format(const struct errand *errand, int *ret_client)
     } else {
         frame.generate.label = span_of(errand->label);
         frame.generate.algorithm = span_of(errand->algorithm);
+        frame.generate.common_name = span_of(errand->common_name);
     }
     *ret_client = errand->order.client;
     return frame;

@@ -17,11 +17,12 @@ typedef void errand_answered(
 
 /* What is asked for. */
 struct errand_order {
-    enum frame_type type;  /* FRAME_GENERATE, FRAME_IMPORT or FRAME_ATTEST */
-    const char *label;     /* of the new key */
-    const char *algorithm; /* FRAME_GENERATE */
-    uint32_t place;        /* FRAME_ATTEST: of the key, see pool.h */
-    int client;            /* a descriptor beside it; a copy is kept; -1: none */
+    enum frame_type type;    /* FRAME_GENERATE, FRAME_IMPORT or FRAME_ATTEST */
+    const char *label;       /* of the new key */
+    const char *algorithm;   /* FRAME_GENERATE */
+    const char *common_name; /* FRAME_GENERATE: of a certificate for it; NULL: none */
+    uint32_t place;          /* FRAME_ATTEST: of the key, see pool.h */
+    int client;              /* a descriptor beside it; a copy is kept; -1: none */
     errand_answered *callback;
     void (*dropped)(void *userdata); /* instead of the callback, where the agent ends before */
     void *userdata;

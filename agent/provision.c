@@ -14,7 +14,7 @@ struct provision {
 
 /* What the caller wants. Borrows from the parameters. */
 struct wish {
-    const char *token, *name, *algorithm;
+    const char *token, *name, *algorithm, *common_name;
 };
 
 static void
@@ -55,11 +55,13 @@ on_made(void *userdata, enum rc rc, const struct frame *answer, const struct why
         return;
     }
 
+    json_t *key =
+        keylist_format_new(provision->name, provision->token, pubkey, &answer->made.provenance);
+    struct span pem = answer->made.certificate;
+    if (pem.len > 0)
+        answer_set(&key, "certificate", json_stringn((const char *)pem.p, pem.len));
     act_note(provision->act, "key %s", pubkey_canonical_id(pubkey)->hex);
-    act_finish(provision->act, RC_OK, NULL,
-        json_pack("{s:o}", "key",
-            keylist_format_new(
-                provision->name, provision->token, pubkey, &answer->made.provenance)));
+    act_finish(provision->act, RC_OK, NULL, json_pack("{s:o}", "key", key));
 }
 
 /* From now on the token has to answer, or fails. */
@@ -71,6 +73,7 @@ start(
     struct errand_order order = {.type = type,
         .label = wish->name,
         .algorithm = wish->algorithm,
+        .common_name = wish->common_name,
         .client = client,
         .callback = on_made,
         .dropped = on_dropped,
@@ -115,6 +118,8 @@ parse(struct wish *ret, struct conn *conn, const json_t *parameters, bool is_mad
     members_text(&m, "name", &ret->name);
     if (is_made)
         members_text(&m, "algorithm", &ret->algorithm);
+    if (is_made)
+        members_text_maybe(&m, "common_name", &ret->common_name);
     enum rc rc = members_close(&m, &why);
     if (rc == RC_OK)
         rc = check_name(ret->name, &why);

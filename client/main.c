@@ -41,7 +41,7 @@ static const struct command commands[] = {
         OPTIONS_TRUST | BIT(ROLE) | BIT(AS) | BIT(JSON), 1, 1, cmd_explain_sign},
     {"key list", "", "list the agent's keys", BIT(JSON), 0, 0, cmd_key_list},
     {"key generate", "", "have a token make a key (admins only)",
-        BIT(TOKEN) | BIT(NAME) | BIT(TYPE) | BIT(JSON), 0, 0, cmd_key_generate},
+        BIT(TOKEN) | BIT(NAME) | BIT(TYPE) | BIT(CERTIFICATE) | BIT(JSON), 0, 0, cmd_key_generate},
     {"key import", "FILE", "bring a key file into a token (admins only)",
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 1, 1, cmd_key_import},
     {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",

@@ -43,6 +43,8 @@ static const struct {
         "ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519"},
     [OPTION_PASSPHRASE] = {0, "--passphrase", "SOURCE",
         "file:PATH or credential:NAME (default: the terminal)"},
+    [OPTION_CERTIFICATE] = {0, "--certificate", "CN",
+        "also a certificate of that common name, in NAME.pem"},
     [OPTION_CN] = {0, "--cn", "NAME", "the certificate's common name (default: the key's name)"},
     [OPTION_DAYS] = {0, "--days", "DAYS", "for how long it is valid (default: 1095)"},
     [OPTION_REQUEST] = {0, "--request", NULL, "a request for an authority instead (PKCS #10)"},

@@ -203,6 +203,23 @@ def test_a_delegation_lists_a_key_by_its_certificate(
         ("v1", "targets/fresh"): (image.hex, image.size)}
 
 
+def test_a_key_is_made_with_its_certificate(client, adopt, gun):
+    stanza = client.run("key", "generate", "--token", "hsm", "--name", "fresh", "--type", "rsa-2048",
+                        "--certificate", "The Team")
+    pem = client.home / "fresh.pem"
+    assert yaml.safe_load(stanza)["keys"]["fresh"]["certificate"] == str(pem)
+    assert "The Team" in openssl("x509", "-noout", "-subject", text=pem.read_text())
+    openssl("verify", "-check_ss_sig", "-CAfile", pem, "-partial_chain", pem, text="")
+    assert "cannot make" in client.refused(
+        1, "key", "generate", "--token", "hsm", "--name", "fresh", "--type", "ec-p256",
+        "--certificate", "again")
+    # Notary knows no certificates of such keys, and so there is none to begin with.
+    assert "taken off the token again" in client.refused(
+        1, "key", "generate", "--token", "hsm", "--name", "ed", "--type", "ed25519",
+        "--certificate", "The Team")
+    assert not (client.home / "ed.pem").exists()
+
+
 def test_an_authority_is_asked_for_a_certificate(client):
     request = client.run("key", "certificate", "qa", "--request", "--cn", "QA")
     openssl("req", "-verify", "-noout", text=request)

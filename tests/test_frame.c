@@ -66,7 +66,7 @@ sample(enum frame_type type)
         f.ended = (struct frame_ended){true, true, 11};
         break;
     case FRAME_GENERATE:
-        f.generate = (struct frame_generate){SPAN("release"), SPAN("ec-p256")};
+        f.generate = (struct frame_generate){SPAN("release"), SPAN("ec-p256"), SPAN("Team")};
         break;
     case FRAME_IMPORT:
         f.import = (struct frame_import){SPAN("release")};
@@ -79,7 +79,7 @@ sample(enum frame_type type)
         break;
     case FRAME_MADE:
         f.made = (struct frame_made){
-            RC_OK, SPAN("\x30\0"), {KEY_ORIGIN_GENERATED, true, true}, SPAN("")};
+            RC_OK, SPAN("\x30\0"), {KEY_ORIGIN_GENERATED, true, true}, SPAN("-----"), SPAN("")};
         break;
     case FRAME_LOGIN:
         f.login.force = true;

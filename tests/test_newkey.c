@@ -43,7 +43,7 @@ generate(struct talk *t, const char *label, const char *algorithm)
 {
     struct frame frame = {.type = FRAME_GENERATE, .id = 7};
 
-    frame.generate = (struct frame_generate){span_of(label), span_of(algorithm)};
+    frame.generate = (struct frame_generate){span_of(label), span_of(algorithm), SPAN("")};
     talk_say(t, &frame);
     return await_made(t, 7);
 }

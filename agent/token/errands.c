@@ -7,6 +7,7 @@ void
 errands_done(struct errands *errands)
 {
     bytes_done(&errands->made.spki);
+    bytes_done(&errands->made.certificate);
     bytes_done(&errands->certificates);
 }
 
@@ -19,6 +20,7 @@ make(struct frame_made *ret, struct errands *errands, struct token *token,
     CK_RV rv = CKR_OK;
 
     bytes_clear(&made->spki);
+    bytes_clear(&made->certificate);
     errands->detail.text[0] = 0;
     enum rc rc =
         asked->type == FRAME_IMPORT
@@ -27,8 +29,8 @@ make(struct frame_made *ret, struct errands *errands, struct token *token,
     if (rv != CKR_OK && !keypair_is_refusal(rv))
         return token_lost(token, rv, "making a key", why);
 
-    *ret = (struct frame_made){
-        rc, bytes_span(&made->spki), made->provenance, span_of(errands->detail.text)};
+    *ret = (struct frame_made){rc, bytes_span(&made->spki), made->provenance,
+        bytes_span(&made->certificate), span_of(errands->detail.text)};
     return RC_OK;
 }
 

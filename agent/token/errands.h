@@ -15,6 +15,7 @@ struct errands {
 
 #define ERRANDS_INIT                                                                               \
     ((struct errands){.made.spki = BYTES_INIT(PUBLIC_KEY_MAX_BYTES),                               \
+        .made.certificate = BYTES_INIT(PUBLIC_KEY_MAX_BYTES),                                      \
         .certificates = BYTES_INIT(ATTEST_MAX_BYTES)})
 void errands_done(struct errands *errands);
 

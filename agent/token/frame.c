@@ -213,6 +213,7 @@ put_generate(struct bytes *b, const struct frame *f)
 {
     put_string(b, f->generate.label);
     put_string(b, f->generate.algorithm);
+    put_string(b, f->generate.common_name);
 }
 
 static void
@@ -220,6 +221,7 @@ get_generate(struct reader *r, struct frame *f)
 {
     f->generate.label = get_text(r);
     f->generate.algorithm = get_text(r);
+    f->generate.common_name = get_text(r);
 }
 
 static void
@@ -361,6 +363,7 @@ put_made(struct bytes *b, const struct frame *f)
     put_string(b, f->made.spki);
     put_string(b, f->made.detail);
     put_provenance(b, &f->made.provenance);
+    put_string(b, f->made.certificate);
 }
 
 static void
@@ -370,6 +373,7 @@ get_made(struct reader *r, struct frame *f)
     f->made.spki = get_string(r);
     f->made.detail = get_text(r);
     get_provenance(r, &f->made.provenance);
+    f->made.certificate = get_string(r);
     if ((f->made.rc == RC_OK) != (f->made.spki.len > 0))
         *r = (struct reader){.has_failed = true};
 }

@@ -109,7 +109,8 @@ struct frame_sign {
 
 struct frame_generate {
     struct span label;
-    struct span algorithm; /* "ec-p256" */
+    struct span algorithm;   /* "ec-p256" */
+    struct span common_name; /* of the certificate that it signs itself; empty: none */
 };
 
 struct frame_import {
@@ -198,7 +199,8 @@ struct frame_made {
     enum rc rc;
     struct span spki; /* DER; empty unless RC_OK */
     struct key_provenance provenance;
-    struct span detail; /* for people; empty if RC_OK */
+    struct span certificate; /* PEM; empty: none was wanted */
+    struct span detail;      /* for people; empty if RC_OK */
 };
 
 struct frame {

@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/newkey.h"
 
+#include <time.h>
+
 #include "agent/token/delivery.h"
 #include "agent/token/keypair.h"
 #include "agent/token/signing_key.h"
+#include "proto/certificate.h"
 
 /* What a session sees of the token. */
 struct sight {
     struct session session;
     struct objects private_keys, public_keys, certificates;
+};
+
+/* What the new key has to be, and to be given. */
+struct wish {
+    const struct pubkey *expected; /* NULL: any */
+    struct span common_name;       /* of its certificate; empty: none is wanted */
+};
+
+/* The new key, as the token shows it. */
+struct fresh {
+    struct sight *sight;
+    const struct token_site *site;
+    const struct object *object;
+    struct pubkey *pubkey;
 };
 
 static void
@@ -91,37 +108,74 @@ find_object(const struct objects *objects, CK_OBJECT_HANDLE handle)
     return NULL;
 }
 
-/* One signature, which nobody sees. */
+/* A signature of the new key, verified; it is in signature. */
 static enum rc
-probe(const struct sight *sight, const struct token_site *site, const struct object *object,
-    struct pubkey *pubkey, struct why *why)
+sign(struct span *ret, uint8_t signature[SIGNATURE_MAX_BYTES], const struct fresh *fresh,
+    enum verify_method method, struct span message, struct why *why)
 {
-    const struct span message = SPAN("countersign: a probe");
     closing(signing_key_done) struct signing_key key = {
-        object, pubkey_ref(pubkey), site->mechanisms};
-    uint8_t signature[SIGNATURE_MAX_BYTES];
-    const struct signing_site here = {&sight->session, NULL, signature};
-    struct frame_job job = {.method = verify_method_of(pubkey)};
+        fresh->object, pubkey_ref(fresh->pubkey), fresh->site->mechanisms};
+    const struct session *session = &fresh->sight->session;
+    const struct signing_site here = {session, NULL, signature};
+    struct frame_job job = {.method = method};
     struct frame_result result;
 
-    if (object->wants_pin_each_time)
-        return RC_OK;
-
     digest_of(&job.digest, message);
-    CK_RV rv = object_narrow_mechanisms(&key.mechanisms, &sight->session, object);
+    CK_RV rv = object_narrow_mechanisms(&key.mechanisms, session, fresh->object);
     if (rv == CKR_OK)
         rv = signing_key_sign(&result, &key, &here, &job, message, why);
     if (rv != CKR_OK)
         return fail(why, RC_TOKEN, "the token does not sign with the new key: 0x%lx (%s)", rv,
             p11_kit_strerror(rv));
 
-    return result.rc ? within(why, result.rc, "the new key is of no use") : RC_OK;
+    if (result.rc)
+        return within(why, result.rc, "the new key is of no use");
+
+    *ret = result.signature;
+    return RC_OK;
 }
 
-/* Read it back, and try it. expected: NULL: any. */
+/* One signature, which nobody sees. */
+static enum rc
+probe(const struct fresh *fresh, struct why *why)
+{
+    uint8_t signature[SIGNATURE_MAX_BYTES];
+    struct span made;
+
+    if (fresh->object->wants_pin_each_time)
+        return RC_OK;
+
+    return sign(&made, signature, fresh, verify_method_of(fresh->pubkey),
+        SPAN("countersign: a probe"), why);
+}
+
+/* The first thing that it signs: its own certificate, composed here. */
+static enum rc
+certify(struct bytes *ret, const struct fresh *fresh, struct span common_name, struct why *why)
+{
+    closing(certificate_freep) struct certificate *certificate = NULL;
+    closing(freep) char *name = span_dup(common_name);
+    uint8_t signature[SIGNATURE_MAX_BYTES];
+    struct span made;
+
+    if (!name)
+        return fail_memory(why);
+
+    enum rc rc =
+        certificate_new(&certificate, fresh->pubkey, name, time(NULL), CERTIFICATE_DAYS, why);
+    if (rc)
+        return rc;
+
+    enum verify_method method = verify_method_of(fresh->pubkey);
+    rc = sign(&made, signature, fresh, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
+        certificate_message(certificate), why);
+    return rc ? rc : certificate_finish(ret, certificate, made, why);
+}
+
+/* Read it back, and try it. */
 static enum rc
 examine(struct newkey *ret, struct sight *sight, const struct token_site *site,
-    const struct keypair *pair, const struct pubkey *expected, struct why *why)
+    const struct keypair *pair, const struct wish *wish, struct why *why)
 {
     closing(pubkey_unrefp) struct pubkey *pubkey = NULL;
     CK_RV rv = look(sight);
@@ -142,10 +196,14 @@ examine(struct newkey *ret, struct sight *sight, const struct token_site *site,
     if (rc)
         return within(why, rc, "the new key on the token");
 
-    if (expected && !span_eq(pubkey_spki(expected), pubkey_spki(pubkey)))
+    if (wish->expected && !span_eq(pubkey_spki(wish->expected), pubkey_spki(pubkey)))
         return fail(why, RC_TOKEN, "the token shows another public key than that of the file");
 
-    return probe(sight, site, key, pubkey, why);
+    const struct fresh fresh = {sight, site, key, pubkey};
+    rc = probe(&fresh, why);
+    return rc || wish->common_name.len == 0
+               ? rc
+               : certify(&ret->certificate, &fresh, wish->common_name, why);
 }
 
 /* In a session of its own: one in which signing failed may hold on to the key. */
@@ -159,15 +217,16 @@ take_off(struct sight *sight, const struct token_site *site, const struct keypai
 
 static enum rc
 finish(struct newkey *ret, struct sight *sight, const struct token_site *site,
-    const struct keypair *pair, const struct pubkey *expected, struct why *why)
+    const struct keypair *pair, const struct wish *wish, struct why *why)
 {
     struct why problem;
 
-    enum rc rc = examine(ret, sight, site, pair, expected, &problem);
+    enum rc rc = examine(ret, sight, site, pair, wish, &problem);
     if (!rc)
         return RC_OK;
 
     bytes_clear(&ret->spki);
+    bytes_clear(&ret->certificate);
     return fail(why, rc == RC_NO_MEMORY ? rc : RC_REFUSED, "%s; choose another algorithm; %s",
         problem.text,
         take_off(sight, site, pair) ? "the key was taken off the token again"
@@ -197,7 +256,8 @@ newkey_generate(struct newkey *ret, CK_RV *ret_rv, const struct token_site *site
     if (*ret_rv != CKR_OK)
         return keypair_fail(*ret_rv, "C_GenerateKeyPair", wanted->algorithm, why);
 
-    return finish(ret, &sight, site, &pair, NULL, why);
+    const struct wish wish = {.common_name = wanted->common_name};
+    return finish(ret, &sight, site, &pair, &wish, why);
 }
 
 static enum rc
@@ -241,5 +301,6 @@ newkey_import(struct newkey *ret, CK_RV *ret_rv, const struct token_site *site, 
     if (*ret_rv != CKR_OK)
         return keypair_fail(*ret_rv, "C_CreateObject", algorithm, why);
 
-    return finish(ret, &sight, site, &pair, privkey_pubkey(key), why);
+    const struct wish wish = {.expected = privkey_pubkey(key)};
+    return finish(ret, &sight, site, &pair, &wish, why);
 }

@@ -8,13 +8,14 @@
 
 struct newkey {
     struct bytes spki;
+    struct bytes certificate; /* PEM; empty: none was wanted */
     struct key_provenance provenance;
 };
 
 /*
- * Both append the new public key. RC_REFUSED: a key of that label is there already, the token
- * makes or takes no such key, or the file holds none. *ret_rv: a code of the module, from which the
- * token's state follows; CKR_OK: the token is as it was.
+ * Both append the new public key, and what is generated its certificate. RC_REFUSED: a key of that
+ * label is there already, the token makes or takes no such key, or the file holds none. *ret_rv: a
+ * code of the module, from which the token's state follows; CKR_OK: the token is as it was.
  */
 must_check enum rc newkey_generate(struct newkey *ret, CK_RV *ret_rv, const struct token_site *site,
     const struct frame_generate *wanted, struct why *why);
