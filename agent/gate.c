@@ -185,6 +185,10 @@ gate_advance(struct gate *gate)
         struct member *m = &gate->members[i];
         bool is_at_work = m->phase > MEMBER_IDLE;
 
+        /* The token took it once: then somebody has changed it, and others must not try it. */
+        if (member_is_in(m) && login_is_refused(gate->crew->login, bytes_span(&m->source)))
+            m->pinpad.is_ending = true;
+
         if (m->pinpad.is_ending && !is_at_work)
             member_hang_up(m);
         else if (m->pinpad.step == PINPAD_IDLE && m->pinpad.wants_pin)

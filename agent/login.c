@@ -240,6 +240,12 @@ login_refused(struct login *login, struct span identity, struct span source, str
     return fail_refused(login, login->refused, why);
 }
 
+bool
+login_is_refused(const struct login *login, struct span source)
+{
+    return login->refused && span_is(source, login->refused);
+}
+
 enum rc
 login_lock(struct login *login, struct why *why)
 {

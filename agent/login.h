@@ -40,6 +40,9 @@ void login_end(struct login *login);
 must_check enum rc login_refused(
     struct login *login, struct span identity, struct span source, struct why *why);
 
+/* Whether that is the PIN that it refused last. */
+bool login_is_refused(const struct login *login, struct span source);
+
 /* No more logins, until login_unlock(). RC_STORAGE: it holds until the agent ends. */
 must_check enum rc login_lock(struct login *login, struct why *why);
 bool login_is_locked(const struct login *login);

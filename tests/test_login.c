@@ -123,7 +123,9 @@ test_tries_a_refused_pin_only_when_its_source_changes(void **state)
 {
     struct desk *desk = *state;
 
+    assert_false(login_is_refused(desk->login, SPAN(PIN_FILE)));
     refuse(desk, PIN_FILE);
+    assert_true(login_is_refused(desk->login, SPAN(PIN_FILE)));
     for (int i = 0; i < 2; i++) {
         assert_int_equal(ask(desk, PIN_FILE, false), RC_LOCKED);
         assert_says("'file:/etc/pin'");

@@ -208,10 +208,11 @@ static enum rc
 lose(struct work *w, struct why *why)
 {
     struct frame frame = failure_of(w->token, why);
+    bool was_in = w->is_in;
 
     w->is_in = false;
     /* But for a PIN that is not there: what was found is worth trying only when that changes. */
-    if (token_state(w->token) != TOKEN_LOCKED) {
+    if (was_in || token_state(w->token) != TOKEN_LOCKED) {
         w->has_found = false;
         bytes_clear(&w->said);
     }

@@ -157,11 +157,11 @@ find_slot(struct token *token, struct why *why)
 
 /* Whether a PIN is wanted and may be tried. */
 static enum rc
-check_flags(struct token *token, CK_FLAGS flags, bool may_be_last, struct why *why)
+check_flags(struct token *token, bool may_be_last, struct why *why)
 {
     enum token_state state = TOKEN_READY;
 
-    enum rc rc = pin_source_check(&state, &token->pin, flags, may_be_last, why);
+    enum rc rc = pin_source_check(&state, &token->pin, token->slot.info.flags, may_be_last, why);
     return rc ? enter(token, state, rc) : RC_OK;
 }
 
@@ -207,7 +207,7 @@ token_look(struct frame_found *ret, struct token *token, struct why *why)
     if (rc)
         return rc;
 
-    rc = check_flags(token, token->slot.info.flags, true, why);
+    rc = check_flags(token, true, why);
     if (rc)
         return rc;
 
@@ -228,7 +228,7 @@ token_look(struct frame_found *ret, struct token *token, struct why *why)
 
 /* The token in the slot is still the one that was found, now that a session holds on to it. */
 static enum rc
-check_same(CK_FLAGS *ret_flags, struct token *token, struct why *why)
+check_same(struct token *token, struct why *why)
 {
     closing(slot_done) struct slot now = {0};
 
@@ -241,7 +241,7 @@ check_same(CK_FLAGS *ret_flags, struct token *token, struct why *why)
         return enter(token, TOKEN_ABSENT, fail(why, RC_TOKEN, "the token was changed"));
     }
 
-    *ret_flags = now.info.flags;
+    token->slot.info = now.info;
     return RC_OK;
 }
 
@@ -287,7 +287,6 @@ enum rc
 token_login(struct token *token, bool force, struct why *why)
 {
     const char *call;
-    CK_FLAGS flags;
 
     /* SoftHSM 2.6 reads the PIN's key once, when it is initialized. */
     if (token->is_stale)
@@ -301,13 +300,10 @@ token_login(struct token *token, bool force, struct why *why)
     if (rv != CKR_OK)
         return lost(token, rv, "C_OpenSession", why);
 
-    rc = check_same(&flags, token, why);
+    rc = check_same(token, why);
     if (!rc)
-        rc = check_flags(token, flags, force, why);
-    if (rc)
-        return rc;
-
-    if (token->pin.kind != TOKEN_PIN_NONE)
+        rc = check_flags(token, force, why);
+    if (!rc && token->pin.kind != TOKEN_PIN_NONE)
         rc = log_in(token, why);
     if (rc)
         return rc;
@@ -336,13 +332,9 @@ enum rc
 token_check(struct token *token, struct why *why)
 {
     const char *call;
-    CK_FLAGS flags;
 
     CK_RV rv = health_check(&token->health, &call, &token->module.session, token->slot.id);
-    if (rv != CKR_OK)
-        return lost(token, rv, call, why);
-
-    return check_same(&flags, token, why);
+    return rv == CKR_OK ? check_same(token, why) : lost(token, rv, call, why);
 }
 
 /* Other processes have made keys; or this one. */
@@ -424,6 +416,18 @@ token_find(
     return RC_OK;
 }
 
+/* For a key that wants it for each signature. */
+static enum rc
+read_pin_again(struct pin *ret, struct token *token, struct why *why)
+{
+    enum rc rc = pin_read_again(ret, &token->pin, why);
+    if (rc == RC_OK)
+        return RC_OK;
+
+    ladder_fall(&token->ladder, RUNG_SESSION);
+    return enter(token, TOKEN_LOCKED, rc);
+}
+
 /* Fails only where the token is lost. */
 static enum rc
 sign(struct frame_result *ret, struct token *token, const struct frame_job *job,
@@ -431,26 +435,21 @@ sign(struct frame_result *ret, struct token *token, const struct frame_job *job,
 {
     const struct signing_key *key = &token->keys[job->place];
     bool wants_pin = key->object && key->object->wants_pin_each_time;
-    struct signing_site site = {&token->module.session, NULL, token->signatures[i]};
     struct pin pin = {0};
+    struct signing_site site = {
+        &token->module.session, wants_pin ? &pin : NULL, token->signatures[i]};
+    CK_RV rv = CKR_OK;
 
-    enum rc rc = wants_pin ? pin_read_again(&pin, &token->pin, why) : RC_OK;
-    if (rc) {
-        pin_done(&pin);
-        ladder_fall(&token->ladder, RUNG_SESSION);
-        return enter(token, TOKEN_LOCKED, rc);
-    }
-
-    if (wants_pin)
-        site.pin = &pin;
-    CK_RV rv = signing_key_sign(ret, key, &site, job, message, &token->details[i]);
-    if (wants_pin)
-        pin_done(&pin);
-    if (rv != CKR_OK && ckr_is_refused_pin(rv))
-        return refused(token, rv, "the PIN for a signature", why);
+    enum rc rc = wants_pin ? read_pin_again(&pin, token, why) : RC_OK;
+    if (!rc)
+        rv = signing_key_sign(ret, key, &site, job, message, &token->details[i]);
+    pin_done(&pin);
+    if (rc)
+        return rc;
 
     if (rv != CKR_OK)
-        return lost(token, rv, "C_Sign", why);
+        return ckr_is_refused_pin(rv) ? refused(token, rv, "the PIN for a signature", why)
+                                      : lost(token, rv, "C_Sign", why);
 
     if (ret->rc == RC_OK)
         ladder_signed(&token->ladder);
