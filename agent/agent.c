@@ -123,6 +123,13 @@ on_tokens_settled(void *userdata)
 }
 
 static void
+on_key_moved(const struct keyring_key *key)
+{
+    log_line(LOG_LEVEL_INFO, "key '%s' signs on token '%s' now%s%s", key->policy->name,
+        key->token->name, key->stand_in[0] ? ", because of " : "", key->stand_in);
+}
+
+static void
 on_token(void *userdata, const struct keyring_token *token)
 {
     bool is_ready = token->state == KEYRING_READY;
@@ -262,6 +269,7 @@ start_keyring(struct agent *agent, struct why *why)
 
     warn_unsecluded(agent->policy);
     keyring_on_news(agent->keyring, on_token, NULL);
+    keyring_on_moved(agent->keyring, on_key_moved);
     keyring_on_settled(agent->keyring, on_tokens_settled, agent);
     return RC_OK;
 }

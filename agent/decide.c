@@ -165,14 +165,10 @@ closeness(enum reason reason)
     return at;
 }
 
+/* Whether the key of the choice may sign, and does. */
 static void
-choose(const struct matter *m, const struct keyid *wanted, struct decide_choice *choice)
+weigh(const struct matter *m, struct decide_choice *choice)
 {
-    choice->left_out = REASON_NO_SUCH_KEY;
-    choice->key = find_key(m->request, wanted);
-    if (!choice->key)
-        return;
-
     choice->left_out = REASON_NOT_GRANTED;
     for (size_t i = 0; i < m->request->policy->n_grants; i++) {
         const struct policy_grant *grant = &m->request->policy->grants[i];
@@ -189,6 +185,33 @@ choose(const struct matter *m, const struct keyid *wanted, struct decide_choice 
 
     if (choice->left_out == REASON_NONE)
         choice->left_out = choice->key->state;
+}
+
+static void
+choose(const struct matter *m, const struct keyid *wanted, struct decide_choice *choice)
+{
+    choice->left_out = REASON_NO_SUCH_KEY;
+    choice->key = find_key(m->request, wanted);
+    if (choice->key)
+        weigh(m, choice);
+}
+
+/* Who wants none but unknown keys may want one that was never seen, because its token was not there
+ * yet: if he may use such a one, the token is what is missing. */
+static void
+suppose_unseen(const struct matter *m, struct decide_choice *choice)
+{
+    for (size_t i = 0; i < m->request->n_keys; i++) {
+        struct decide_choice supposed = {.key = &m->request->keys[i]};
+        if (supposed.key->id.hex[0] || supposed.key->state != REASON_TOKEN)
+            continue;
+
+        weigh(m, &supposed);
+        if (supposed.left_out == REASON_TOKEN) {
+            *choice = supposed;
+            return;
+        }
+    }
 }
 
 static void
@@ -234,7 +257,9 @@ has_key(const struct matter *m, struct decide_check *check)
             closest = i;
     }
 
-    const struct decide_choice *choice = &verdict->choices[closest];
+    struct decide_choice *choice = &verdict->choices[closest];
+    if (choice->left_out == REASON_NO_SUCH_KEY)
+        suppose_unseen(m, choice);
     verdict->grant = choice->grant;
     verdict->rc = choice->left_out == REASON_STALE ? RC_STALE : RC_DENIED;
     check->reason = choice->left_out;

@@ -7,6 +7,12 @@ job_finish(struct keyring_job *job, enum rc rc, struct span signature, const str
     keyring_signed *callback = job->callback;
     void *userdata = job->userdata;
 
+    if (job->slot)
+        *job->slot = NULL;
+    job->slot = NULL;
+    if (rc && job->send_on && job->send_on(job, rc))
+        return;
+
     job_cancel(job);
     callback(userdata, rc, rc == RC_OK ? signature : (struct span){0}, why);
 }

@@ -13,15 +13,21 @@ struct keyring_job {
     uint32_t place;            /* of the key, see pool.h */
     enum verify_method method;
     struct digest digest;
-    struct span message; /* empty: the digest is enough; borrowed from whoever ordered it */
+    struct span whole_message; /* borrowed from whoever ordered it */
+    struct span message;       /* the same where its place wants it; empty: the digest is enough */
     uid_t uid;
-    unsigned n_tries;
+    unsigned n_tries; /* at that place */
+    const struct keyring *keyring;
+    struct keyid key; /* canonical ID */
+    size_t at;        /* the number of its place, among those of the key */
+    /* Whether it is under way to another place, after one failed; NULL: there is no other. */
+    bool (*send_on)(struct keyring_job *job, enum rc rc);
     const struct pool *pool; /* whose token it is for */
     keyring_signed *callback;
     void *userdata;
 };
 
-/* Tell whoever wants it, and free it. Must not be in the queue. */
+/* Tell whoever wants it, and free it; or send it on. Must not be in the queue. */
 void job_finish(struct keyring_job *job, enum rc rc, struct span signature, const struct why *why);
 /* Free it untold, wherever it is. NULL is fine. */
 void job_cancel(struct keyring_job *job);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/keyring.h"
 
-#include "agent/job.h"
+#include "agent/dispatch.h"
 #include "agent/keystate.h"
 
 /* The tokens and keys of one policy. */
@@ -25,6 +25,7 @@ struct keyring {
     void *userdata;
     void (*on_news)(void *userdata, const struct keyring_token *token);
     void *news_userdata;
+    void (*on_moved)(const struct keyring_key *key);
 };
 
 const char *
@@ -143,6 +144,7 @@ view_new(struct view **ret, struct keyring *keyring, struct policy *policy, stru
     while (view->n_keys < policy->n_keys) {
         size_t i = view->n_keys++;
         rc = key_init(&view->keys[i], policy, i, view->pools, keyring->setup.ledger, why);
+        view->keys[i].keyring = keyring;
         if (rc)
             return rc;
     }
@@ -164,6 +166,20 @@ tell_news(struct keyring *keyring, struct keyring_token *token)
     keyring->on_news(keyring->news_userdata, token);
 }
 
+/* That it signs on its first token, from the beginning, is no news. */
+static void
+tell_moved(const struct keyring *keyring, struct key *key)
+{
+    const struct keyring_key *shown = &key->shown;
+
+    if (shown->state != KEYRING_READY || shown->token == key->told)
+        return;
+
+    if (keyring->on_moved && (key->told || shown->stand_in[0]))
+        keyring->on_moved(shown);
+    key->told = shown->token;
+}
+
 static void
 show(struct keyring *keyring, struct ledger *ledger)
 {
@@ -177,6 +193,8 @@ show(struct keyring *keyring, struct ledger *ledger)
     keystate_update(view->keys, view->n_keys, ledger);
     for (size_t i = 0; i < view->policy->n_tokens; i++)
         tell_news(keyring, &view->tokens[i]);
+    for (size_t i = 0; i < view->n_keys; i++)
+        tell_moved(keyring, &view->keys[i]);
 }
 
 static int
@@ -335,6 +353,12 @@ keyring_on_news(struct keyring *keyring,
     keyring->news_userdata = userdata;
 }
 
+void
+keyring_on_moved(struct keyring *keyring, void (*callback)(const struct keyring_key *key))
+{
+    keyring->on_moved = callback;
+}
+
 size_t
 keyring_n_keys(const struct keyring *keyring)
 {
@@ -378,39 +402,7 @@ keyring_token(const struct keyring *keyring, size_t i)
 enum rc
 keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct why *why)
 {
-    const struct keyring_key *key = order->key;
-    const struct key *entry = (const struct key *)key; /* shown is its first member */
-    struct why reason;
-
-    if (key->state != KEYRING_READY)
-        return fail(why, key->state == KEYRING_LOCKED ? RC_LOCKED : RC_TOKEN, "key '%s': %s",
-            key->policy->name, key->detail);
-
-    const struct place *place = pool_place(entry->pool, entry->place);
-    if (!(place->methods & 1u << order->method))
-        return fail(why, RC_UNSUPPORTED, "key '%s' does not sign by '%s'", key->policy->name,
-            verify_method_name(order->method));
-
-    struct keyring_job *job = calloc(1, sizeof *job);
-    if (!job)
-        return fail_memory(why);
-
-    job->place = entry->place;
-    job->method = order->method;
-    job->digest = *order->digest;
-    if (place->with_message & 1u << order->method)
-        job->message = order->message;
-    job->uid = order->uid;
-    job->callback = order->callback;
-    job->userdata = order->userdata;
-    enum rc rc = pool_sign(entry->pool, job, &reason);
-    if (rc) {
-        job_cancel(job);
-        return fail(why, rc, "key '%s': %s", key->policy->name, reason.text);
-    }
-
-    *ret = job;
-    return RC_OK;
+    return dispatch_order(ret, order, why);
 }
 
 struct keyring_wait

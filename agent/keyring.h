@@ -39,7 +39,9 @@ struct keyring_key {
     const struct policy_token *token; /* where it would be used now */
     struct key_provenance provenance; /* there; unknown until it was seen since the agent's start */
     enum keyring_state state;
-    char detail[200]; /* for people: what is wrong and what to do */
+    char detail[200];   /* for people: what is wrong and what to do */
+    char stand_in[200]; /* of a key that is ready, but not on its first token: why; "": it is there
+                         */
 };
 
 struct keyring_token {
@@ -75,6 +77,9 @@ void keyring_on_settled(struct keyring *keyring, void (*callback)(void *userdata
 void keyring_on_news(struct keyring *keyring,
     void (*callback)(void *userdata, const struct keyring_token *token), void *userdata);
 
+/* Whenever a key that is ready signs on another token than before. */
+void keyring_on_moved(struct keyring *keyring, void (*callback)(const struct keyring_key *key));
+
 size_t keyring_n_keys(const struct keyring *keyring); /* in the order of the policy */
 const struct keyring_key *keyring_key(const struct keyring *keyring, size_t i);
 const struct keyring_key *keyring_find(
@@ -99,6 +104,7 @@ struct keyring_order {
 };
 
 /*
+ * A place that fails is followed by the key's next one that is ready, as if nothing had been.
  * The callback comes later, once, unless the job is canceled; never from within this call. The job
  * is over with it. The order is copied, not its message. RC_TOKEN, RC_LOCKED: the key is not ready.
  * RC_BUSY: the token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key does not

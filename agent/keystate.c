@@ -191,7 +191,8 @@ update(struct key *key, const struct key *keys, size_t n, struct ledger *ledger)
     const struct policy_key *entry = key->shown.policy;
     struct sight first = {0};
 
-    key->pool = NULL;
+    key->at = 0;
+    key->shown.stand_in[0] = 0;
     for (size_t i = 0; i < entry->n_at; i++) {
         struct sight s = {.key = key, .pool = key->pools[i], .at = &entry->at[i]};
         const char *detail;
@@ -201,10 +202,11 @@ update(struct key *key, const struct key *keys, size_t n, struct ledger *ledger)
         judge_place(&s, state, detail);
         if (s.state == KEYRING_READY)
             judge_key(&s, keys, n, ledger);
+        if (i > 0 && s.state == KEYRING_READY)
+            memcpy(key->shown.stand_in, first.detail, sizeof key->shown.stand_in);
         if (i == 0 || s.state == KEYRING_READY) {
             first = s;
-            key->pool = key->pools[i];
-            key->place = key->places[i];
+            key->at = i;
         }
         if (s.state == KEYRING_READY)
             break;
@@ -214,6 +216,19 @@ update(struct key *key, const struct key *keys, size_t n, struct ledger *ledger)
     key->shown.provenance = first.place->provenance;
     key->shown.state = first.state;
     memcpy(key->shown.detail, first.detail, sizeof key->shown.detail);
+}
+
+bool
+key_is_ready_at(const struct key *key, size_t at)
+{
+    const struct place *place = pool_place(key->pools[at], key->places[at]);
+    const char *detail;
+    struct sight s = {.place = place, .at = &key->shown.policy->at[at]};
+
+    enum keyring_state state = pool_state(key->pools[at], &detail);
+    judge_place(&s, state, detail);
+    return s.state == KEYRING_READY && key->shown.state == KEYRING_READY && place->pubkey &&
+           is_same(key->shown.pubkey, place->pubkey);
 }
 
 void

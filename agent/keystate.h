@@ -9,11 +9,12 @@
 #include "agent/pool.h"
 
 struct key {
-    struct keyring_key shown; /* first, so that what others are shown is the key */
-    struct pool **pools;      /* of its places, in their order */
+    struct keyring_key shown;      /* first, so that what others are shown is the key */
+    const struct keyring *keyring; /* that it is in; set by that */
+    struct pool **pools;           /* of its places, in their order */
     uint32_t *places;
-    struct pool *pool; /* the place that signs now, if it is ready */
-    uint32_t place;
+    const struct policy_token *told; /* where it signs, by the latest news; NULL: none yet */
+    size_t at;                       /* the number of the place that signs now, if it is ready */
 };
 
 /* Set up what is known before any token was seen: the pin, and the places with the only key that
@@ -21,6 +22,8 @@ struct key {
 must_check enum rc key_init(struct key *key, const struct policy *policy, size_t index,
     struct pool **pools, struct ledger *ledger, struct why *why);
 void key_done(struct key *key);
+/* Whether it can sign on that place, as on the one that key->at says. */
+bool key_is_ready_at(const struct key *key, size_t at);
 
 /* ledger: keys seen for the first time are pinned in a transaction of its own; NULL: they are left
  * for later. */

@@ -66,6 +66,11 @@ detail_of(struct why *buffer, const struct keyring *keyring, const struct keyrin
                 keyring_state_name(key->state), key->detail);
             return buffer->text;
         }
+        if (key->token == token->policy && key->stand_in[0]) {
+            snprintf(buffer->text, sizeof buffer->text, "key '%s' signs here because of %s",
+                key->policy->name, key->stand_in);
+            return buffer->text;
+        }
     }
 
     return token->detail;

@@ -107,6 +107,13 @@ softhsm_write_pin(const struct softhsm *softhsm, const char *text)
 }
 
 void
+softhsm_copy_token(const struct softhsm *softhsm, const struct softhsm *other)
+{
+    run(softhsm, "/bin/rm -r %s/tokens", softhsm->dir);
+    run(softhsm, "/bin/cp -a %s/tokens %s/tokens", other->dir, softhsm->dir);
+}
+
+void
 softhsm_unplug(const struct softhsm *softhsm)
 {
     run(softhsm, "mv %s/tokens %s/away", softhsm->dir, softhsm->dir);

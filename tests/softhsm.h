@@ -29,6 +29,8 @@ void softhsm_make_key(
 void softhsm_change_pin(const struct softhsm *softhsm, const char *was, const char *is);
 /* Overwrite the PIN file; a time of change of its own is given to each one. */
 void softhsm_write_pin(const struct softhsm *softhsm, const char *text);
+/* The token of another one, with its keys, in place of its own. */
+void softhsm_copy_token(const struct softhsm *softhsm, const struct softhsm *other);
 /* Move the tokens away, or back. */
 void softhsm_unplug(const struct softhsm *softhsm);
 void softhsm_plug(const struct softhsm *softhsm);

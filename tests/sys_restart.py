@@ -305,6 +305,22 @@ def test_an_agent_starts_without_its_token(new_agent, policy, gun, token, new_ca
     signs(case.sign(), "qa")
 
 
+def test_a_key_that_was_never_seen_is_missing_with_its_token(token, new_case):
+    """Nobody can know yet whether it is the one that is wanted, but who may use it can be told."""
+    here, away = token.directory / "tokens", token.directory / "away"
+    case = new_case()
+    case.agent.stop()
+    for path in case.agent.state.iterdir():
+        path.unlink()
+    here.rename(away)
+    case.agent.start()
+    assert case.fails("TokenUnavailable")["token"] == "hsm"
+    case.denied("no-such-key", role="targets/elsewhere")
+    away.rename(here)
+    case.agent.process.wait_until(case.agent.has_keys, seconds=5)
+    signs(case.sign(), "qa")
+
+
 def test_another_token_in_its_place_is_not_logged_in_to(case, token, scratch):
     signs(case.sign(), "qa")
     case.agent.stop()

@@ -171,6 +171,47 @@ test_signs_with_the_first_place_that_is_ready(void **state)
     world_close(&w);
 }
 
+/* Two tokens hold the key; the first one goes away while nobody looks. */
+static void
+test_goes_on_with_the_next_place_in_the_middle_of_an_order(void **state)
+{
+    struct softhsm spare;
+    struct world w;
+
+    (void)state;
+    softhsm_open(&spare);
+    softhsm_copy_token(&spare, &softhsm);
+    world_open(&w, &softhsm);
+    w.policy.n_tokens = 2;
+    w.tokens[1] = softhsm_policy(&spare);
+    w.tokens[1].name = (char *)"spare";
+    size_t key = world_add_key(&w, "developer", "pkcs11:object=p256");
+    w.places[key][1] = (struct policy_place){&w.tokens[1], (char *)"pkcs11:object=p256"};
+    w.keys[key].n_at = 2;
+    world_settle(&w);
+    assert_ptr_equal(keyring_key(w.keyring, key)->token, &w.tokens[0]);
+    assert_string_equal(keyring_key(w.keyring, key)->stand_in, "");
+
+    softhsm_unplug(&softhsm);
+    assert_int_equal(world_sign(&w, key, VERIFY_ECDSA), RC_OK);
+    while (keyring_key(w.keyring, key)->token == &w.tokens[0])
+        world_turn(&w);
+    world_assert_state(&w, key, KEYRING_READY);
+    assert_non_null(strstr(keyring_key(w.keyring, key)->stand_in, "token 'hsm': "));
+    assert_int_equal(world_sign(&w, key, VERIFY_ECDSA), RC_OK);
+
+    softhsm_unplug(&spare);
+    assert_int_equal(world_sign(&w, key, VERIFY_ECDSA), RC_TOKEN);
+
+    softhsm_plug(&softhsm);
+    while (keyring_key(w.keyring, key)->token != &w.tokens[0] ||
+           keyring_key(w.keyring, key)->state != KEYRING_READY)
+        world_turn(&w);
+    assert_int_equal(world_sign(&w, key, VERIFY_ECDSA), RC_OK);
+    world_close(&w);
+    softhsm_close(&spare);
+}
+
 static void
 test_keeps_workers_of_unchanged_tokens_over_a_reload(void **state)
 {
@@ -256,6 +297,7 @@ main(void)
         cmocka_unit_test(test_refuses_another_key_than_the_pinned_one),
         cmocka_unit_test(test_wants_the_key_of_the_certificate),
         cmocka_unit_test(test_signs_with_the_first_place_that_is_ready),
+        cmocka_unit_test(test_goes_on_with_the_next_place_in_the_middle_of_an_order),
         cmocka_unit_test(test_keeps_workers_of_unchanged_tokens_over_a_reload),
         cmocka_unit_test(test_is_settled_without_tokens),
     };
