@@ -447,10 +447,10 @@ keyring_attest(const struct keyring_key *key, const struct errand_order *order, 
 {
     const struct key *entry = (const struct key *)key; /* shown is its first member */
 
-    if (!entry->pool || key->state != KEYRING_READY)
+    if (key->state != KEYRING_READY)
         return fail(why, RC_TOKEN, "key '%s': %s", key->policy->name, key->detail);
 
-    return run(entry->pool, order, entry->place, why);
+    return run(entry->pools[entry->at], order, entry->places[entry->at], why);
 }
 
 enum rc
