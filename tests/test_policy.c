@@ -243,8 +243,8 @@ test_lets_the_overflow_user_match_nobody(void **state)
 }
 
 static const char *const described[] = {
-    "  hsm: pkcs11:token=a\n    module /m.so, 2 workers, 120 s for a call, PIN from credential "
-    "hsm-pin\n",
+    "  hsm: pkcs11:token=a\n",
+    "    module /m.so, 2 workers, 120 s for a call, PIN from credential hsm-pin\n",
     "  spare: pkcs11:serial=1\n    module /m.so, 1 worker, no PIN\n",
     "  root: pkcs11:id=%01 in hsm, else pkcs11:id=%11 in hsm\n",
     "  qa-team: uid 1007, user no-such-user (matches nobody), gid 20\n",

@@ -79,9 +79,9 @@ test_loses_only_the_worker_that_crashes(void **state)
     open_talk(&other, &unit);
     talk_await(&other, FRAME_FOUND);
 
-    assert_int_equal(kill(pid, SIGSEGV), 0);
+    assert_int_equal(kill(pid, SIGABRT), 0); /* which sanitizers leave alone */
     talk_await_end(&dead, WORKER_CRASHED);
-    assert_non_null(strstr(dead.detail, "signal 11"));
+    assert_non_null(strstr(dead.detail, "signal 6"));
     login.id = other.frame.id;
     talk_say(&other, &login);
     talk_await_state(&other, TOKEN_READY);
