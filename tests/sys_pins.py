@@ -95,8 +95,10 @@ def test_is_locked_until_an_admin_types_the_pin(prompted, admin):
     assert client.run("unlock", "hsm", "--pin-file", file) == "token 'hsm' was not locked\n"
 
     # Not those that take the place of others, but those of the next agent.
-    for worker in prompted.agent.workers()[:WORKERS - 1]:
+    killed = prompted.agent.workers()[:WORKERS - 1]
+    for worker in killed:
         os.kill(worker, signal.SIGKILL)
+    prompted.agent.process.wait_until(lambda: not set(killed) & set(prompted.agent.workers()))
     wait_workers(prompted)
     prompted.sign("qa")
     prompted.agent.stop()

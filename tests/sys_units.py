@@ -109,3 +109,23 @@ def test_the_socket_is_for_the_agent_alone(case, unit):
         root.settimeout(30)
         assert root.recv(1) == b""
     assert unit.workers() == workers
+
+
+def test_a_pin_that_is_typed_goes_to_the_unit(unit, policy, new_agent, new_client, gun, token):
+    """Past the agent, and from one worker to the next."""
+    policy["tokens"]["hsm"] = {**unit.entry(), "workers": 2, "pin": "prompt"}
+    case = Case(new_agent(policy), gun, token)
+    unit.start()
+    case.agent.start()
+    client = new_client(case.agent, server=None)
+    file = client.write("pin", PIN + "\n", 0o400)
+    client.run("unlock", "hsm", "--pin-file", file)
+    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
+    case.agent.process.wait_until(case.agent.has_keys)
+    signs(case.sign(targets(version=1)), "qa")
+    client.run("lock")
+    assert state(case.agent)["state"] == "locked"
+    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 0)
+    client.run("unlock", "hsm", "--pin-file", file)
+    case.agent.process.wait_until(case.agent.has_keys)
+    signs(case.sign(targets(version=2)), "qa")
