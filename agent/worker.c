@@ -11,8 +11,7 @@
 
 #include "agent/birth.h"
 
-#define END_TIMEOUT_MS    2000   /* a worker gives its module as long */
-#define ACCEPT_TIMEOUT_MS 120000 /* for the first word of a unit: several calls may be slow */
+#define END_TIMEOUT_MS 2000 /* a worker gives its module as long */
 
 struct worker {
     const struct worker_calls *calls;
@@ -22,7 +21,7 @@ struct worker {
     pid_t pid;          /* 0: of the unit, or it has ended */
     int pidfd, fd;      /* pidfd is -1 if it is the unit's; fd is -1 after the end of file */
     sd_event_source *on_readable, *on_exit, *on_deadline;
-    bool has_hung, has_lied;
+    bool has_hung, has_lied, has_spoken;
     bool is_hung_up;        /* what it says from now on is for nobody */
     struct why lie;         /* what it did that the protocol does not allow */
     struct frame_ended how; /* its end, as its unit tells it */
@@ -77,6 +76,7 @@ lied(struct worker *worker)
 static void
 hear(struct worker *worker, const struct frame *frame)
 {
+    worker->has_spoken = true;
     if (frame->type == FRAME_ENDED) {
         worker->how = frame->ended;
     } else if (!worker->is_hung_up) {
@@ -139,6 +139,10 @@ explain(struct why *why, const struct worker *worker, const siginfo_t *info)
     if (worker->has_lied) {
         *why = worker->lie;
         rc = within(why, RC_TOKEN, "the worker broke the protocol");
+    } else if (worker->has_hung && !worker->has_spoken && worker->socket) {
+        end = WORKER_HUNG;
+        rc =
+            fail(why, RC_TIMEOUT, "the unit at '%s' says nothing; see its journal", worker->socket);
     } else if (worker->has_hung || (info->si_code == CLD_KILLED && info->si_status == SIGALRM)) {
         end = WORKER_HUNG;
         rc = fail(why, RC_TIMEOUT,
@@ -289,7 +293,8 @@ worker_new(struct worker **ret, sd_event *event, const char *path, const struct 
     if (rc)
         return rc;
 
-    if (worker->socket && !arm_deadline(worker, ACCEPT_TIMEOUT_MS))
+    /* Before its first word several calls may be slow, but hardly all. */
+    if (worker->socket && !arm_deadline(worker, (2 * token->timeout_s + 5) * 1000))
         return fail(why, RC_SYSTEM, "cannot set a timer");
 
     *ret = steal(worker);

@@ -31,13 +31,17 @@ listen_at(const char *path, mode_t mode)
 }
 
 static void
-become_service(const struct softhsm *softhsm, int fd, const char *module)
+become_service(const struct unit *unit, const struct softhsm *softhsm, int fd, const char *module)
 {
     char *arguments[] = {(char *)"countersign-token", NULL};
     char variable[160];
-    char *environment[] = {
-        (char *)softhsm->conf, (char *)"LISTEN_FDS=1", module ? variable : NULL, NULL};
+    char *environment[5] = {(char *)softhsm->conf, (char *)"LISTEN_FDS=1"};
+    size_t n = 2;
 
+    if (module)
+        environment[n++] = variable;
+    if (unit->variable)
+        environment[n++] = (char *)unit->variable;
     snprintf(variable, sizeof variable, "COUNTERSIGN_MODULE=%s", module);
     must(dup2(fd, 3) == 3, "dup2");
     execve(getenv("COUNTERSIGN_TOKEN"), arguments, environment);
@@ -53,7 +57,7 @@ unit_open(struct unit *unit, const struct softhsm *softhsm, const char *module, 
     unit->pid = fork();
     must(unit->pid >= 0, "fork");
     if (unit->pid == 0)
-        become_service(softhsm, fd, module);
+        become_service(unit, softhsm, fd, module);
     close(fd);
 }
 

@@ -13,6 +13,7 @@
 struct unit {
     char path[96]; /* of the socket */
     pid_t pid;
+    const char *variable; /* one more of its environment, if it is set before */
 };
 
 /* Start it in the token's directory, as the program COUNTERSIGN_TOKEN names. module: what its unit
