@@ -24,7 +24,7 @@ open_place(void **state)
 {
     struct place *place = test_calloc(1, sizeof *place);
 
-    strcpy(place->dir, "/tmp/countersign-birth-XXXXXX");
+    snprintf(place->dir, sizeof place->dir, "/tmp/countersign-birth-XXXXXX");
     assert_non_null(mkdtemp(place->dir));
     snprintf(place->path, sizeof place->path, "%s/worker", place->dir);
     place->fd = -1;
