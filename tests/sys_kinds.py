@@ -293,3 +293,23 @@ def test_asks_for_a_finger(is_yubikey, add, new_piv, start, new_client, gun, upl
     piv.card.tell("need-touch", "off")
     piv.card.tell("touch")
     assert client.finish(signing).returncode == 0
+
+
+@pytest.mark.parametrize("is_yubikey", [False, True], ids=["opensc", "ykcs11"])
+def test_a_pin_that_was_typed_outlasts_a_replug(is_yubikey, new_piv, policy, sanitizer, start,
+                                                new_client):
+    """9C needs it for each signature, and both after the card was away."""
+    piv = new_piv(is_yubikey=is_yubikey)
+    policy.add_token("card", piv, sanitizer, always="9C", once="9A")
+    policy["tokens"]["card"]["pin"] = "prompt"
+    signatures = start()
+    client = new_client(signatures.agent)
+    assert "countersign unlock card" in signatures.wait_state("card", "locked")["detail"]
+    client.run("unlock", "card", "--pin-file", client.write("pin", "123456\n", 0o400))
+    signatures.sign("always", "once")
+    piv.card.pull()
+    signatures.fails("always")
+    piv.card.push()
+    signatures.sign_in_time("always")
+    signatures.sign("always", "once")
+    assert piv.card.stats()["left"] == 3
