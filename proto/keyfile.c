@@ -32,10 +32,10 @@ static struct span
 header(const struct pem_block *block, const char *name)
 {
     struct span value = pem_header(block, name);
+    bool is_plain = span_plain_len(value) == value.len;
+    bool is_short = value.len <= REPOSITORY_MAX_BYTES;
 
-    return value.len <= REPOSITORY_MAX_BYTES && span_plain_len(value) == value.len
-               ? value
-               : (struct span){0};
+    return is_plain && is_short ? value : (struct span){0};
 }
 
 static void
