@@ -43,19 +43,11 @@ class Victim:
 
     def wait_for_keys(self):
         """Until all of its tokens can sign. SoftHSM shows no token, ever, to a process that begins
-        while one of the agent before is busy with it: another worker sees it."""
-        has_new_workers = False
-
+        while one of the agent before is busy with it: then that takes another one, and seconds."""
         def are_ready():
-            nonlocal has_new_workers
             call = Call("ListKeys")
             self._ask([call], None)
-            states = {key["state"] for key in call.reply["keys"]}
-            if "absent" in states and not has_new_workers:
-                has_new_workers = True
-                for pid in self.agent.workers():
-                    os.kill(pid, signal.SIGKILL)
-            return states == {"ready"}
+            return {key["state"] for key in call.reply["keys"]} == {"ready"}
 
         self.agent.process.wait_until(are_ready)
 
