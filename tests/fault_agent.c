@@ -166,6 +166,13 @@ nothing(struct daemon *d)
     return NULL;
 }
 
+static json_t *
+token(struct daemon *d)
+{
+    (void)d;
+    return json_pack("{s:s}", "token", "hsm");
+}
+
 struct call {
     const char *method;
     uid_t uid;
@@ -184,6 +191,9 @@ static const struct call calls[] = {
     {"Status", UID_ALICE, nothing},
     {"Status", UID_STRANGER, nothing, .is_refused = true},
     {"Reload", UID_ADMIN, nothing},
+    {"Lock", UID_ADMIN, nothing},
+    {"Unlock", UID_ADMIN, token},
+    {"Unlock", UID_ALICE, token, .is_refused = true},
     {"org.varlink.service.GetInfo", UID_ALICE, nothing},
 };
 

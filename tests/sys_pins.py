@@ -94,7 +94,11 @@ def test_is_locked_until_an_admin_types_the_pin(prompted, admin):
     prompted.sign("qa")
     assert client.run("unlock", "hsm", "--pin-file", file) == "token 'hsm' was not locked\n"
 
-    # Not those that take the place of others, but those of the next agent.
+    # A new policy in which the token is the same asks nobody again.
+    prompted.agent.hang_up()
+    prompted.sign("qa")
+
+    # Nor do workers that take the place of others, but those of the next agent.
     killed = prompted.agent.workers()[:WORKERS - 1]
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
