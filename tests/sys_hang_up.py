@@ -9,6 +9,7 @@ import pytest
 import rig_users
 from rig_case import signs
 from rig_document import targets
+from rig_token import PIN
 from rig_varlink import INTERFACE
 
 
@@ -37,6 +38,7 @@ def ask(case, user, version, repository):
     connection = case.agent.connect(user)
     request = case.request(targets(version=version), gun=f"{case.gun}/{repository}")
     connection.send_message({"method": f"{INTERFACE}.Sign", "parameters": {"documents": [request]}})
+    assert case.agent.call("Status")  # which comes after what was asked before
     return connection
 
 
@@ -47,6 +49,11 @@ def wait_for_queue(case, length):
 def stop(pid):
     """A token that is slow, such as one that waits for a touch."""
     os.kill(pid, signal.SIGSTOP)
+
+
+def is_late(deadline):
+    """That nothing happens can only be seen for a while."""
+    return lambda: time.monotonic() > deadline
 
 
 def answer(connection):
@@ -97,12 +104,30 @@ def test_a_token_that_signs_for_one_who_waits_is_not_taken_away(case, granted):
             ask(case, user, 1, f"hung-up-{user.uid}").close()
         with ask(case, granted[3], 1, "b") as second:
             wait_for_queue(case, 1)
-            time_of_the_agent = time.monotonic() + 1
-            case.agent.process.wait_until(lambda: time.monotonic() > time_of_the_agent)
+            case.agent.process.wait_until(is_late(time.monotonic() + 1))
             assert case.agent.workers() == [worker]
             os.kill(worker, signal.SIGCONT)
             signs(answer(first), "qa")
             signs(answer(second), "qa")
+    assert case.agent.workers() == [worker]
+
+
+def test_nobody_loses_a_pin_that_was_typed_by_hanging_up(granted, policy, new_case, new_client):
+    """The worker that has it is left to finish."""
+    policy["tokens"]["hsm"]["pin"] = "prompt"
+    case = new_case()
+    admin = new_client(case.agent, server=None)
+    admin.run("unlock", "hsm", "--pin-file", admin.write("pin", PIN + "\n", 0o400))
+    case.agent.process.wait_until(case.agent.has_keys)
+    (worker,) = case.agent.workers()
+    stop(worker)
+    ask(case, granted[0], 1, "a").close()
+    with ask(case, granted[1], 1, "b") as waiting:
+        # Longer than any other worker would be left alone.
+        case.agent.process.wait_until(is_late(time.monotonic() + 2))
+        assert case.agent.workers() == [worker]
+        os.kill(worker, signal.SIGCONT)
+        signs(answer(waiting), "qa")
     assert case.agent.workers() == [worker]
 
 

@@ -90,6 +90,20 @@ def test_a_unit_that_ends_is_named_and_taken_back(case, unit):
     signs(case.sign(targets()), "qa")
 
 
+def test_a_pin_that_is_typed_gets_to_all_workers_of_a_unit(unit, policy, new_agent, gun, token,
+                                                           new_client):
+    policy["tokens"]["hsm"] = {**unit.entry(), "pin": "prompt", "workers": 2}
+    case = Case(new_agent(policy), gun, token)
+    unit.start()
+    case.agent.start()
+    admin = new_client(case.agent, server=None)
+    admin.run("unlock", "hsm", "--pin-file", admin.write("pin", PIN + "\n", 0o400))
+    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
+    os.kill(unit.workers()[0], signal.SIGKILL)
+    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
+    signs(case.sign(targets()), "qa")
+
+
 def test_workers_end_with_their_agent(case, unit):
     case.agent.kill()
     unit.process.wait_until(lambda: not unit.workers())
