@@ -37,7 +37,8 @@ class Attestation:
         key.put_certificate(certificate(
             root, "Yubico PIV Attestation", public=key.private.public_key(),
             issuer="PIV emulator attestation root",
-            extensions=[(x509.BasicConstraints(True, 0), True), _extension(3, bytes(self._card.firmware))]))
+            extensions=[(x509.BasicConstraints(True, 0), True),
+                        _extension(3, bytes(self._card.firmware))]))
         der = certificate(root, "PIV emulator attestation root", extensions=[can_sign])
         pem = x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM)
         with open(os.path.join(self._card.directory, "attestation-ca.crt"), "wb") as file:

@@ -51,9 +51,12 @@ class Reader:
             ["unshare", "--mount", "--net", "sh", "-c",
              'mount --bind "$0" /run && ip link set lo up && echo ready && exec cat', self.run],
             directory / "anchor.log", environment(), stdin=subprocess.PIPE)
-        self._anchor.wait_until(lambda: "ready" in self._anchor.text())
         self.daemon = None
-        self.start_daemon()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
+            self._anchor.wait_until(lambda: "ready" in self._anchor.text())
+            self.start_daemon()
+            undo.pop_all()
 
     @property
     def variables(self):
@@ -84,7 +87,8 @@ class Reader:
         self.daemon.stop(signal.SIGKILL)
 
     def stop(self):
-        self.daemon.stop(signal.SIGKILL)
+        if self.daemon:
+            self.daemon.stop(signal.SIGKILL)
         self._anchor.popen.stdin.close()
         self._anchor.popen.wait(10)
 
@@ -97,7 +101,10 @@ class Card:
         self.reader, self.directory = reader, directory
         self._options = options
         self._process = None
-        self.put_in()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
+            self.put_in()
+            undo.pop_all()
 
     def put_in(self):
         with self._seen("ATR"):
@@ -147,12 +154,14 @@ class Card:
             self._process.stop(signal.SIGKILL)
 
     def stop(self):
-        self._process.stop(signal.SIGKILL)
+        if self._process:
+            self._process.stop(signal.SIGKILL)
 
 
 class PivToken:
     """A card as a token of a policy. is_yubikey: through ykcs11, else through OpenSC. firmware: of the
-    YubiKey that it is; None: it is another card. keys: SLOT=ALGORITHM,... beside: another one, whose daemon it shares."""
+    YubiKey that it is; None: it is another card. keys: SLOT=ALGORITHM,... beside: another one, whose
+    daemon it shares."""
 
     def __init__(self, directory, owner, is_yubikey=False, serial=SERIAL, keys=None, firmware="5.4.3",
                  beside=None):
@@ -165,7 +174,11 @@ class PivToken:
         self._options = ["--port", str(PORT + 1 if beside else PORT),
                          *(["--yubikey", firmware] if firmware else []),
                          *(["--keys", keys] if keys is not None else [])]
-        self.card = self._new_card("card", serial)
+        with contextlib.ExitStack() as undo:
+            if not beside:
+                undo.callback(self.reader.stop)
+            self.card = self._new_card("card", serial)
+            undo.pop_all()
 
     def _new_card(self, name, serial):
         return Card(self.reader, self._below(name), "--serial", str(serial), *self._options)

@@ -48,11 +48,15 @@ class Tpm:
         self._chip = self._bus = self._manager = None
         self.variables = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={directory}/bus",
                           "TSS2_LOG": "all+NONE"}
-        self.start_chip()
-        self._bus = self._start("bus", ["dbus-daemon", f"--config-file={configuration}", "--nofork"])
-        self._bus.wait_until(lambda: answers_at(directory / "bus"))
-        self.lift_lockout()
-        self.start_manager()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
+            self.start_chip()
+            self._bus = self._start("bus", [
+                "dbus-daemon", f"--config-file={configuration}", "--nofork"])
+            self._bus.wait_until(lambda: answers_at(directory / "bus"))
+            self.lift_lockout()
+            self.start_manager()
+            undo.pop_all()
 
     @staticmethod
     def _free_ports():
