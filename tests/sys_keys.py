@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives import serialization
 
+import rig_memory
+import rig_users
 from rig_document import new_certificate
 from rig_scratch import write
 from rig_varlink import VarlinkError
@@ -147,6 +150,22 @@ def test_a_passphrase_comes_from_a_file_or_a_credential(client, key_file):
         "--passphrase", f"file:{exposed}")
     assert "no terminal" in client.refused(
         1, "key", "import", path, "--token", "hsm", "--name", "mine3")
+
+
+def test_an_imported_key_leaves_nothing_behind(client, agent, key_file):
+    rig_users.need_root_to_look()
+    path = key_file("mine.pem", *EC, "-aes-256-cbc", "-pass", "pass:correct horse battery")
+    key = serialization.load_pem_private_key(path.read_bytes(), b"correct horse battery")
+    secrets = [b"correct horse battery", path.read_bytes().splitlines()[3],
+               key.private_numbers().private_value.to_bytes(32, "big")]
+    client.write("passphrase", "correct horse battery", 0o400)
+    client.run("key", "import", path, "--token", "hsm", "--name", "mine", "--passphrase",
+               f"file:{client.home}/passphrase")
+    assert not rig_memory.found(agent.process.pid, *secrets)
+    for worker in agent.workers():  # the key itself is what its module works with
+        assert not rig_memory.found(worker, *secrets[:2])
+    agent.stop()
+    assert not any(secret in agent.state.joinpath("ledger.db").read_bytes() for secret in secrets)
 
 
 def test_a_bundle_brings_its_certificate(client, agent, policy, key_file):
