@@ -193,8 +193,6 @@ show(struct keyring *keyring, struct ledger *ledger)
     keystate_update(view->keys, view->n_keys, ledger);
     for (size_t i = 0; i < view->policy->n_tokens; i++)
         tell_news(keyring, &view->tokens[i]);
-    for (size_t i = 0; i < view->n_keys; i++)
-        tell_moved(keyring, &view->keys[i]);
 }
 
 static int
@@ -208,6 +206,9 @@ on_update(sd_event_source *source, void *userdata)
     for (size_t i = 0; i < keyring->view->policy->n_tokens; i++)
         is_settled &= pool_is_settled(keyring->view->pools[i]);
     keyring->is_settled = is_settled;
+    /* Which token answers first, at the start, is no news. */
+    for (size_t i = 0; i < keyring->view->n_keys && is_settled; i++)
+        tell_moved(keyring, &keyring->view->keys[i]);
 
     void (*callback)(void *userdata) = is_settled ? keyring->on_settled : NULL;
     if (callback) {

@@ -293,6 +293,28 @@ def test_a_token_that_is_away_is_named_and_taken_back(case, token):
     signs(case.sign(targets(version=2)), "qa")
 
 
+def test_a_spare_takes_over_and_says_so(new_case, policy, token, scratch, sanitizer):
+    spare = token.copy(scratch.directory("spare"))
+    policy["tokens"]["spare"] = spare.entry(**sanitizer.variables)
+    key = policy["keys"]["qa"]
+    uri = key.pop("uri")
+    key["at"] = [{"token": name, "uri": uri} for name in (key.pop("token"), "spare")]
+    case = new_case()
+    process = case.agent.process
+    signs(case.sign(targets(version=1)), "qa")
+    here, away = token.directory / "tokens", token.directory / "away"
+    here.rename(away)
+    signs(case.sign(targets(version=2)), "qa")
+    process.wait_until(lambda: "key 'qa' signs here because of token 'hsm': "
+                       in state(case.agent, "spare")["detail"])
+    assert "key 'qa' signs on token 'spare' now, because of token 'hsm': " in process.text()
+
+    away.rename(here)
+    process.wait_until(lambda: "key 'qa' signs on token 'hsm' now\n" in process.text())
+    signs(case.sign(targets(version=3)), "qa")
+    assert not state(case.agent, "spare")["detail"], process.text()
+
+
 def test_an_agent_starts_without_its_token(new_agent, policy, gun, token, new_case):
     here, away = token.directory / "tokens", token.directory / "away"
     case = new_case()
