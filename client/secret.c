@@ -62,8 +62,11 @@ ask_once(struct bytes *ret, int fd, const char *prompt, struct why *why)
     sigset_t watched, allowed;
 
     sigemptyset(&watched);
+    sigemptyset(&allowed);
+    (void)sigprocmask(SIG_BLOCK, NULL, &allowed);
     for (size_t i = 0; i < N_ELEMENTS(ending); i++)
-        sigaddset(&watched, ending[i]);
+        if (!sigismember(&allowed, ending[i])) /* else it would never be delivered */
+            sigaddset(&watched, ending[i]);
     closing(fd_close) int signals = signalfd(-1, &watched, SFD_CLOEXEC);
     if (signals < 0 || tcgetattr(fd, &before) || sigprocmask(SIG_BLOCK, &watched, &allowed))
         return fail(why, RC_SYSTEM, "cannot prepare the terminal: %s", strerror(errno));
