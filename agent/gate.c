@@ -64,11 +64,13 @@ gate_check(enum keyring_need *ret, const struct gate *gate, enum keyring_state s
     if (state == KEYRING_READY && is_prompt)
         return fail(why, RC_UNSUPPORTED, "unlocking '%s', which is not locked", name);
 
-    if (is_prompt && !pad->wants_pin && (state == KEYRING_STARTING || state == KEYRING_LOCKED))
+    bool is_looked_for = state == KEYRING_STARTING || pad->is_refused ||
+                         (state == KEYRING_LOCKED && login_is_locked(gate->crew->login));
+    if (is_prompt && !pad->wants_pin && is_looked_for)
         return fail(why, RC_BUSY, "token '%s' is looked for", name);
 
     if (is_prompt && !pad->wants_pin)
-        return fail(why, RC_TOKEN, "%s", detail);
+        return fail(why, state == KEYRING_LOCKED ? RC_LOCKED : RC_TOKEN, "%s", detail);
 
     if (is_prompt && pad->is_last_try && !force)
         return fail(why, RC_LOCKED,

@@ -155,6 +155,7 @@ on_pin_wrong(struct member *m)
 
     enum rc rc =
         login_refused(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why);
+    m->pinpad.is_refused = true;
     enter(m, rc == RC_LOCKED ? KEYRING_LOCKED : KEYRING_FAILING, "%s", why.text);
 }
 

@@ -29,7 +29,7 @@ pinpad_found(struct pinpad *pad, const struct frame_found *found)
 {
     pad->wants_pin = found->wants_pin;
     pad->is_last_try = found->is_last_try;
-    pad->is_held_back = false;
+    pad->is_held_back = pad->is_refused = false;
 }
 
 void

@@ -17,6 +17,7 @@ struct pinpad {
     enum pinpad_step step;
     bool wants_pin, is_last_try; /* as it found */
     bool is_held_back;           /* it found what must not be tried */
+    bool is_refused;             /* the PIN was, and it has found nothing since */
     bool is_ending;              /* it is to end when it has finished what it has */
     enum rc rc;                  /* why it failed */
     struct why why;

@@ -305,11 +305,39 @@ test_does_not_unlock_what_is_away(void **state)
 
     (void)state;
     softhsm_unplug(&softhsm);
+    (void)open_world(&w, POLICY_PIN_FILE);
+    assert_int_equal(unlock(&w, NULL, &why), RC_TOKEN);
+    world_close(&w);
+
     (void)open_world(&w, POLICY_PIN_PROMPT);
     assert_int_equal(unlock(&w, SOFTHSM_PIN, &why), RC_TOKEN);
     softhsm_plug(&softhsm);
     while (unlock(&w, SOFTHSM_PIN, &why) != RC_OK)
         world_turn(&w);
+    world_close(&w);
+}
+
+static void
+test_says_at_once_that_there_is_nothing_to_try(void **state)
+{
+    struct world w;
+    struct why why;
+
+    (void)state;
+    size_t key = open_world(&w, POLICY_PIN_FILE);
+    world_assert_state(&w, key, KEYRING_READY);
+    assert_int_equal(keyring_lock(w.keyring, 0, &why), RC_OK);
+    await_workers(&w, 0);
+    assert_int_equal(rename(softhsm.pin, "/tmp/test_gate.pin"), 0);
+    enum rc rc = unlock(&w, NULL, &why);
+    while (rc == RC_OK) { /* it had found the PIN before */
+        assert_int_equal(keyring_lock(w.keyring, 0, &why), RC_OK);
+        await_workers(&w, 0);
+        rc = unlock(&w, NULL, &why);
+    }
+    assert_int_equal(rc, RC_LOCKED);
+    assert_int_equal(rename("/tmp/test_gate.pin", softhsm.pin), 0);
+    world_await_state(&w, key, KEYRING_READY);
     world_close(&w);
 }
 
@@ -359,6 +387,7 @@ main(void)
         cmocka_unit_test(test_finishes_what_is_under_way_before_it_locks),
         cmocka_unit_test(test_tries_a_refused_pin_of_a_file_once_more),
         cmocka_unit_test(test_does_not_unlock_what_is_away),
+        cmocka_unit_test(test_says_at_once_that_there_is_nothing_to_try),
         cmocka_unit_test(test_tells_who_waits_when_the_agent_ends),
     };
 
