@@ -90,20 +90,6 @@ def test_a_unit_that_ends_is_named_and_taken_back(case, unit):
     signs(case.sign(targets()), "qa")
 
 
-def test_a_pin_that_is_typed_gets_to_all_workers_of_a_unit(unit, policy, new_agent, gun, token,
-                                                           new_client):
-    policy["tokens"]["hsm"] = {**unit.entry(), "pin": "prompt", "workers": 2}
-    case = Case(new_agent(policy), gun, token)
-    unit.start()
-    case.agent.start()
-    admin = new_client(case.agent, server=None)
-    admin.run("unlock", "hsm", "--pin-file", admin.write("pin", PIN + "\n", 0o400))
-    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
-    os.kill(unit.workers()[0], signal.SIGKILL)
-    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
-    signs(case.sign(targets()), "qa")
-
-
 def test_workers_end_with_their_agent(case, unit):
     case.agent.kill()
     unit.process.wait_until(lambda: not unit.workers())
@@ -137,6 +123,8 @@ def test_a_pin_that_is_typed_goes_to_the_unit(unit, policy, new_agent, new_clien
     case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
     case.agent.process.wait_until(case.agent.has_keys)
     signs(case.sign(targets(version=1)), "qa")
+    os.kill(unit.workers()[0], signal.SIGKILL)
+    case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 2)
     client.run("lock")
     assert state(case.agent)["state"] == "locked"
     case.agent.process.wait_until(lambda: state(case.agent)["workers"] == 0)
