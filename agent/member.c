@@ -9,8 +9,8 @@
 /* What nobody waits for may go on for twice the time that another worker takes to get ready, as
  * that has to pay: no less, since some tokens always need that long, and no more, since ready was
  * late where the token was away. */
-#define ABANDONED_MIN_MS 500
-#define ABANDONED_MAX_MS 5000
+#define ABANDONED_MIN_US 500000
+#define ABANDONED_MAX_US 5000000
 #define SIGN_SLACK_MS    5000 /* beyond what the worker's own alarm allows */
 
 static void
@@ -256,6 +256,7 @@ on_signed(struct member *m, const struct frame *frame)
 
     m->phase = MEMBER_IDLE;
     tell(m);
+    m->crew->pace_us = (now_us(m) - m->asked_us) / m->bundle.n;
     if (bundle_finish(&m->bundle, &frame->sigs, m->crew->token->name))
         m->n_losses = 0;
     return true;
@@ -444,10 +445,9 @@ member_dismiss_abandoned(struct member *m)
 {
     uint64_t patience_us = 2 * (m->ready_us - m->started_us);
 
-    if (patience_us < ABANDONED_MIN_MS * 1000)
-        patience_us = ABANDONED_MIN_MS * 1000;
-    if (patience_us > ABANDONED_MAX_MS * 1000)
-        patience_us = ABANDONED_MAX_MS * 1000;
+    patience_us = patience_us < ABANDONED_MIN_US   ? ABANDONED_MIN_US
+                  : patience_us > ABANDONED_MAX_US ? ABANDONED_MAX_US
+                                                   : patience_us;
     if (m->phase != MEMBER_SIGNING || m->is_dismissed || !bundle_is_abandoned(&m->bundle) ||
         now_us(m) - m->asked_us < patience_us)
         return;

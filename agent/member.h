@@ -40,6 +40,7 @@ struct crew {
     const struct policy *policy;
     const struct policy_token *token; /* of policy */
     bool wants_touch;                 /* its token may wait for somebody to touch it */
+    uint64_t pace_us;                 /* what a signature took when the last one was made */
     struct login *login;
     struct queue *queue;
     struct place *places;

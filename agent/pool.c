@@ -9,6 +9,8 @@
 
 /* How often to see whether workers sign for nobody, while others wait. */
 #define WATCH_INTERVAL_MS 250
+/* Beside a signature that takes as long, a message of its own costs nothing. */
+#define SLOW_US 20000
 
 struct pool {
     struct crew crew;
@@ -74,6 +76,17 @@ start_members(struct pool *pool)
             member_start(&pool->members[i]);
 }
 
+/* Of what waits, for one of those that are idle: together where that saves time, and one by one
+ * where each may take long. There, who hangs up must not be in front of others in the same worker,
+ * where nobody can take him away. */
+static size_t
+share(const struct pool *pool, size_t n_idle)
+{
+    bool is_slow = pool->crew.wants_touch || pool->crew.pace_us > SLOW_US;
+
+    return is_slow ? 1 : (queue_len(pool->crew.queue) + n_idle - 1) / n_idle;
+}
+
 static void
 advance_members(struct pool *pool)
 {
@@ -84,8 +97,7 @@ advance_members(struct pool *pool)
 
     for (size_t i = 0; i < pool->n_members; i++) {
         bool is_idle = pool->members[i].phase == MEMBER_IDLE;
-        size_t n_queued = queue_len(pool->crew.queue);
-        member_advance(&pool->members[i], is_idle ? (n_queued + n_idle - 1) / n_idle : 0);
+        member_advance(&pool->members[i], is_idle ? share(pool, n_idle) : 0);
         n_idle -= is_idle;
     }
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that hang up while a slow token signs for them, by accident or on purpose."""
 import os
+import shutil
 import signal
+import struct
 import time
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import rig_users
 from rig_case import signs
 from rig_document import targets
+from rig_scratch import write
 from rig_token import PIN
 from rig_varlink import INTERFACE
 
@@ -32,11 +35,11 @@ def queued(agent):
     return token["queue"]
 
 
-def ask(case, user, version, repository):
+def ask(case, user, version, repository, key="qa"):
     """Ask for a signature without waiting for it; repositories are such that nobody waits for the
     version of another."""
     connection = case.agent.connect(user)
-    request = case.request(targets(version=version), gun=f"{case.gun}/{repository}")
+    request = case.request(targets(version=version), gun=f"{case.gun}/{repository}", key=key)
     connection.send_message({"method": f"{INTERFACE}.Sign", "parameters": {"documents": [request]}})
     assert case.agent.call("Status")  # which comes after what was asked before
     return connection
@@ -150,15 +153,57 @@ def test_the_client_says_what_it_waits_for(new_client, agent, repository, upload
     assert curious.finish(told).returncode == 0
 
 
-def test_nobody_starves_others_by_hanging_up(case, granted):
-    """Whenever a token works for one of three who hang up on purpose, it hangs. The fourth is served
-    all the same, and is never told that the token fails."""
-    for version in range(1, 4):
-        stopped = case.agent.workers()
-        stop(*stopped)
-        attackers = [ask(case, user, version, f"{user.uid}") for user in granted[:3]]
-        with ask(case, granted[3], version, "victim") as victim:
-            for attacker in attackers:
-                attacker.close()
-            signs(answer(victim), "qa")
-        assert case.agent.call("Status")["tokens"][0]["state"] == "ready"
+class SlowToken:
+    """tests/faultp11.c, told how long signatures take."""
+
+    CALL_SIGN, FAULT_DELAY = 15, 2
+
+    def __init__(self, module, directory):
+        self.control = directory / "control"
+        self.control.write_bytes(bytes(4096))
+        os.chown(self.control, rig_users.AGENT.uid, rig_users.AGENT.gid)
+        pin = write(directory / "pin", "1234\n", rig_users.AGENT.uid, 0o400)
+        self.entry = {"module": str(module), "uri": "pkcs11:token=fault", "pin": f"file:{pin}",
+                      "environment": {"FAULTP11": str(self.control)}}
+
+    def delay(self, n_times, milliseconds):
+        """The next signatures."""
+        fault = struct.pack("<IIIxxxxQ", self.FAULT_DELAY, 0, n_times, milliseconds)
+        with open(self.control, "r+b") as file:
+            file.seek(self.CALL_SIGN * len(fault))
+            file.write(fault)
+
+
+@pytest.fixture
+def slow_token(build, scratch, policy):
+    directory = scratch.directory("slow")
+    module = directory / "faultp11.so"
+    shutil.copyfile(build / "tests" / "libfaultp11.so", module)
+    token = SlowToken(module, directory)
+    policy["tokens"]["slow"] = token.entry
+    policy["keys"]["slow"] = {"token": "slow", "uri": "pkcs11:object=key",
+                              "scope": policy["keys"]["qa"]["scope"]}
+    for grant in policy["grants"].values():
+        grant["keys"].append("slow")
+    return token
+
+
+def test_nobody_starves_others_by_hanging_up(granted, slow_token, case):
+    """Three have each signature take 20 s, and hang up. The fourth is served all the same, is never
+    told that the token fails, and waits for none of them longer than for a new worker."""
+    (key,) = [key["key"] for key in case.agent.call("ListKeys")["keys"] if key["name"] == "slow"]
+    slow_token.delay(1, 100)
+    with ask(case, granted[3], 1, "slow", key) as first:
+        signs(answer(first), "slow")
+
+    slow_token.delay(3, 20000)
+    began = time.monotonic()
+    attackers = [ask(case, user, 1, f"{user.uid}", key) for user in granted[:3]]
+    with ask(case, granted[3], 2, "slow", key) as victim:
+        for n_waiting, attacker in zip((3, 2, 1), attackers):
+            case.agent.process.wait_until(
+                lambda n=n_waiting: case.agent.call("Status")["tokens"][1]["queue"] == n)
+            attacker.close()
+        signs(answer(victim), "slow")
+    assert time.monotonic() - began < 20
+    assert case.agent.call("Status")["tokens"][1]["state"] == "ready"
