@@ -65,7 +65,6 @@ LATER = {
     "unit": lambda policy: policy["grants"]["releaser"].update(unit="release.service"),
     "approvals": lambda policy: policy["grants"]["releaser"].update(
         approvals={"count": 1, "groups": ["security"]}),
-    "worker": lambda policy: policy["tokens"]["hsm"].update(worker="/run/worker.sock"),
 }
 
 
