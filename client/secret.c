@@ -73,10 +73,13 @@ ask_once(struct bytes *ret, int fd, const char *prompt, struct why *why)
 
     silent = before;
     silent.c_lflag = (silent.c_lflag & ~(tcflag_t)ECHO) | ICANON;
-    dprintf(fd, "%s: ", prompt);
+    /* The question after that: what comes before it is thrown away. */
     enum rc rc = tcsetattr(fd, TCSAFLUSH, &silent)
                      ? fail(why, RC_SYSTEM, "cannot silence the terminal: %s", strerror(errno))
-                     : read_line(ret, fd, signals, why);
+                     : RC_OK;
+    dprintf(fd, "%s: ", prompt);
+    if (!rc)
+        rc = read_line(ret, fd, signals, why);
     (void)tcsetattr(fd, TCSAFLUSH, &before);
     dprintf(fd, "\n");
     (void)sigprocmask(SIG_SETMASK, &allowed, NULL); /* this may be the end, or a stop */

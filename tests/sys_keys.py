@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys are made on a token or brought to it, named in the policy, and then sign."""
 import base64
+import contextlib
 import os
+import pty
 import subprocess
 
 import pytest
@@ -65,6 +67,17 @@ def test_a_generated_key_signs_once_the_policy_names_it(
     assert row[6:8] == ["generated", "no"]
     assert readers.read(gun, "targets/fresh") == {
         ("v1", "targets/fresh"): (image.hex, image.size)}
+
+
+def test_what_is_printed_is_a_file_of_the_policy(client, agent):
+    stanza = client.run("key", "generate", "--token", "hsm", "--name", "fresh", "--type", "ec-p256")
+    extra = agent.policy_file.parent / "policy.d"
+    extra.mkdir()
+    write(extra / "50-fresh.yaml", stanza)
+    checked = agent.check_policy()
+    assert checked.returncode == 0, checked.stderr
+    agent.hang_up()
+    assert keys_of(client)["fresh"]["state"] == "ready"
 
 
 def test_the_record_says_who_made_which_key(client, agent):
@@ -150,6 +163,33 @@ def test_a_passphrase_comes_from_a_file_or_a_credential(client, key_file):
         "--passphrase", f"file:{exposed}")
     assert "no terminal" in client.refused(
         1, "key", "import", path, "--token", "hsm", "--name", "mine3")
+
+
+def test_a_passphrase_is_asked_for_without_echo(client, key_file):
+    """On a terminal of its own; twice, as the first answer is wrong."""
+    path = key_file("mine.pem", *EC, "-aes-256-cbc", "-pass", "pass:correct horse")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.setgroups(client.user.groups)
+        os.setgid(client.user.gid)
+        os.setuid(client.user.uid)
+        os.execve(client.programs.client, [
+            "countersign", "key", "import", str(path), "--token", "hsm", "--name", "mine"],
+            client.environment)
+
+    said = b""
+    for answer in (b"battery staple\n", b"correct horse\n"):
+        asked = said.count(b"passphrase of")
+        while said.count(b"passphrase of") == asked:
+            said += os.read(terminal, 4096)
+        os.write(terminal, answer)
+    with contextlib.suppress(OSError):  # its end
+        while True:
+            said += os.read(terminal, 4096)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, said
+    assert b"staple" not in said and b"horse" not in said
+    assert b"uri: " in said
+    os.close(terminal)
 
 
 def test_an_imported_key_leaves_nothing_behind(client, agent, key_file):
