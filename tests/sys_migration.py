@@ -27,9 +27,11 @@ def theirs(notary, gun):
 
 @pytest.fixture
 def mover(new_client, notary, agent):
-    """An administrator who has notary's directory."""
+    """An administrator who has notary's keys where docker keeps them."""
     client = new_client(agent)
-    (notary.directory / "trust" / "private").rename(client.home / "private")
+    trust = client.home / ".docker" / "trust"
+    trust.mkdir(parents=True)
+    (notary.directory / "trust" / "private").rename(trust / "private")
     give_tree(client.home, client.user.uid)
     client.write("passphrase", "passphrase", 0o400)
     return client
@@ -38,11 +40,10 @@ def mover(new_client, notary, agent):
 def test_a_repository_goes_on_without_its_key_files(
         theirs, notary, mover, agent, policy, readers, docker, upload):
     image = upload(f"{theirs}:after")
-    files = sorted(mover.home.glob("private/*.key"))
+    files = sorted(mover.home.glob(".docker/trust/private/*.key"))
     assert len(files) == 5  # root, targets, and one for each team
 
-    done = mover.try_run("key", "load", mover.home / "private", "--token", "hsm",
-                         "--passphrase", f"file:{mover.home}/passphrase")
+    done = mover.try_run("key", "load", "--token", "hsm", "--passphrase", f"file:{mover.home}/passphrase")
     assert done.returncode == 0, done.stderr
     stanzas = yaml.safe_load(done.stdout)["keys"]
     assert len(stanzas) == 5
