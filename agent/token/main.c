@@ -149,6 +149,14 @@ look(struct work *w, struct why *why)
     return tell(&frame, why);
 }
 
+/* Also while the token is lost: the PIN is the one that it took. */
+static void
+give(struct work *w)
+{
+    pin_give(token_pin(w->token), w->passed);
+    fd_close(&w->passed); /* whoever reads there waits for its end */
+}
+
 /* Read a PIN, which is found from then on. */
 static enum rc
 unlock(struct work *w, const struct frame *asked, struct why *why)
@@ -192,6 +200,8 @@ await_login(bool *ret_force, struct work *w, struct why *why)
             return RC_OK;
         }
 
+        if (rc == RC_OK && frame.type == FRAME_GIVE)
+            give(w);
         if (rc == RC_OK && frame.type == FRAME_UNLOCK)
             rc = unlock(w, &frame, why);
         if (rc == RC_OK || rc == RC_TIMEOUT)
@@ -250,8 +260,7 @@ answer(struct work *w, const struct frame *asked, struct why *why)
         rc = errands_run(&frame, &w->errands, w->token, asked, w->passed, why);
         fd_close(&w->passed); /* a client waits for its end */
     } else if (asked->type == FRAME_GIVE) {
-        pin_give(token_pin(w->token), w->passed);
-        fd_close(&w->passed); /* whoever reads there waits for its end */
+        give(w);
         return RC_OK;
     } else {
         return fail(why, RC_MALFORMED, "the agent says LOGIN, UNLOCK or OPEN twice");
