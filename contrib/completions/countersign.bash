@@ -27,6 +27,10 @@ _countersign()
         --socket | --tlscacert | --tlscert | --tlskey | --key | --pin-file)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return ;;
+        --type)
+            mapfile -t COMPREPLY < <(compgen -W \
+                "ec-p256 ec-p384 ec-p521 rsa-2048 rsa-3072 rsa-4096 ed25519" -- "$current")
+            return ;;
         -d | --trust-dir)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return ;;
