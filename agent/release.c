@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/release.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include "proto/bounds.h"
@@ -151,6 +152,7 @@ release_free(struct release *release)
     while (release->n_waiting > 0) /* what is told may add the record of its failure */
         commit(release);
     sd_event_source_disable_unref(release->idle);
+    free(release->waiting);
     free(release);
 }
 
@@ -176,10 +178,14 @@ release_add(struct release *release, const struct release_item *item, struct why
         return fail_memory(why);
 
     waiting->item = *item;
-    if (release->n_waiting == 0 &&
-        (sd_event_now(release->event, CLOCK_MONOTONIC, &release->since_us) < 0 ||
-            sd_event_source_set_enabled(release->idle, SD_EVENT_ONESHOT) < 0))
-        return fail(why, RC_SYSTEM, "cannot enable an event source");
+    if (release->n_waiting == 0) {
+        int r = sd_event_now(release->event, CLOCK_MONOTONIC, &release->since_us);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(release->idle, SD_EVENT_ONESHOT);
+        /* A loop that is over enables nothing any more: release_free() commits what is left. */
+        if (r < 0 && r != -ESTALE)
+            return fail(why, RC_SYSTEM, "cannot enable an event source: %s", strerror(-r));
+    }
 
     release->n_waiting++;
     return RC_OK;

@@ -219,6 +219,22 @@ test_commits_what_waits_before_it_goes(void **state)
     assert_int_equal(ledger_head_seq(o->ledger), 1);
 }
 
+/* An agent that ends cancels what is in work when its loop runs no more. */
+static void
+test_commits_what_is_added_when_the_loop_is_over(void **state)
+{
+    struct office *o = *state;
+    struct request a = {o, 'a', GOOD, NULL, RC_MAX_, 0};
+
+    assert_true(sd_event_exit(o->event, 0) >= 0);
+    assert_true(sd_event_loop(o->event) >= 0);
+    add(&a);
+    release_free(o->release);
+    o->release = NULL;
+    assert_string_equal(o->told, "a");
+    assert_int_equal(ledger_head_seq(o->ledger), 1);
+}
+
 static int
 on_busy(sd_event_source *source, void *userdata)
 {
@@ -278,6 +294,7 @@ main(void)
         OFFICE(test_tells_everybody_where_the_transaction_is_lost),
         OFFICE(test_takes_what_is_added_by_those_who_are_told),
         OFFICE(test_commits_what_waits_before_it_goes),
+        OFFICE(test_commits_what_is_added_when_the_loop_is_over),
         OFFICE(test_does_not_wait_for_a_pause_for_ever),
         OFFICE(test_waits_for_no_pause_where_nobody_is_at_work_who_could_share_it),
     };
