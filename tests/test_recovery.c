@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/faultp11.h"
@@ -30,7 +31,7 @@ struct bench {
 };
 
 static void
-open_bench(struct bench *b)
+prepare_bench(struct bench *b)
 {
     memset(control, 0, sizeof *control);
     world_open(&b->w, &place);
@@ -42,6 +43,12 @@ open_bench(struct bench *b)
     b->w.tokens[0].environment = b->environment;
     b->w.tokens[0].timeout_s = 1;
     b->key = world_add_key(&b->w, "key", "pkcs11:object=key");
+}
+
+static void
+open_bench(struct bench *b)
+{
+    prepare_bench(b);
     world_settle(&b->w);
     world_assert_state(&b->w, b->key, KEYRING_READY);
 }
@@ -254,6 +261,55 @@ test_misses_an_idle_card_and_sees_it_return(void **state)
     close_bench(&b);
 }
 
+static void
+on_unlocked(void *userdata, enum rc rc, const struct why *why)
+{
+    (void)why;
+    assert_int_equal(rc, RC_OK);
+    *(bool *)userdata = true;
+}
+
+/* A PIN that people typed is in no other process. */
+static void
+test_keeps_a_typed_pin_while_the_card_is_out(void **state)
+{
+    static const char pin[] = "\0\0\0\0041234";
+    enum keyring_need need;
+    pid_t before = 0, after = 0;
+    bool is_unlocked = false;
+    struct bench b;
+    int fds[2];
+
+    (void)state;
+    prepare_bench(&b);
+    b.w.tokens[0].pin = POLICY_PIN_PROMPT;
+    world_settle(&b.w);
+    world_assert_state(&b.w, b.key, KEYRING_LOCKED);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(write(fds[0], pin, sizeof pin - 1), sizeof pin - 1);
+    assert_int_equal(shutdown(fds[0], SHUT_WR), 0);
+    const struct keyring_unlock order = {0, false, fds[1], on_unlocked, &is_unlocked};
+    assert_int_equal(keyring_check_unlock(&need, b.w.keyring, &order, NULL), RC_OK);
+    assert_int_equal(keyring_unlock(b.w.keyring, &order, NULL), RC_OK);
+    while (!is_unlocked)
+        world_turn(&b.w);
+    world_await_state(&b.w, b.key, KEYRING_READY);
+    assert_int_equal(world_list_workers(&before, 1), 1);
+
+    control->is_absent = 1;
+    assert_int_equal(sign(&b), RC_TOKEN);
+    uint32_t n_before = control->n_calls[CALL_INITIALIZE];
+    while (control->n_calls[CALL_INITIALIZE] < n_before + 6)
+        assert_true(sd_event_run(b.w.event, 100000) >= 0);
+    control->is_absent = 0;
+    assert_heals(&b);
+    assert_int_equal(world_list_workers(&after, 1), 1);
+    assert_int_equal(before, after);
+    close(fds[0]);
+    close(fds[1]);
+    close_bench(&b);
+}
+
 static int
 make_place(void **state)
 {
@@ -291,6 +347,7 @@ main(void)
         cmocka_unit_test(test_lets_nothing_else_sign_in_its_place),
         cmocka_unit_test(test_says_that_no_session_is_left),
         cmocka_unit_test(test_misses_an_idle_card_and_sees_it_return),
+        cmocka_unit_test(test_keeps_a_typed_pin_while_the_card_is_out),
     };
 
     return cmocka_run_group_tests(tests, make_place, remove_place);

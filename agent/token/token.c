@@ -48,7 +48,8 @@ token_ckr(const struct token *token)
 bool
 token_is_spent(const struct token *token)
 {
-    return token->ladder.rung == RUNG_PROCESS;
+    /* Nobody else has a PIN that people typed. */
+    return token->ladder.rung == RUNG_PROCESS && !token->pin.received;
 }
 
 unsigned
