@@ -38,7 +38,7 @@ static const struct {
         "the token[ '{token}'] is not ready ({state})[: {remedy}]"},
     {MESSAGE_INTERFACE ".Busy", RC_BUSY, "the agent is busy: {bound}; try again later"},
     {MESSAGE_INTERFACE ".Timeout", RC_TIMEOUT,
-        "not signed in time[ by the token '{token}']; see 'countersign status', and whether it "
+        "not done in time[ by the token '{token}']; see 'countersign status', and whether it "
         "waits for a touch"},
     {MESSAGE_INTERFACE ".StorageFailed", RC_STORAGE,
         "the agent cannot write its ledger[: {remedy}]"},

@@ -49,10 +49,10 @@ test_makes_one_sentence_of_each_error(void **state)
         {"org.varlink.service.PermissionDenied", "{}", RC_DENIED,
             "the agent does not let this user do that; ask an administrator of it"},
         {AGENT "Timeout", "{\"token\":\"hsm\"}", RC_TIMEOUT,
-            "not signed in time by the token 'hsm'; see 'countersign status', and whether it waits "
+            "not done in time by the token 'hsm'; see 'countersign status', and whether it waits "
             "for a touch"},
         {AGENT "Timeout", "{\"token\":\"\"}", RC_TIMEOUT,
-            "not signed in time; see 'countersign status', and whether it waits for a touch"},
+            "not done in time; see 'countersign status', and whether it waits for a touch"},
         {AGENT "StorageFailed", "{\"remedy\":\"make room\"}", RC_STORAGE,
             "the agent cannot write its ledger: make room"},
         {AGENT "Unsupported", "{\"what\":\"format 'x'\"}", RC_UNSUPPORTED,
