@@ -3,6 +3,7 @@
 
 #include "agent/act.h"
 #include "agent/answer.h"
+#include "agent/keylist.h"
 #include "proto/bounds.h"
 
 /* The agent ends first. */
@@ -31,17 +32,6 @@ on_attested(void *userdata, enum rc rc, const struct frame *answer, const struct
     act_finish(userdata, rc, why, rc ? NULL : format(&answer->attested));
 }
 
-/* NULL: no such key. */
-static const struct keyring_key *
-find(const struct keyring *keyring, const char *name)
-{
-    for (size_t i = 0; i < keyring_n_keys(keyring); i++)
-        if (!strcmp(keyring_key(keyring, i)->policy->name, name))
-            return keyring_key(keyring, i);
-
-    return NULL;
-}
-
 void
 attest_start(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
@@ -57,7 +47,7 @@ attest_start(struct agent *agent, struct conn *conn, const json_t *parameters)
         return;
     }
 
-    const struct keyring_key *key = find(agent->keyring, name);
+    const struct keyring_key *key = keylist_find(agent->keyring, name);
     struct act *act = act_begin(agent, conn, "AttestKey", key ? key->token->name : "");
     if (!act)
         return;

@@ -3,6 +3,7 @@
 
 #include "agent/act.h"
 #include "agent/answer.h"
+#include "agent/keylist.h"
 #include "proto/bounds.h"
 #include "proto/certificate.h"
 #include "proto/certrequest.h"
@@ -89,17 +90,6 @@ begin(struct certify *certify, const struct keyring_key *key, const struct wish 
     return keyring_sign(&certify->pending, &order, why);
 }
 
-/* NULL: no such key. */
-static const struct keyring_key *
-find(const struct keyring *keyring, const char *name)
-{
-    for (size_t i = 0; i < keyring_n_keys(keyring); i++)
-        if (!strcmp(keyring_key(keyring, i)->policy->name, name))
-            return keyring_key(keyring, i);
-
-    return NULL;
-}
-
 static enum rc
 check(const struct keyring_key *key, const struct wish *wish, struct why *why)
 {
@@ -118,7 +108,7 @@ check(const struct keyring_key *key, const struct wish *wish, struct why *why)
 static void
 run(struct agent *agent, struct conn *conn, const struct wish *wish)
 {
-    const struct keyring_key *key = find(agent->keyring, wish->key);
+    const struct keyring_key *key = keylist_find(agent->keyring, wish->key);
     closing(certify_freep) struct certify *certify = NULL;
     uid_t uid = conn_peer(conn)->uid;
     struct why why;

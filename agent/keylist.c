@@ -147,3 +147,13 @@ keylist_format_new(const char *name, const char *token, const struct pubkey *pub
     set_provenance(&ret, provenance);
     return ret;
 }
+
+const struct keyring_key *
+keylist_find(const struct keyring *keyring, const char *name)
+{
+    for (size_t i = 0; i < keyring_n_keys(keyring); i++)
+        if (!strcmp(keyring_key(keyring, i)->policy->name, name))
+            return keyring_key(keyring, i);
+
+    return NULL;
+}
