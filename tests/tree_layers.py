@@ -82,3 +82,9 @@ def test_pure_modules_include_no_input_or_output():
                 name = name[1:-1]
                 assert name in allowed or name.startswith("proto/") or "/" not in name, name
                 assert name not in ("stdio.h", "time.h", "unistd.h", "fcntl.h"), name
+
+
+def test_the_agent_itself_reads_no_private_keys():
+    faults = [path for path in SOURCES if path.parts[0] == "agent" and path.parts[1] != "token"
+              and {'"proto/keyfile.h"', '"proto/privkey.h"'} & set(includes(path))]
+    assert not faults
