@@ -116,7 +116,9 @@ judgment_free(struct judgment *j)
 static void
 view_key(struct decide_key *ret, struct judgment_detail *detail, const struct keyring_key *key)
 {
-    snprintf(detail->text, sizeof detail->text, "%s", key->detail);
+    /* Most keys are well, and there may be hundreds of them in each request. */
+    if (key->detail[0])
+        snprintf(detail->text, sizeof detail->text, "%s", key->detail);
     *ret = (struct decide_key){
         .policy = key->policy,
         .token = key->token ? key->token->name : key->policy->at[0].token->name,
