@@ -6,9 +6,7 @@
 #define BACK_OFF_MS     250  /* from one start of a worker to the next; doubles */
 #define BACK_OFF_MAX_MS 1000 /* and up to this: a token that is back is seen within a second */
 #define SETTLED_MS      5000 /* ready for so long, what came before does not matter */
-/* What nobody waits for may go on for twice the time that another worker takes to get ready, as
- * that has to pay: no less, since some tokens always need that long, and no more, since ready was
- * late where the token was away. */
+/* For what nobody waits: twice as long as another worker takes to get ready, within these. */
 #define ABANDONED_MIN_US 500000
 #define ABANDONED_MAX_US 5000000
 #define SIGN_SLACK_MS    5000 /* beyond what the worker's own alarm allows */
@@ -33,9 +31,11 @@ like_printf(3, 4) static void enter(
     va_start(ap, fmt);
     vsnprintf(m->detail, sizeof m->detail, fmt, ap);
     va_end(ap);
+    bool is_lost = m->state == KEYRING_READY || m->is_recovering;
     m->state = state;
     m->is_recovering = false;
     if (state != KEYRING_READY) {
+        m->crew->n_renewals += is_lost; /* others, if idle, have not noticed */
         bundle_give_back(&m->bundle, m->crew->queue, RC_OK, m->crew->token->name, m->detail);
         if (m->phase != MEMBER_OFF)
             pinpad_fail(&m->pinpad, state == KEYRING_LOCKED ? RC_LOCKED : RC_TOKEN, m->detail);

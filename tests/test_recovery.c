@@ -261,6 +261,27 @@ test_misses_an_idle_card_and_sees_it_return(void **state)
     close_bench(&b);
 }
 
+/* All of its workers miss it, not just the one that was asked. */
+static void
+test_is_away_for_all_workers(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    prepare_bench(&b);
+    b.w.tokens[0].workers = 3;
+    world_settle(&b.w);
+    while (keyring_token(b.w.keyring, 0)->n_workers < 3)
+        world_turn(&b.w);
+    control->is_absent = 1;
+    assert_int_equal(sign(&b), RC_TOKEN);
+    await_trouble(&b, KEYRING_ABSENT, "no such token");
+    assert_int_equal(keyring_token(b.w.keyring, 0)->n_workers, 0);
+    control->is_absent = 0;
+    assert_heals(&b);
+    close_bench(&b);
+}
+
 static void
 on_unlocked(void *userdata, enum rc rc, const struct why *why)
 {
@@ -347,6 +368,7 @@ main(void)
         cmocka_unit_test(test_lets_nothing_else_sign_in_its_place),
         cmocka_unit_test(test_says_that_no_session_is_left),
         cmocka_unit_test(test_misses_an_idle_card_and_sees_it_return),
+        cmocka_unit_test(test_is_away_for_all_workers),
         cmocka_unit_test(test_keeps_a_typed_pin_while_the_card_is_out),
     };
 
