@@ -359,6 +359,46 @@ ledger_forget_refused_pin(
 }
 
 enum rc
+ledger_pin_try(char **ret_pin, bool *ret_is_accepted, struct ledger *ledger, const char *token,
+    struct why *why)
+{
+    closing(query_done) struct query q = query_of(ledger->database, STATEMENT_PIN_TRY);
+    query_text(&q, token);
+    enum rc rc = query_next(&q, why);
+    if (rc)
+        return rc;
+
+    char *pin = span_dup(query_span_at(&q, 0));
+    if (!pin)
+        return fail_memory(why);
+
+    *ret_pin = pin;
+    *ret_is_accepted = query_int_at(&q, 1) != 0;
+    return RC_OK;
+}
+
+enum rc
+ledger_put_pin_try(
+    struct ledger *ledger, const char *token, const char *pin, bool is_accepted, struct why *why)
+{
+    closing(query_done) struct query q = query_of(ledger->database, STATEMENT_PUT_PIN_TRY);
+    query_text(&q, token);
+    query_text(&q, pin);
+    query_int(&q, is_accepted);
+
+    return query_write(&q, NULL, why);
+}
+
+enum rc
+ledger_forget_pin_try(struct ledger *ledger, const char *token, struct why *why)
+{
+    closing(query_done) struct query q = query_of(ledger->database, STATEMENT_FORGET_PIN_TRY);
+    query_text(&q, token);
+
+    return query_write(&q, NULL, why);
+}
+
+enum rc
 ledger_key_use(int64_t *ret_at_us, struct ledger *ledger, const char *key, struct why *why)
 {
     closing(query_done) struct query q = query_of(ledger->database, STATEMENT_KEY_USE);

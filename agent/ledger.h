@@ -107,6 +107,15 @@ must_check enum rc ledger_put_refused_pin(
 must_check enum rc ledger_forget_refused_pin(
     struct ledger *ledger, const char *serial, const char *source, struct why *why);
 
+/* The PIN that was last tried on a token of the policy (what is there and its source, as text), and
+ * whether the token accepted it; if not, how the try ended is not known. *ret_pin: free().
+ * RC_NOT_FOUND, RC_STORAGE. */
+must_check enum rc ledger_pin_try(char **ret_pin, bool *ret_is_accepted, struct ledger *ledger,
+    const char *token, struct why *why);
+must_check enum rc ledger_put_pin_try(
+    struct ledger *ledger, const char *token, const char *pin, bool is_accepted, struct why *why);
+must_check enum rc ledger_forget_pin_try(struct ledger *ledger, const char *token, struct why *why);
+
 /* When the key with that canonical ID last made what was released, microseconds since 1970, to the
  * minute. RC_NOT_FOUND: never. RC_STORAGE. */
 must_check enum rc ledger_key_use(

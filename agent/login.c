@@ -8,7 +8,9 @@ struct login {
     char *identity; /* as pinned at first sight; NULL: not yet, or is_pinned */
     bool is_prompt; /* its PIN comes from people */
     bool is_under_way;
-    char *refused; /* the one that was refused last, should the ledger fail */
+    char *trying;   /* what was found, with which it is */
+    char *accepted; /* what the token accepted last */
+    char *refused;  /* the one that was refused last, should the ledger fail */
     bool is_locked;
     bool may_try_refused, may_spend_last; /* the next login */
 };
@@ -56,6 +58,8 @@ login_free(struct login *login)
     free(login->token);
     free(login->identity);
     free(login->refused);
+    free(login->trying);
+    free(login->accepted);
     free(login);
 }
 
@@ -139,6 +143,23 @@ write(struct login *login,
 }
 
 static enum rc
+put_try(struct login *login, const char *pin, bool is_accepted, struct why *why)
+{
+    enum rc rc = ledger_begin(login->ledger, why);
+    if (rc)
+        return rc;
+
+    rc = pin ? ledger_put_pin_try(login->ledger, login->token, pin, is_accepted, why)
+             : ledger_forget_pin_try(login->ledger, login->token, why);
+    if (rc) {
+        ledger_rollback(login->ledger);
+        return rc;
+    }
+
+    return ledger_commit(login->ledger, why);
+}
+
+static enum rc
 fail_refused(const struct login *login, const char *source, struct why *why)
 {
     if (login->is_prompt)
@@ -174,6 +195,48 @@ check_refused(struct login *login, const char *identity, const char *source, str
     return write(login, ledger_forget_refused_pin, identity, source, why);
 }
 
+static bool
+is_accepted(const struct login *login, const char *pin)
+{
+    return login->accepted && !strcmp(login->accepted, pin);
+}
+
+/* The ledger knows of a try before it begins. *ret_pin: free(), also on failure. */
+static enum rc
+note_try(
+    char **ret_pin, struct login *login, const char *identity, const char *source, struct why *why)
+{
+    closing(freep) char *last = NULL;
+    bool was_accepted = false;
+    char *pin = NULL;
+
+    if (asprintf(&pin, "%s %s", identity, source) < 0)
+        return fail_memory(why);
+
+    *ret_pin = pin;
+    if (is_accepted(login, pin))
+        return RC_OK;
+
+    enum rc rc = ledger_pin_try(&last, &was_accepted, login->ledger, login->token, why);
+    if (rc && rc != RC_NOT_FOUND)
+        return rc;
+
+    bool is_last = rc == RC_OK && !strcmp(last, pin);
+    if (is_last && was_accepted) {
+        free(login->accepted);
+        login->accepted = steal(last);
+        return RC_OK;
+    }
+
+    if (is_last && !login->may_try_refused)
+        return fail(why, RC_LOCKED,
+            "a process ended while it tried the PIN in '%.*s', so the token may have refused it; "
+            "'countersign unlock %s' tries it again",
+            (int)place_len(source), source, login->token);
+
+    return put_try(login, pin, false, why);
+}
+
 static enum rc
 check_locks(struct login *login, bool is_last_try, struct why *why)
 {
@@ -195,6 +258,7 @@ login_begin(bool *ret_force, struct login *login, const struct frame_found *foun
 {
     closing(freep) char *identity = span_dup(found->identity);
     closing(freep) char *source = span_dup(found->source);
+    closing(freep) char *pin = NULL;
     if (!identity || !source)
         return fail_memory(why);
 
@@ -206,9 +270,13 @@ login_begin(bool *ret_force, struct login *login, const struct frame_found *foun
         rc = check_locks(login, found->is_last_try, why);
     if (!rc && found->source.len > 0)
         rc = check_refused(login, identity, source, why);
+    if (!rc && found->source.len > 0 && !login->is_prompt)
+        rc = note_try(&pin, login, identity, source, why);
     if (rc)
         return rc;
 
+    free(login->trying);
+    login->trying = steal(pin);
     *ret_force = login->may_spend_last;
     login_forbid(login);
     login->is_under_way = true;
@@ -216,9 +284,23 @@ login_begin(bool *ret_force, struct login *login, const struct frame_found *foun
 }
 
 void
-login_end(struct login *login)
+login_end(struct login *login, enum login_outcome outcome)
 {
+    closing(freep) char *pin = steal(login->trying);
+    struct why why;
+
     login->is_under_way = false;
+    if (!pin || is_accepted(login, pin) || outcome == LOGIN_UNKNOWN || outcome == LOGIN_REFUSED)
+        return;
+
+    if (outcome == LOGIN_NOT_TRIED) {
+        (void)put_try(login, NULL, false, &why);
+        return;
+    }
+
+    (void)put_try(login, pin, true, &why);
+    free(login->accepted);
+    login->accepted = steal(pin);
 }
 
 enum rc

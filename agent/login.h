@@ -7,7 +7,9 @@
  * one (that of the first sight, unless the policy names its serial), the PIN one that it has not
  * refused, and the try not the last one. What was refused is in the ledger, by the source's name,
  * file and time of change, and is tried again only when the source changes or an admin unlocks the
- * token. A PIN that was never accepted is tried by one worker at a time.
+ * token. A PIN that was never accepted is tried by one worker at a time, and the ledger knows of
+ * the try before it begins: where worker or agent die before its outcome is known, it may have been
+ * refused, and counts as if it was.
  *
  * An admin's lock is in the ledger as well: it holds until an admin unlocks the token.
  */
@@ -32,8 +34,15 @@ const char *login_identity(const struct login *login);
  * RC_STORAGE: the ledger fails. */
 must_check enum rc login_begin(
     bool *ret_force, struct login *login, const struct frame_found *found, struct why *why);
-/* The worker has logged in, or has not. */
-void login_end(struct login *login);
+
+enum login_outcome {
+    LOGIN_UNKNOWN,   /* the worker ended meanwhile */
+    LOGIN_NOT_TRIED, /* it did not come to that, or the token said something else */
+    LOGIN_ACCEPTED,
+    LOGIN_REFUSED, /* login_refused() follows */
+};
+/* That cannot be recorded costs an unlock after the next restart. */
+void login_end(struct login *login, enum login_outcome outcome);
 
 /* Record that the token refused the PIN. RC_LOCKED: so it is; what to do. RC_STORAGE: it is only
  * remembered until the agent ends. */

@@ -10,6 +10,9 @@
 #define ABANDONED_MIN_US 500000
 #define ABANDONED_MAX_US 5000000
 #define SIGN_SLACK_MS    5000 /* beyond what the worker's own alarm allows */
+/* For a login, a list of keys, a new key: many calls, each under that alarm, which a module could
+ * turn off. */
+#define ROUND_MS 300000
 
 static void
 tell(struct member *m)
@@ -123,10 +126,10 @@ end_life(struct member *m, enum keyring_state state, const char *detail, bool ha
 
 /* It is no longer the one that logs in, if it was. */
 static void
-end_login(struct member *m)
+end_login(struct member *m, enum login_outcome outcome)
 {
     if (m->phase == MEMBER_LOGGING_IN)
-        login_end(m->crew->login);
+        login_end(m->crew->login, outcome);
 }
 
 static void
@@ -138,7 +141,7 @@ on_end(void *userdata, enum worker_end end, const char *detail)
     if (m->is_dismissed)
         m->n_losses = 0;
     m->is_dismissed = false;
-    end_login(m);
+    end_login(m, LOGIN_UNKNOWN);
     /* What it said before it ended is better than how it ended. */
     bool has_said = end == WORKER_EXITED && m->has_said;
     snprintf(said, sizeof said, "%s", has_said ? m->detail : detail);
@@ -167,7 +170,9 @@ on_state(struct member *m, const struct frame *frame)
     if (state->state == TOKEN_READY && m->phase != MEMBER_LOGGING_IN)
         return false;
 
-    end_login(m);
+    end_login(m, state->state == TOKEN_READY       ? LOGIN_ACCEPTED
+                 : state->state == TOKEN_PIN_WRONG ? LOGIN_REFUSED
+                                                   : LOGIN_NOT_TRIED);
     m->has_said = state->state != TOKEN_READY;
     if (state->state == TOKEN_READY) {
         m->phase = MEMBER_IDLE;
@@ -206,7 +211,8 @@ on_found(struct member *m, const struct frame *frame)
     if (member_is_in(m))
         return false;
 
-    end_login(m); /* LOGIN, if under way, names what was found before, and will be ignored */
+    end_login(m, LOGIN_NOT_TRIED); /* LOGIN, if under way, names what was found before, and will be
+                                      ignored */
     bytes_clear(&m->identity);
     bytes_clear(&m->source);
     bytes_put(&m->identity, frame->found.identity);
@@ -278,43 +284,18 @@ on_made(struct member *m, const struct frame *frame)
 static void
 on_message(void *userdata, const struct frame *frame)
 {
+    static bool (*const expected[FRAME_TYPE_MAX_])(struct member *, const struct frame *) = {
+        [FRAME_STATE] = on_state,
+        [FRAME_FOUND] = on_found,
+        [FRAME_UNLOCKED] = on_unlocked,
+        [FRAME_KEY] = on_key,
+        [FRAME_SIGNED] = on_signed,
+        [FRAME_MADE] = on_made,
+        [FRAME_ATTESTED] = on_made,
+    };
     struct member *m = userdata;
-    bool is_expected = false;
 
-    switch (frame->type) {
-    case FRAME_STATE:
-        is_expected = on_state(m, frame);
-        break;
-    case FRAME_FOUND:
-        is_expected = on_found(m, frame);
-        break;
-    case FRAME_KEY:
-        is_expected = on_key(m, frame);
-        break;
-    case FRAME_SIGNED:
-        is_expected = on_signed(m, frame);
-        break;
-    case FRAME_UNLOCKED:
-        is_expected = on_unlocked(m, frame);
-        break;
-    case FRAME_MADE:
-    case FRAME_ATTESTED:
-        is_expected = on_made(m, frame);
-        break;
-    case FRAME_OPEN:
-    case FRAME_LOGIN:
-    case FRAME_FIND:
-    case FRAME_SIGN:
-    case FRAME_UNLOCK:
-    case FRAME_GIVE:
-    case FRAME_ENDED:
-    case FRAME_GENERATE:
-    case FRAME_IMPORT:
-    case FRAME_ATTEST:
-    case FRAME_TYPE_MAX_:
-        break;
-    }
-    if (!is_expected)
+    if (!expected[frame->type] || !expected[frame->type](m, frame))
         worker_kill(m->worker);
 }
 
@@ -353,7 +334,7 @@ try_login(struct member *m)
     if (rc == RC_OK) {
         m->phase = MEMBER_LOGGING_IN;
         m->n_renewals = m->crew->n_renewals;
-        if (worker_send(m->worker, &frame, -1, 0, &why))
+        if (worker_send(m->worker, &frame, -1, ROUND_MS, &why))
             worker_kill(m->worker);
         return;
     }
@@ -406,7 +387,7 @@ find(struct member *m)
     m->n_found = is_anew ? 0 : m->n_found;
     m->n_renewals = m->crew->n_renewals;
     struct frame frame = place_format_find(m->crew->places, (uint32_t)m->n_found, is_anew);
-    ask(m, &frame, MEMBER_FINDING, 0);
+    ask(m, &frame, MEMBER_FINDING, ROUND_MS);
 }
 
 static void
@@ -416,7 +397,7 @@ run_errand(struct member *m)
 
     m->errand = errand_line_take(&m->crew->errands);
     struct frame frame = errand_format(m->errand, &client);
-    ask_with(m, &frame, client, MEMBER_ON_ERRAND, 0);
+    ask_with(m, &frame, client, MEMBER_ON_ERRAND, ROUND_MS);
 }
 
 void

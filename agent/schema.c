@@ -26,6 +26,8 @@ static const char *const steps[] = {
     first_schema,
     "CREATE TABLE key_use (key TEXT NOT NULL PRIMARY KEY, at_us INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID",
+    "CREATE TABLE pin_try (token TEXT NOT NULL PRIMARY KEY, pin TEXT NOT NULL,"
+    " is_accepted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 };
 
 static const char *const statements[STATEMENT_MAX_] = {
@@ -66,6 +68,9 @@ static const char *const statements[STATEMENT_MAX_] = {
                               " WHERE excluded.at_us NOT BETWEEN at_us AND at_us + 60000000",
     [STATEMENT_PUT_REFUSED_PIN] = "REPLACE INTO refused_pin (serial, source) VALUES (?, ?)",
     [STATEMENT_FORGET_REFUSED_PIN] = "DELETE FROM refused_pin WHERE serial = ? AND source = ?",
+    [STATEMENT_PIN_TRY] = "SELECT pin, is_accepted FROM pin_try WHERE token = ?",
+    [STATEMENT_PUT_PIN_TRY] = "REPLACE INTO pin_try (token, pin, is_accepted) VALUES (?, ?, ?)",
+    [STATEMENT_FORGET_PIN_TRY] = "DELETE FROM pin_try WHERE token = ?",
 };
 
 const struct database_form schema_form = {

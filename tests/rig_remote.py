@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """remote: a token behind a server, as network HSMs are: SoftHSM's, by p11-kit's remote protocol."""
+import contextlib
 import os
 import signal
+import subprocess
 
 from rig_process import LIBRARIES, Process, answers_at, environment
 from rig_token import LABEL, MODULE
 
 CLIENT = str(LIBRARIES / "pkcs11" / "p11-kit-client.so")
+TRIES = 10
 
 
 class RemoteToken:
@@ -24,6 +27,23 @@ class RemoteToken:
         return self._directory / "socket"
 
     def start(self):
+        """SoftHSM may never show its token to a process that began while another one logged in, or
+        was killed at it: then another server is started."""
+        for _ in range(TRIES):
+            self._start()
+            if self._shows_token():
+                return
+            self.kill()
+        raise RuntimeError(f"no server shows the token:\n{self._server.text()}")
+
+    def _shows_token(self):
+        done = subprocess.run(
+            ["/usr/bin/pkcs11-tool", "--module", CLIENT, "--list-token-slots"], timeout=60,
+            env=environment(P11_KIT_SERVER_ADDRESS=f"unix:path={self._socket}"), cwd="/",
+            capture_output=True, text=True, **self.owner.popen())
+        return LABEL in done.stdout
+
+    def _start(self):
         self._socket.unlink(missing_ok=True)
         self._server = Process(
             ["setsid", "p11-kit", "server", "--foreground", "--provider", MODULE, "--name",
@@ -34,7 +54,8 @@ class RemoteToken:
 
     def kill(self):
         """With all that it has started."""
-        os.killpg(self._server.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was killed before
+            os.killpg(self._server.pid, signal.SIGKILL)
         self._server.popen.wait(10)
 
     def entry(self, **environment_of_worker):

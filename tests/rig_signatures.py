@@ -65,6 +65,11 @@ class Signatures:
         self.agent.process.wait_until(
             lambda: all(self.key(name)["state"] == "ready" for name in names), seconds)
 
+    def wait_workers(self, token, n):
+        """Wait until n workers of a token are logged in. SoftHSM can lose its token for good where it
+        is killed meanwhile."""
+        self.agent.process.wait_until(lambda: self.token(token)["workers"] == n)
+
     def wait_state(self, token, *states, seconds=30):
         """Wait until a token is in one of these states; what is said about it."""
         self.agent.process.wait_until(lambda: self.token(token)["state"] in states, seconds)

@@ -93,6 +93,7 @@ def comes_back(policy, sanitizer, new_agent, gun, record_property):
         policy.add_token(name, token, sanitizer, **{name: place})
         signatures = Signatures(new_agent(policy).start(), gun)
         signatures.sign("qa", name)
+        signatures.wait_workers(name, token.entry().get("workers", 1))
         with way(token):
             began = time.monotonic()
             assert signatures.fails(name)["token"] == name

@@ -242,7 +242,7 @@ test_stays_locked_by_a_wrong_pin_after_a_lock(void **state)
     await_workers(&w, 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(unlock(&w, "9999", &why), RC_LOCKED);
-        world_assert_state(&w, key, KEYRING_LOCKED);
+        world_await_state(&w, key, KEYRING_LOCKED);
     }
     assert_int_equal(unlock(&w, SOFTHSM_PIN, &why), RC_OK);
     world_await_state(&w, key, KEYRING_READY);
@@ -320,6 +320,7 @@ test_does_not_unlock_what_is_away(void **state)
 static void
 test_says_at_once_that_there_is_nothing_to_try(void **state)
 {
+    closing(freep) char *away = NULL;
     struct world w;
     struct why why;
 
@@ -328,7 +329,8 @@ test_says_at_once_that_there_is_nothing_to_try(void **state)
     world_assert_state(&w, key, KEYRING_READY);
     assert_int_equal(keyring_lock(w.keyring, 0, &why), RC_OK);
     await_workers(&w, 0);
-    assert_int_equal(rename(softhsm.pin, "/tmp/test_gate.pin"), 0);
+    assert_true(asprintf(&away, "%s.away", softhsm.pin) > 0);
+    assert_int_equal(rename(softhsm.pin, away), 0);
     enum rc rc = unlock(&w, NULL, &why);
     while (rc == RC_OK) { /* it had found the PIN before */
         assert_int_equal(keyring_lock(w.keyring, 0, &why), RC_OK);
@@ -336,7 +338,7 @@ test_says_at_once_that_there_is_nothing_to_try(void **state)
         rc = unlock(&w, NULL, &why);
     }
     assert_int_equal(rc, RC_LOCKED);
-    assert_int_equal(rename("/tmp/test_gate.pin", softhsm.pin), 0);
+    assert_int_equal(rename(away, softhsm.pin), 0);
     world_await_state(&w, key, KEYRING_READY);
     world_close(&w);
 }

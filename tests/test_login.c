@@ -67,7 +67,7 @@ ask(struct desk *desk, const char *source, bool is_last_try)
 
     enum rc rc = login_begin(&desk->force, desk->login, &found, &why);
     if (rc == RC_OK)
-        login_end(desk->login);
+        login_end(desk->login, LOGIN_ACCEPTED);
     return rc;
 }
 
@@ -100,7 +100,7 @@ test_lets_one_worker_in_at_a_time(void **state)
     assert_int_equal(login_begin(&force, desk->login, &found, &why), RC_OK);
     assert_false(force);
     assert_int_equal(login_begin(&force, desk->login, &found, &why), RC_BUSY);
-    login_end(desk->login);
+    login_end(desk->login, LOGIN_NOT_TRIED);
     assert_int_equal(ask(desk, PIN_FILE, false), RC_OK);
 }
 
@@ -153,6 +153,64 @@ test_tries_it_once_more_after_an_unlock(void **state)
     assert_int_equal(ask(desk, PIN_FILE, false), RC_OK);
     restart(desk);
     assert_int_equal(ask(desk, PIN_FILE, false), RC_OK);
+}
+
+/* The worker or the agent ends, and nobody knows what the token said. */
+static void
+try_and_die(struct desk *desk, const char *source, bool is_agent)
+{
+    const struct frame_found found = {SPAN("model:1"), span_of(source), false, false};
+
+    assert_int_equal(login_begin(&desk->force, desk->login, &found, &why), RC_OK);
+    if (is_agent)
+        restart(desk);
+    else
+        login_end(desk->login, LOGIN_UNKNOWN);
+}
+
+static void
+test_tries_no_pin_again_whose_try_has_no_known_end(void **state)
+{
+    struct desk *desk = *state;
+
+    for (int is_agent = 0; is_agent < 2; is_agent++) {
+        try_and_die(desk, PIN_FILE, is_agent);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(ask(desk, PIN_FILE, false), RC_LOCKED);
+            assert_says("may have refused it");
+            assert_says("countersign unlock hsm");
+            restart(desk);
+        }
+        unlock(desk, false);
+    }
+    try_and_die(desk, PIN_FILE, false);
+    assert_int_equal(ask(desk, "file:/etc/pin 254:0 1096 180.00", false), RC_OK);
+}
+
+static void
+test_tries_a_pin_again_that_the_token_accepted_before(void **state)
+{
+    struct desk *desk = *state;
+
+    assert_int_equal(ask(desk, PIN_FILE, false), RC_OK);
+    for (int is_agent = 0; is_agent < 2; is_agent++) {
+        try_and_die(desk, PIN_FILE, is_agent);
+        try_and_die(desk, PIN_FILE, is_agent);
+    }
+    assert_int_equal(ask(desk, PIN_FILE, false), RC_OK);
+}
+
+static void
+test_tries_a_pin_again_that_did_not_get_to_the_token(void **state)
+{
+    const struct frame_found found = {SPAN("model:1"), SPAN(PIN_FILE), false, false};
+    struct desk *desk = *state;
+
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(login_begin(&desk->force, desk->login, &found, &why), RC_OK);
+        login_end(desk->login, LOGIN_NOT_TRIED);
+        restart(desk);
+    }
 }
 
 static void
@@ -228,6 +286,9 @@ main(void)
         DESK(test_wants_the_token_that_it_saw_first),
         DESK(test_tries_a_refused_pin_only_when_its_source_changes),
         DESK(test_tries_it_once_more_after_an_unlock),
+        DESK(test_tries_no_pin_again_whose_try_has_no_known_end),
+        DESK(test_tries_a_pin_again_that_the_token_accepted_before),
+        DESK(test_tries_a_pin_again_that_did_not_get_to_the_token),
         DESK(test_forgets_a_permission_that_was_not_used),
         DESK(test_spends_the_last_try_only_by_force),
         DESK(test_stays_locked_until_it_is_unlocked),
