@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/token/guard.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+
 #include "proto/bounds.h"
 
 static unsigned timeout = TOKEN_CALL_TIMEOUT_S;
@@ -15,4 +18,10 @@ unsigned
 guard_timeout_s(void)
 {
     return timeout;
+}
+
+void
+guard_outlive_agent(bool outlives)
+{
+    (void)prctl(PR_SET_PDEATHSIG, outlives ? 0 : SIGKILL);
 }

@@ -95,9 +95,11 @@ key_sign(uint8_t *ret, size_t *ret_len, const struct session *s, const struct ob
         mechanism.ulParameterLen = sizeof pss;
     }
     rv = GUARDED(s->p11->C_SignInit(s->handle, &mechanism, key->handle));
+    guard_outlive_agent(true);
     if (rv == CKR_OK && order->pin)
         rv = GUARDED(s->p11->C_Login(
             s->handle, CKU_CONTEXT_SPECIFIC, (CK_BYTE *)order->pin->b, order->pin->len));
+    guard_outlive_agent(false);
     if (rv != CKR_OK)
         return rv;
 

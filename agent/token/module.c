@@ -66,7 +66,9 @@ module_log_in(const struct module *module, const uint8_t *pin, size_t len)
 {
     const struct session *s = &module->session;
 
+    guard_outlive_agent(true);
     CK_RV rv = GUARDED(s->p11->C_Login(s->handle, CKU_USER, (CK_BYTE *)pin, len));
+    guard_outlive_agent(false);
     if (rv != CKR_USER_ALREADY_LOGGED_IN)
         return rv;
 
