@@ -64,7 +64,7 @@ def test_a_generated_key_signs_once_the_policy_names_it(
     assert "last_used" in keys_of(client)["fresh"]
     (row,) = [line.split() for line in client.run("key", "list").splitlines()
               if line.startswith("fresh ")]
-    assert row[6:8] == ["generated", "no"]
+    assert row[7:9] == ["generated", "no"]
     assert readers.read(gun, "targets/fresh") == {
         ("v1", "targets/fresh"): (image.hex, image.size)}
 
@@ -241,7 +241,7 @@ def public_key_of(client, name):
 
 @pytest.mark.parametrize("algorithm", ["ec-p384", "rsa-2048"])
 def test_a_delegation_lists_a_key_by_its_certificate(
-        algorithm, client, agent, adopt, policy, gun, upload, readers):
+        algorithm, client, agent, adopt, policy, gun, upload, readers, notary_server):
     image = upload(f"{gun}:v1")
     client.run("init", gun)
     adopt(client.run("key", "generate", "--token", "hsm", "--name", "fresh", "--type", algorithm),
@@ -260,6 +260,9 @@ def test_a_delegation_lists_a_key_by_its_certificate(
     client.run("sign", f"{gun}:v1")
     assert readers.read(gun, "targets/fresh") == {
         ("v1", "targets/fresh"): (image.hex, image.size)}
+    listed = notary_server.document(gun, "targets")["signed"]["delegations"]["keys"]
+    fresh = keys_of(client)["fresh"]
+    assert list(listed) == [fresh["tuf_key"]] and fresh["key"] != fresh["tuf_key"]
 
 
 def test_a_key_is_made_with_its_certificate(client, adopt, gun):
