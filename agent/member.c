@@ -132,6 +132,16 @@ end_login(struct member *m, enum login_outcome outcome)
         login_end(m->crew->login, outcome);
 }
 
+/* state: what the worker tells; TOKEN_STATE_MAX_: nothing. */
+static enum login_outcome
+outcome_of(enum token_state state)
+{
+    return state == TOKEN_READY        ? LOGIN_ACCEPTED
+           : state == TOKEN_PIN_WRONG  ? LOGIN_REFUSED
+           : state == TOKEN_STATE_MAX_ ? LOGIN_UNKNOWN
+                                       : LOGIN_NOT_TRIED;
+}
+
 static void
 on_end(void *userdata, enum worker_end end, const char *detail)
 {
@@ -170,9 +180,7 @@ on_state(struct member *m, const struct frame *frame)
     if (state->state == TOKEN_READY && m->phase != MEMBER_LOGGING_IN)
         return false;
 
-    end_login(m, state->state == TOKEN_READY       ? LOGIN_ACCEPTED
-                 : state->state == TOKEN_PIN_WRONG ? LOGIN_REFUSED
-                                                   : LOGIN_NOT_TRIED);
+    end_login(m, outcome_of(state->state));
     m->has_said = state->state != TOKEN_READY;
     if (state->state == TOKEN_READY) {
         m->phase = MEMBER_IDLE;
@@ -440,7 +448,8 @@ member_dismiss_abandoned(struct member *m)
 void
 member_retire(struct member *m)
 {
-    if (m->phase != MEMBER_OFF && m->phase != MEMBER_FINDING && m->phase < MEMBER_SIGNING)
+    if (m->phase != MEMBER_OFF && m->phase != MEMBER_LOGGING_IN && m->phase != MEMBER_FINDING &&
+        m->phase < MEMBER_SIGNING)
         member_hang_up(m);
 }
 
@@ -472,6 +481,9 @@ member_init(struct member *m, struct crew *crew, struct why *why)
 void
 member_done(struct member *m)
 {
+    /* An agent that ends does not leave a PIN behind of which nobody knows whether it was right. */
+    if (m->phase == MEMBER_LOGGING_IN)
+        end_login(m, outcome_of(worker_last_state(m->worker)));
     worker_free(steal(m->worker));
     bundle_done(&m->bundle);
     errand_free(steal(m->errand));

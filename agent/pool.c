@@ -279,7 +279,8 @@ pool_free(struct pool *pool)
         return;
 
     for (size_t i = 0; i < pool->n_members; i++) /* all at a time, then wait for each */
-        member_hang_up(&pool->members[i]);
+        if (pool->members[i].phase != MEMBER_LOGGING_IN)
+            member_hang_up(&pool->members[i]);
     for (size_t i = 0; i < pool->n_members; i++)
         member_done(&pool->members[i]);
     free(pool->members);

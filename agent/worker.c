@@ -318,6 +318,26 @@ await_end(struct worker *worker)
     }
 }
 
+enum token_state
+worker_last_state(struct worker *worker)
+{
+    struct pollfd word = {.fd = worker->fd, .events = POLLIN};
+    closing(fd_close) int passed = -1;
+    struct frame frame;
+
+    if (worker->fd < 0 || worker->has_lied)
+        return TOKEN_STATE_MAX_;
+
+    shutdown(worker->fd, SHUT_WR);
+    if (poll(&word, 1, END_TIMEOUT_MS) != 1 ||
+        channel_receive(
+            &frame, &passed, worker->fd, worker->message, FRAME_FROM_WORKER, &worker->lie) ||
+        frame.type != FRAME_STATE)
+        return TOKEN_STATE_MAX_;
+
+    return frame.state.state;
+}
+
 void
 worker_free(struct worker *worker)
 {

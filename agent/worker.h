@@ -55,5 +55,9 @@ DEFINE_CLEANUP(struct worker, worker_free);
 must_check enum rc worker_send(struct worker *worker, const struct frame *frame, int passed,
     uint64_t timeout_ms, struct why *why);
 
+/* Ask for nothing more and wait for the state that it tells next, up to two seconds, outside of the
+ * event loop. TOKEN_STATE_MAX_: it tells none. worker_free() is to follow. */
+enum token_state worker_last_state(struct worker *worker);
+
 void worker_hang_up(struct worker *worker); /* it ends by itself; on_end comes */
 void worker_kill(struct worker *worker);    /* at once; on_end comes */

@@ -282,6 +282,26 @@ test_is_away_for_all_workers(void **state)
     close_bench(&b);
 }
 
+/* Whether the PIN is right is heard by an agent that ends in the middle of its first login. */
+static void
+test_ends_knowing_of_the_pin_that_it_tried(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    softhsm_write_pin(&place, SOFTHSM_PIN); /* the ledger does not know it yet */
+    prepare_bench(&b);
+    set_fault(CALL_LOGIN, (struct faultp11_fault){FAULT_DELAY, 0, 1, 300});
+    world_start(&b.w);
+    while (control->n_calls[CALL_LOGIN] == 0)
+        assert_true(sd_event_run(b.w.event, 1000) >= 0); /* not until the login is over */
+    world_stop(&b.w);
+    world_settle(&b.w);
+    world_assert_state(&b.w, b.key, KEYRING_READY);
+    assert_int_equal(control->n_calls[CALL_LOGIN], 2);
+    close_bench(&b);
+}
+
 static void
 on_unlocked(void *userdata, enum rc rc, const struct why *why)
 {
@@ -369,6 +389,7 @@ main(void)
         cmocka_unit_test(test_says_that_no_session_is_left),
         cmocka_unit_test(test_misses_an_idle_card_and_sees_it_return),
         cmocka_unit_test(test_is_away_for_all_workers),
+        cmocka_unit_test(test_ends_knowing_of_the_pin_that_it_tried),
         cmocka_unit_test(test_keeps_a_typed_pin_while_the_card_is_out),
     };
 
