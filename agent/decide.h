@@ -20,6 +20,14 @@ struct decide_key {
     const char *token, *detail; /* for people; borrowed */
 };
 
+/* What the verified chain says of the role of the document. */
+enum decide_base {
+    DECIDE_BASE_NONE,       /* no chain was brought, or there is nothing to verify it from */
+    DECIDE_BASE_EMPTY,      /* the role is not published, or not by those who may sign it now */
+    DECIDE_BASE_FILE,       /* the published file */
+    DECIDE_BASE_UNREADABLE, /* it is published, but was left out or is in another form */
+};
+
 /* What is known of one (repository, role): the mark of the ledger, and the base that the request
  * brings, which is what is published now. Delegations are as in subject.h. */
 struct decide_known {
@@ -28,6 +36,15 @@ struct decide_known {
     struct digest base_delegations;   /* zeros also: there is no verified base */
     struct digest newest_delegations; /* of that version, which may be newer than the base */
     const char *base_problem; /* why the base that was brought does not verify; NULL: no problem */
+    enum decide_base base;
+    bool needs_base;         /* the agent could verify a base, so one must be brought */
+    const char *stale_role;  /* whose file in the chain is older than one seen before; or NULL */
+    int64_t stale_version;   /* the newest of it that was seen */
+    bool lowers_threshold;   /* of any role, against the base */
+    const char *const *tags; /* decoded names of all that change against the base */
+    size_t n_tags;
+    const struct subject_listing *listings; /* keys that the chain lists, and in which role */
+    size_t n_listings;
 };
 
 struct decide_request {
@@ -38,6 +55,10 @@ struct decide_request {
     struct subject *const *subjects;
     const struct decide_known *known; /* one for each subject */
     size_t n_subjects;
+    const int64_t *used; /* for each grant of the policy: documents of this uid that were released,
+                            or are in work, within the window of its quota; NULL: none */
+    const struct peer *const *votes; /* who approved these bytes, as they are now */
+    size_t n_votes;
     int64_t now; /* seconds UTC */
     bool is_partial;
 };
@@ -62,7 +83,7 @@ struct decide_choice {
 #define DECIDE_CHECKS_MAX 16
 
 struct decide_verdict {
-    enum rc rc; /* RC_OK, RC_DENIED, RC_ROLLBACK, RC_STALE, RC_TOKEN or RC_LOCKED */
+    enum rc rc; /* RC_OK, RC_DENIED, RC_PENDING, RC_ROLLBACK, RC_STALE, RC_TOKEN or RC_LOCKED */
     struct decide_check checks[DECIDE_CHECKS_MAX]; /* in the order of the rules */
     size_t n_checks;
     const struct decide_check *failed; /* the one that decided; NULL where rc is RC_OK */

@@ -230,6 +230,8 @@ know_base(
     if (base->problem.text[0])
         known->base_problem = base->problem.text;
     const struct base_role *role = base->base ? base_find(base->base, subject->role) : NULL;
+    if (base->base)
+        known->base = role ? DECIDE_BASE_FILE : DECIDE_BASE_EMPTY;
     if (!role)
         return;
 

@@ -30,7 +30,7 @@ longest_validity_s(
 
     for (size_t i = 0; i < policy->n_grants; i++) {
         const struct policy_grant *grant = &policy->grants[i];
-        if (policy_who_has(&grant->who, peer) && policy_grant_has_key(grant, key) &&
+        if (policy_grant_is_for(grant, peer) && policy_grant_has_key(grant, key) &&
             policy_grant_validity_s(grant, key->rank) > longest)
             longest = policy_grant_validity_s(grant, key->rank);
     }

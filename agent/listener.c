@@ -136,13 +136,12 @@ refuse(int fd, const char *bound)
 static void
 welcome(struct listener *listener, int *fd)
 {
-    static const char door[] = "agent";
     closing(peer_unrefp) struct peer *peer = NULL;
     struct account *account = NULL;
     struct conn *conn = NULL;
     struct why why;
 
-    if (peer_new(&peer, *fd, door, &why))
+    if (peer_new(&peer, *fd, NULL, &why))
         return;
 
     bool is_stranger = !listener->owner.knows(listener->owner.userdata, peer);

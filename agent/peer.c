@@ -79,8 +79,8 @@ peer_new(struct peer **ret, int fd, const char *door, struct why *why)
     peer->gid = credentials.gid;
     peer->pid = credentials.pid;
     peer->label = read_label(fd);
-    peer->door = strdup(door);
-    if (!peer->door)
+    peer->door = door ? strdup(door) : NULL;
+    if (door && !peer->door)
         return fail_memory(why);
 
     enum rc rc = read_groups(peer, fd, why);
@@ -162,8 +162,8 @@ peer_of_user(struct peer **ret, const char *user, const char *door, struct why *
         return fail_memory(why);
 
     peer->n_refs = 1;
-    peer->door = strdup(door);
-    if (!peer->door)
+    peer->door = door ? strdup(door) : NULL;
+    if (door && !peer->door)
         return fail_memory(why);
 
     enum rc rc = find_user(&entry, &text, user, why);
@@ -198,6 +198,7 @@ peer_unref(struct peer *peer)
     free(peer->gids);
     free(peer->label);
     free(peer->door);
+    free(peer->unit);
     free(peer);
 }
 

@@ -3,8 +3,8 @@
 /*
  * peer — who is at the other end of a connection, as the kernel says.
  *
- * Taken once, at accept: credentials are those of connect(2). Only uid, gids and the door decide;
- * pid and label are for the record.
+ * Taken once, at accept: credentials are those of connect(2). Only uid, gids, the door and the unit
+ * decide; pid and label are for the record.
  */
 #include <stdbool.h>
 #include <sys/types.h>
@@ -18,11 +18,13 @@ struct peer {
     size_t n_gids;
     pid_t pid;   /* 0: in a PID namespace that we do not see */
     char *label; /* security label, or NULL */
-    char *door;  /* name of the socket it came through */
+    char *door;  /* name of the socket of the policy it came through; NULL: the main one */
+    char *unit;  /* of systemd, in which it runs, by its pidfd; NULL: none, or not to be known */
     unsigned n_refs;
 };
 
-/* fd: a connected Unix socket, borrowed. RC_SYSTEM. *ret: peer_unref(). */
+/* fd: a connected Unix socket, borrowed. door: NULL: the main one. RC_SYSTEM. *ret: peer_unref().
+ */
 must_check enum rc peer_new(struct peer **ret, int fd, const char *door, struct why *why);
 /* A peer as the user database describes it, for Explain of somebody else. user: name or number; a
  * number without an account has no groups. RC_NOT_FOUND: no such name. */

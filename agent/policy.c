@@ -7,6 +7,8 @@
 #include "proto/bounds.h"
 #include "proto/pattern.h"
 
+#define NO_UID ((uid_t)-1) /* nobody has it */
+
 struct policy *
 policy_ref(struct policy *policy)
 {
@@ -54,12 +56,30 @@ key_done(struct policy_key *key)
 }
 
 static void
+socket_done(struct policy_socket *socket)
+{
+    free(socket->name);
+    free(socket->path);
+}
+
+static void
 grant_done(struct policy_grant *grant)
 {
     free(grant->name);
+    free(grant->sockets);
     policy_who_done(&grant->who);
     free(grant->keys);
     free_texts(grant->repositories, grant->n_repositories);
+    free_texts(grant->tags, grant->n_tags);
+    free(grant->unit);
+    policy_who_done(&grant->approvals.who);
+}
+
+static void
+root_done(struct policy_pin_root *root)
+{
+    free(root->repositories);
+    free(root->keys);
 }
 
 void
@@ -72,13 +92,19 @@ policy_unref(struct policy *policy)
         token_done(&policy->tokens[i]);
     for (size_t i = 0; i < policy->n_keys; i++)
         key_done(&policy->keys[i]);
+    for (size_t i = 0; i < policy->n_sockets; i++)
+        socket_done(&policy->sockets[i]);
     for (size_t i = 0; i < policy->n_grants; i++)
         grant_done(&policy->grants[i]);
+    for (size_t i = 0; i < policy->n_roots; i++)
+        root_done(&policy->roots[i]);
 
     policy_who_done(&policy->admins);
     free(policy->tokens);
     free(policy->keys);
+    free(policy->sockets);
     free(policy->grants);
+    free(policy->roots);
     free(policy);
 }
 
@@ -87,9 +113,11 @@ policy_resolve(struct policy *policy)
 {
     bool is_new = policy_who_resolve(&policy->admins);
 
-    for (size_t i = 0; i < policy->n_grants; i++)
-        if (policy_who_resolve(&policy->grants[i].who))
-            is_new = true;
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        struct policy_grant *grant = &policy->grants[i];
+        is_new = policy_who_resolve(&grant->who) || is_new;
+        is_new = policy_who_resolve(&grant->approvals.who) || is_new;
+    }
 
     return is_new;
 }
@@ -97,7 +125,27 @@ policy_resolve(struct policy *policy)
 bool
 policy_is_admin(const struct policy *policy, const struct peer *peer)
 {
-    return policy_who_has(&policy->admins, peer);
+    return !peer->door && policy_who_has(&policy->admins, peer);
+}
+
+bool
+policy_grant_is_for(const struct policy_grant *grant, const struct peer *peer)
+{
+    if (!peer->door)
+        return grant->n_sockets == 0 && policy_who_has(&grant->who, peer);
+
+    for (size_t i = 0; i < grant->n_sockets; i++)
+        if (!strcmp(grant->sockets[i]->name, peer->door))
+            return grant->who.n_names == 0 || policy_who_has(&grant->who, peer);
+
+    return false;
+}
+
+bool
+policy_grant_may_approve(const struct policy_grant *grant, const struct peer *peer, uid_t requester)
+{
+    return grant->approvals.count > 0 && !peer->door && peer->uid != 0 && peer->uid != requester &&
+           policy_who_has(&grant->approvals.who, peer);
 }
 
 bool
@@ -106,9 +154,11 @@ policy_knows(const struct policy *policy, const struct peer *peer)
     if (policy_is_admin(policy, peer))
         return true;
 
-    for (size_t i = 0; i < policy->n_grants; i++)
-        if (policy_who_has(&policy->grants[i].who, peer))
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        const struct policy_grant *grant = &policy->grants[i];
+        if (policy_grant_is_for(grant, peer) || policy_grant_may_approve(grant, peer, NO_UID))
             return true;
+    }
 
     return false;
 }
@@ -198,6 +248,27 @@ policy_grant_admits(const struct policy_grant *grant, const char *repository)
 {
     return !grant->repositories ||
            one_matches(grant->repositories, grant->n_repositories, repository);
+}
+
+bool
+policy_grant_admits_tag(const struct policy_grant *grant, const char *tag)
+{
+    return !grant->tags || one_matches(grant->tags, grant->n_tags, tag);
+}
+
+const struct policy_pin_root *
+policy_find_root(const struct policy *policy, const char *repository)
+{
+    const struct policy_pin_root *best = NULL;
+
+    for (size_t i = 0; i < policy->n_roots; i++) {
+        const struct policy_pin_root *root = &policy->roots[i];
+        if (pattern_matches(root->repositories, repository) &&
+            (!best || strlen(root->repositories) > strlen(best->repositories)))
+            best = root;
+    }
+
+    return best;
 }
 
 int64_t

@@ -69,15 +69,48 @@ struct policy_who {
     size_t n_names;
 };
 
+/* One more socket; who reaches it is decided by its directory. */
+struct policy_socket {
+    char *name; /* of the door, see peer.h */
+    char *path; /* absolute */
+    mode_t mode;
+};
+
+struct policy_quota {
+    int64_t n;        /* documents of one uid; 0: no quota */
+    int64_t window_s; /* sliding */
+};
+
+/* Who must agree, beside the one who asks. */
+struct policy_approvals {
+    size_t count; /* 0: nobody */
+    struct policy_who who;
+};
+
+/* Everything but keys and who narrows. */
 struct policy_grant {
     char *name;
-    struct policy_who who;
+    const struct policy_socket **sockets; /* the only doors where it applies; none: the main one */
+    size_t n_sockets;
+    struct policy_who who; /* empty, with sockets: everybody who comes through them */
     const struct policy_key **keys;
     size_t n_keys;
     bool delegate;
     int64_t max_validity_s; /* 0: the default of the rank */
     char **repositories;    /* root keys only: narrows the scope; NULL: does not */
     size_t n_repositories;
+    char **tags; /* patterns of the tags that may change; NULL: all may */
+    size_t n_tags;
+    char *unit; /* of systemd, in which the caller runs; NULL: any, or none */
+    struct policy_quota quota;
+    struct policy_approvals approvals;
+};
+
+/* The keys from which trust in repositories begins, where the agent has no root of its own yet. */
+struct policy_pin_root {
+    char *repositories; /* pattern */
+    struct keyid *keys; /* canonical IDs of root keys; one of them is enough */
+    size_t n_keys;
 };
 
 struct policy {
@@ -85,10 +118,14 @@ struct policy {
     size_t n_tokens;
     struct policy_key *keys;
     size_t n_keys;
+    struct policy_socket *sockets;
+    size_t n_sockets;
     struct policy_grant *grants;
     size_t n_grants;
-    struct policy_who admins;
-    struct digest digest; /* over all files, with their names */
+    struct policy_pin_root *roots;
+    size_t n_roots;
+    struct policy_who admins; /* at the main door only */
+    struct digest digest;     /* over all files, with their names */
     unsigned n_refs;
 };
 
@@ -109,7 +146,12 @@ bool policy_resolve(struct policy *policy);
 
 bool policy_who_has(const struct policy_who *who, const struct peer *peer);
 bool policy_is_admin(const struct policy *policy, const struct peer *peer);
-/* Some grant, or admins, names the peer. Others are strangers and learn nothing. */
+/* Rule 1: whether the grant names the peer, at the door through which it came. */
+bool policy_grant_is_for(const struct policy_grant *grant, const struct peer *peer);
+/* Whether the vote of peer, who is at the main door, would count for what requester asks for. */
+bool policy_grant_may_approve(
+    const struct policy_grant *grant, const struct peer *peer, uid_t requester);
+/* Some grant, admins or approvals name the peer. Others are strangers and learn nothing. */
 bool policy_knows(const struct policy *policy, const struct peer *peer);
 
 /* Of a token, key or grant. */
@@ -124,6 +166,11 @@ bool policy_key_covers(const struct policy_key *key, const char *repository, con
 bool policy_grant_admits(const struct policy_grant *grant, const char *repository);
 /* The grant's bound on validity for a document of rank, in seconds. */
 int64_t policy_grant_validity_s(const struct policy_grant *grant, enum rank rank);
+
+/* Whether the grant lets that tag be added, changed or removed. */
+bool policy_grant_admits_tag(const struct policy_grant *grant, const char *tag);
+/* The keys that the policy pins for repository; NULL: none. The longest pattern counts. */
+const struct policy_pin_root *policy_find_root(const struct policy *policy, const char *repository);
 
 /* Append what the policy means, for people: user × key × repositories × roles, and warnings. */
 void policy_describe(struct bytes *b, const struct policy *policy);

@@ -20,6 +20,22 @@ static const struct {
     [REASON_BASE] = {"base",
         "fetch what is published again; a file in another form than the one that is written here "
         "must be signed anew once by someone with 'delegate: true'"},
+    [REASON_LISTED_ELSEWHERE] = {"listed-elsewhere",
+        "have the key removed from the role that lists it, or let an administrator add that role "
+        "to its scope"},
+    [REASON_BASE_MISSING] = {"base-missing",
+        "bring what is published with the request, and let an administrator name the repository's "
+        "root keys under 'roots' if this agent did not sign its root"},
+    [REASON_UNIT] = {"unit",
+        "run it as the systemd unit that the grant names, on Linux 6.5 or newer"},
+    [REASON_TAG] = {"tag-not-granted",
+        "leave the other tags as they are, or ask for a grant whose 'tags' match them"},
+    [REASON_QUOTA] = {"quota",
+        "wait until the window of the quota has passed, or ask for a higher 'quota'"},
+    [REASON_WEAKER] = {"weaker",
+        "keep the threshold, or ask for a grant with 'approvals', so that somebody else agrees"},
+    [REASON_APPROVALS] = {"approvals",
+        "ask one of the approvers to run 'countersign approve', then send the same bytes again"},
     [REASON_STALE] = {"stale",
         "fetch the newest version; if it is not there, whoever made it must publish it"},
     [REASON_ROLLBACK] = {"rollback",
@@ -56,6 +72,15 @@ static const struct {
         "let an administrator run 'countersign-agent --check-policy', mend the policy and reload"},
     [REASON_NOT_ADMIN] = {"not-admin",
         "ask one of those whom 'admins' in the policy of this agent names"},
+    [REASON_NOT_APPROVER] = {"not-approver",
+        "let one of those vote whom 'approvals' of the grant names"},
+    [REASON_OWN_REQUEST] = {"own-request", "let somebody else vote: who asks never approves"},
+    [REASON_APPROVAL_DENIED] = {"approval-denied", "ask who denied it, and make the document anew"},
+    [REASON_APPROVAL_MISMATCH] = {"approval-mismatch",
+        "look at the request again and type the first 8 digits of its digest"},
+    [REASON_REPLAY] = {"replay",
+        "use a new root key, or accept with --accept-replay that who kept the old root can "
+        "publish it again"},
 };
 
 const char *

@@ -12,8 +12,15 @@ enum reason {
     REASON_KEY_CHANGED,
     REASON_OWN_KEY_OUTSIDE_SCOPE, /* the document lists a key of this agent where it must not be */
     REASON_DELEGATION_RIGHT,
-    REASON_BASE,  /* the published chain that was brought does not verify */
-    REASON_STALE, /* it is older than what is known */
+    REASON_LISTED_ELSEWHERE, /* the published chain lists a wanted key where it must not be */
+    REASON_BASE,             /* the published chain that was brought does not verify */
+    REASON_BASE_MISSING,     /* none was brought, or nothing vouches for it, and one is wanted */
+    REASON_STALE,            /* it is older than what is known */
+    REASON_UNIT,             /* the grant is for another systemd unit */
+    REASON_TAG,              /* a tag changes that the grant does not name */
+    REASON_QUOTA,
+    REASON_WEAKER,    /* it lowers a threshold, and the grant asks for no approvals */
+    REASON_APPROVALS, /* others must agree first */
     REASON_ROLLBACK,
     REASON_VERSION_JUMP,
     REASON_ROOT_VERSION, /* not exactly one above the last */
@@ -33,6 +40,11 @@ enum reason {
     REASON_TOKEN,
     REASON_POLICY_INVALID,
     REASON_NOT_ADMIN,
+    REASON_NOT_APPROVER,      /* who votes is not among those who may */
+    REASON_OWN_REQUEST,       /* who votes is who asked */
+    REASON_APPROVAL_DENIED,   /* an approver said no to these bytes */
+    REASON_APPROVAL_MISMATCH, /* the digits typed are not those of the request's digest */
+    REASON_REPLAY,            /* the old root, signed with that key, could come back */
     REASON_MAX_
 };
 

@@ -138,11 +138,12 @@ make_request(struct world *w, struct source *s)
 {
     size_t n_wanted = 1 + pick(s, N_KEYS), first = pick(s, N_KEYS + 1);
 
-    w->peer = (struct peer){.uid = 1000 + (uid_t)pick(s, 3),
+    w->peer = (struct peer){
+        .uid = 1000 + (uid_t)pick(s, 3),
         .gid = 1000 + (gid_t)pick(s, 4),
         .gids = w->gids,
         .n_gids = pick(s, 2),
-        .door = "agent"};
+    };
     w->gids[0] = 1000 + (gid_t)pick(s, 4);
     for (size_t i = 0; i < n_wanted; i++)
         w->wanted[i] = id_of((first + i) % (N_KEYS + 1));
@@ -320,8 +321,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .keys = w.keys, .n_keys = N_KEYS, .grants = w.grants, .n_grants = N_GRANTS, .n_refs = 1};
 
     struct subject *const subjects[] = {&w.subject};
-    const struct decide_request request = {
-        &w.policy, &w.peer, w.states, N_KEYS, subjects, &w.known, 1, NOW, w.is_partial};
+    const struct decide_request request = {&w.policy, &w.peer, w.states, N_KEYS, subjects, &w.known,
+        1, NULL, NULL, 0, NOW, w.is_partial};
     assert(!decide(&decision, &request, NULL));
     check(&w, decision);
     return 0;

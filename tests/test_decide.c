@@ -267,10 +267,10 @@ static struct decision *
 decide_all(struct subject *const *subjects, const struct decide_known *known, size_t n, uid_t uid,
     bool is_partial)
 {
-    struct peer peer = {.uid = uid, .gid = uid, .door = (char *)"agent"};
+    struct peer peer = {.uid = uid, .gid = uid};
     struct decision *decision = NULL;
-    struct decide_request request = {
-        &policy, &peer, states, N_ELEMENTS(states), subjects, known, n, NOW, is_partial};
+    struct decide_request request = {&policy, &peer, states, N_ELEMENTS(states), subjects, known, n,
+        NULL, NULL, 0, NOW, is_partial};
 
     assert_int_equal(decide(&decision, &request, NULL), RC_OK);
     return decision;

@@ -26,7 +26,8 @@ ROOMS = {
 }
 # decide is pure: it judges what others have found out.
 PURE = {
-    "decide": {"agent/decide.h", "agent/policy.h", "agent/peer.h", "agent/reason.h",
+    "weigh": {"agent/weigh.h", "agent/decide.h"},
+    "decide": {"agent/decide.h", "agent/weigh.h", "agent/policy.h", "agent/peer.h", "agent/reason.h",
                "agent/subject.h"},
 }
 SOURCES = [path for path in files(".c", ".h") if path.parts[0] in OURS]

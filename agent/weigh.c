@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/weigh.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "proto/bounds.h"
+
+/* One grant on the key, and what comes of it. */
+struct candidate {
+    const struct policy_grant *grant;
+    enum reason reason;
+    int64_t left; /* documents of the quota; INT64_MAX: it has none */
+};
+
+void
+decide_say(char ret[DECIDE_TEXT_BYTES], const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(ret, DECIDE_TEXT_BYTES, fmt, ap);
+    va_end(ap);
+    for (char *c = ret; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
+}
+
+const struct decide_key *
+weigh_find_key(const struct decide_request *request, const struct keyid *id)
+{
+    for (size_t i = 0; i < request->n_keys; i++)
+        if (keyid_eq(&request->keys[i].id, id))
+            return &request->keys[i];
+
+    return NULL;
+}
+
+/* Rules about one key under one grant of the caller. */
+
+static bool
+is_in_unit(const struct matter *m, const struct policy_grant *grant)
+{
+    const char *unit = m->request->peer->unit;
+
+    return !grant->unit || (unit && !strcmp(unit, grant->unit));
+}
+
+/* Rule 9: where the agent can know what is published, the caller shows it. */
+static bool
+has_wanted_base(const struct matter *m, const struct policy_grant *grant)
+{
+    return m->known->base != DECIDE_BASE_NONE || (!m->known->needs_base && !grant->tags);
+}
+
+/* A file that is published but cannot be read as a base hides what would be changed. */
+static bool
+has_readable_base(const struct matter *m, const struct policy_grant *grant)
+{
+    return m->known->base != DECIDE_BASE_UNREADABLE || (grant->delegate && !grant->tags);
+}
+
+/* Rule 7: what is published decides, and nothing is where there is no base. */
+static bool
+may_delegate(const struct matter *m, const struct policy_grant *grant)
+{
+    return grant->delegate || digest_eq(&m->subject->delegations, &m->known->base_delegations);
+}
+
+/* Rules 7 and 9: a base that is older than what is known would bring back a delegation that was
+ * taken away. */
+static bool
+is_up_to_date(const struct matter *m, const struct policy_grant *grant)
+{
+    return grant->delegate || digest_eq(&m->subject->delegations, &m->known->newest_delegations);
+}
+
+/* Rule 10. NULL: all tags that change are granted. */
+static const char *
+find_foreign_tag(const struct matter *m, const struct policy_grant *grant)
+{
+    for (size_t i = 0; grant->tags && i < m->known->n_tags; i++)
+        if (!policy_grant_admits_tag(grant, m->known->tags[i]))
+            return m->known->tags[i];
+
+    return NULL;
+}
+
+/* Rule 11 */
+static bool
+is_short_enough(const struct matter *m, const struct policy_grant *grant)
+{
+    int64_t most = policy_grant_validity_s(grant, m->subject->rank) + VALIDITY_SLACK_S;
+
+    return m->subject->expires_at - m->request->now <= most;
+}
+
+/* Rule 12: less protection than before is not for one person to decide. */
+static bool
+may_weaken(const struct matter *m, const struct policy_grant *grant)
+{
+    return !m->known->lowers_threshold || grant->approvals.count > 0;
+}
+
+/* Rule 6: where the chain lists the key outside its scope, its signature would count there too.
+ * NULL: nowhere. */
+static const struct subject_listing *
+find_elsewhere(const struct matter *m, const struct decide_key *key)
+{
+    for (size_t i = 0; i < m->known->n_listings; i++) {
+        const struct subject_listing *listing = &m->known->listings[i];
+        if (!keyid_eq(&listing->key, &key->id))
+            continue;
+
+        closing(freep) char *role = span_dup(listing->role);
+        if (!role || !policy_key_covers(key->policy, m->subject->repository, role))
+            return listing;
+    }
+
+    return NULL;
+}
+
+static int64_t
+count_left(const struct matter *m, const struct policy_grant *grant)
+{
+    size_t i = (size_t)(grant - m->request->policy->grants);
+
+    if (grant->quota.n == 0)
+        return INT64_MAX;
+
+    return grant->quota.n - (m->request->used ? m->request->used[i] : 0) - m->taken[i];
+}
+
+/* Rule 13: votes of different people, each of whom may still vote. */
+static size_t
+count_votes(const struct matter *m, const struct policy_grant *grant)
+{
+    const struct decide_request *request = m->request;
+    size_t n = 0;
+
+    for (size_t i = 0; i < request->n_votes; i++) {
+        bool is_first = true;
+        for (size_t k = 0; k < i; k++)
+            is_first = is_first && request->votes[k]->uid != request->votes[i]->uid;
+        n += is_first && policy_grant_may_approve(grant, request->votes[i], request->peer->uid);
+    }
+
+    return n;
+}
+
+/* In the order of how close that is. */
+static enum reason
+judge_grant(const struct matter *m, const struct decide_key *key, const struct policy_grant *grant)
+{
+    if (!policy_key_covers(key->policy, m->subject->repository, m->subject->role))
+        return REASON_KEY_OUTSIDE_SCOPE;
+
+    if (!policy_grant_admits(grant, m->subject->repository))
+        return REASON_REPOSITORY;
+
+    if (!is_in_unit(m, grant))
+        return REASON_UNIT;
+
+    if (!has_wanted_base(m, grant))
+        return REASON_BASE_MISSING;
+
+    if (!has_readable_base(m, grant))
+        return REASON_BASE;
+
+    if (m->known->stale_role)
+        return REASON_STALE;
+
+    if (!is_short_enough(m, grant))
+        return REASON_VALIDITY;
+
+    if (!may_delegate(m, grant))
+        return REASON_DELEGATION_RIGHT;
+
+    if (!is_up_to_date(m, grant))
+        return REASON_STALE;
+
+    if (find_foreign_tag(m, grant))
+        return REASON_TAG;
+
+    if (!may_weaken(m, grant))
+        return REASON_WEAKER;
+
+    if (find_elsewhere(m, key))
+        return REASON_LISTED_ELSEWHERE;
+
+    if (count_left(m, grant) <= 0)
+        return REASON_QUOTA;
+
+    if (count_votes(m, grant) < grant->approvals.count)
+        return REASON_APPROVALS;
+
+    return REASON_NONE;
+}
+
+int
+weigh_closeness(enum reason reason)
+{
+    static const enum reason order[] = {REASON_NO_SUCH_KEY, REASON_NOT_GRANTED,
+        REASON_KEY_OUTSIDE_SCOPE, REASON_REPOSITORY, REASON_UNIT, REASON_BASE_MISSING, REASON_BASE,
+        REASON_STALE, REASON_VALIDITY, REASON_DELEGATION_RIGHT, REASON_TAG, REASON_WEAKER,
+        REASON_LISTED_ELSEWHERE, REASON_QUOTA, REASON_KEY_CHANGED, REASON_TOKEN, REASON_APPROVALS,
+        REASON_NONE};
+    int at = 0;
+
+    while (order[at] != reason && order[at] != REASON_NONE)
+        at++;
+    return at;
+}
+
+static bool
+is_better(const struct candidate *a, const struct candidate *b)
+{
+    if (!b->grant)
+        return true;
+
+    int nearer = weigh_closeness(a->reason) - weigh_closeness(b->reason);
+    if (nearer != 0)
+        return nearer > 0;
+
+    return a->left != b->left ? a->left > b->left : strcmp(a->grant->name, b->grant->name) < 0;
+}
+
+/* Whether the key of the choice may sign, and does. */
+static void
+weigh(const struct matter *m, struct decide_choice *choice)
+{
+    struct candidate best = {NULL, REASON_NOT_GRANTED, 0};
+
+    for (size_t i = 0; i < m->request->policy->n_grants; i++) {
+        const struct policy_grant *grant = &m->request->policy->grants[i];
+        if (!policy_grant_is_for(grant, m->request->peer) ||
+            !policy_grant_has_key(grant, choice->key->policy))
+            continue;
+
+        struct candidate candidate = {
+            grant, judge_grant(m, choice->key, grant), count_left(m, grant)};
+        if (is_better(&candidate, &best))
+            best = candidate;
+    }
+
+    choice->grant = best.grant;
+    choice->left_out = best.reason;
+    if ((best.reason == REASON_NONE || best.reason == REASON_APPROVALS) &&
+        choice->key->state != REASON_NONE)
+        choice->left_out = choice->key->state;
+}
+
+void
+weigh_wanted(const struct matter *m, const struct keyid *wanted, struct decide_choice *choice)
+{
+    choice->left_out = REASON_NO_SUCH_KEY;
+    choice->key = weigh_find_key(m->request, wanted);
+    if (choice->key)
+        weigh(m, choice);
+}
+
+void
+weigh_unseen(const struct matter *m, struct decide_choice *choice)
+{
+    for (size_t i = 0; i < m->request->n_keys; i++) {
+        struct decide_choice supposed = {.key = &m->request->keys[i]};
+        if (supposed.key->id.hex[0] || supposed.key->state != REASON_TOKEN)
+            continue;
+
+        weigh(m, &supposed);
+        if (supposed.left_out == REASON_TOKEN) {
+            *choice = supposed;
+            return;
+        }
+    }
+}
+
+/* Want and have, where there is more to say than which key it is and why. */
+
+static void
+say_unit(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    const char *unit = m->request->peer->unit;
+
+    decide_say(check->want, "a caller in unit '%s' (grant '%s')", choice->grant->unit,
+        choice->grant->name);
+    decide_say(check->have, "%s", unit ? unit : "none that is known");
+}
+
+static void
+say_base(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    (void)choice;
+    decide_say(check->want, "the published chain of '%s', with the file of role '%s'",
+        m->subject->repository, m->subject->role);
+    if (m->known->base == DECIDE_BASE_UNREADABLE)
+        decide_say(check->have, "a chain without that file, which is published");
+    else
+        decide_say(check->have, "%s",
+            m->known->needs_base ? "no chain"
+                                 : "no root of that repository from which to verify one");
+}
+
+static void
+say_stale(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    (void)choice;
+    if (m->known->stale_role) {
+        decide_say(check->want, "version %" PRId64 " of '%s' or newer", m->known->stale_version,
+            m->known->stale_role);
+        decide_say(check->have, "an older one");
+    } else {
+        decide_say(check->want, "the delegations of version %" PRId64 ", the newest known",
+            m->known->version);
+        decide_say(check->have, "those of an older one");
+    }
+}
+
+static void
+say_validity(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    const struct subject *subject = m->subject;
+
+    decide_say(check->want, "an expiry within %" PRId64 " days (grant '%s')",
+        policy_grant_validity_s(choice->grant, subject->rank) / 86400, choice->grant->name);
+    decide_say(check->have, "%" PRId64 " days", (subject->expires_at - m->request->now) / 86400);
+}
+
+static void
+say_delegations(
+    const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    decide_say(check->want, "'delegate: true' in grant '%s', or the delegations left as they are",
+        choice->grant->name);
+    decide_say(check->have, "%s",
+        digest_eq(&m->known->base_delegations, &(struct digest){0})
+            ? "delegations, where no base shows that they are published"
+            : "other delegations than those that are published");
+}
+
+static void
+say_tag(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    decide_say(check->want, "only tags changed that grant '%s' names", choice->grant->name);
+    decide_say(check->have, "'%s' changed", find_foreign_tag(m, choice->grant));
+}
+
+static void
+say_weaker(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    (void)m;
+    decide_say(check->want, "no threshold lowered, or a grant with 'approvals'");
+    decide_say(check->have, "a lower threshold, under grant '%s'", choice->grant->name);
+}
+
+static void
+say_elsewhere(
+    const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    const struct subject_listing *listing = find_elsewhere(m, choice->key);
+    struct span role = listing ? listing->role : (struct span){0};
+
+    decide_say(check->want, "'%s' listed only where its scope reaches", choice->key->policy->name);
+    decide_say(check->have, "role '%.*s' lists it, as published", (int)role.len,
+        role.len > 0 ? (const char *)role.p : "");
+}
+
+static void
+say_quota(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    const struct policy_grant *grant = choice->grant;
+
+    decide_say(check->want, "at most %" PRId64 " documents in %" PRId64 " s (grant '%s')",
+        grant->quota.n, grant->quota.window_s, grant->name);
+    decide_say(check->have, "%" PRId64 " already", grant->quota.n - count_left(m, grant));
+}
+
+static void
+say_approvals(
+    const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    const struct policy_grant *grant = choice->grant;
+
+    decide_say(check->want, "%zu approvals (grant '%s')", grant->approvals.count, grant->name);
+    decide_say(check->have, "%zu, of %zu given", count_votes(m, grant), m->request->n_votes);
+}
+
+static void
+say_changed(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
+{
+    (void)m;
+    decide_say(check->have, "key '%s': %s", choice->key->policy->name, choice->key->detail);
+}
+
+typedef void sayer(
+    const struct matter *m, const struct decide_choice *choice, struct decide_check *check);
+
+static sayer *const sayers[REASON_MAX_] = {
+    [REASON_UNIT] = say_unit,
+    [REASON_BASE_MISSING] = say_base,
+    [REASON_BASE] = say_base,
+    [REASON_STALE] = say_stale,
+    [REASON_VALIDITY] = say_validity,
+    [REASON_DELEGATION_RIGHT] = say_delegations,
+    [REASON_TAG] = say_tag,
+    [REASON_WEAKER] = say_weaker,
+    [REASON_LISTED_ELSEWHERE] = say_elsewhere,
+    [REASON_QUOTA] = say_quota,
+    [REASON_APPROVALS] = say_approvals,
+    [REASON_KEY_CHANGED] = say_changed,
+};
+
+void
+weigh_say(const struct matter *m, const struct decide_choice *choice, size_t wanted,
+    struct decide_check *check)
+{
+    decide_say(check->want, "a key that may sign role '%s' of '%s'", m->subject->role,
+        m->subject->repository);
+    decide_say(check->have, "key '%s': %s",
+        choice->key ? choice->key->policy->name : m->subject->keys[wanted].hex,
+        reason_id(choice->left_out));
+    if (sayers[choice->left_out])
+        sayers[choice->left_out](m, choice, check);
+}
