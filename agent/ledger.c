@@ -54,6 +54,12 @@ ledger_close(struct ledger *ledger)
     free(ledger);
 }
 
+struct database *
+ledger_database(const struct ledger *ledger)
+{
+    return ledger->database;
+}
+
 const char *
 ledger_id(const struct ledger *ledger)
 {

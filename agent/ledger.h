@@ -13,6 +13,7 @@
  */
 #include "proto/bytes.h"
 
+struct database;
 struct ledger;
 
 /*
@@ -24,6 +25,9 @@ struct ledger;
 must_check enum rc ledger_open(struct ledger **ret, const char *dir, struct why *why);
 void ledger_close(struct ledger *ledger); /* rolls back what is not committed */
 DEFINE_CLEANUP(struct ledger, ledger_close);
+
+/* For the files ledger_*.c, each of which has one more noun of it; borrowed. */
+struct database *ledger_database(const struct ledger *ledger);
 
 const char *ledger_id(const struct ledger *ledger); /* 32 hexadecimal digits, random, for life */
 /* The newest record, that of the open transaction included. 0 and zeros: there is none. */
