@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/signatures.h"
+
+#include "proto/bounds.h"
+
+struct signature_job {
+    struct signatures *signatures;
+    size_t document, choice;
+    enum verify_method method;
+    struct keyring_job *pending; /* NULL: not begun, or over */
+    struct bytes signature;
+};
+
+struct signatures {
+    struct ending *ending;
+    struct signature_job *jobs;
+    size_t n_jobs, n_pending;
+};
+
+void
+signatures_stop(struct signatures *s)
+{
+    for (size_t i = 0; s && i < s->n_jobs; i++)
+        keyring_cancel(steal(s->jobs[i].pending));
+}
+
+void
+signatures_free(struct signatures *s)
+{
+    if (!s)
+        return;
+
+    signatures_stop(s);
+    for (size_t i = 0; i < s->n_jobs; i++)
+        bytes_done(&s->jobs[i].signature);
+    free(s->jobs);
+    free(s);
+}
+
+struct span
+signatures_find(
+    const struct signatures *s, size_t document, size_t choice, enum verify_method *ret_method)
+{
+    for (size_t i = 0; s && i < s->n_jobs; i++) {
+        const struct signature_job *job = &s->jobs[i];
+        if (job->document != document || job->choice != choice)
+            continue;
+
+        *ret_method = job->method;
+        return bytes_span(&job->signature);
+    }
+
+    return (struct span){0};
+}
+
+/* A key that cannot sign after all: others may be enough where the client said partial. */
+static bool
+leave_out(struct signatures *s, const struct signature_job *job)
+{
+    struct judgment *j = s->ending->judgment;
+    struct decide_verdict *verdict = &j->decision->verdicts[job->document];
+    size_t signing = 0;
+
+    if (!j->request.partial)
+        return false;
+
+    verdict->choices[job->choice].left_out = REASON_TOKEN;
+    for (size_t i = 0; i < verdict->n_choices; i++)
+        signing += verdict->choices[i].left_out == REASON_NONE;
+    return signing > 0;
+}
+
+static const struct decide_choice *
+choice_of(const struct signature_job *job)
+{
+    const struct decision *decision = job->signatures->ending->judgment->decision;
+
+    return &decision->verdicts[job->document].choices[job->choice];
+}
+
+/* The one that waits longest: should the time be up, it is its token that did not answer. NULL:
+ * none waits. */
+static const struct signature_job *
+find_pending(const struct signatures *s)
+{
+    for (size_t i = 0; i < s->n_jobs; i++)
+        if (s->jobs[i].pending)
+            return &s->jobs[i];
+
+    return NULL;
+}
+
+static void
+on_signed(void *userdata, enum rc rc, struct span signature, const struct why *why)
+{
+    struct signature_job *job = userdata;
+    struct signatures *s = job->signatures;
+    struct why memory;
+
+    job->pending = NULL;
+    s->n_pending--;
+    if (!rc) {
+        bytes_put(&job->signature, signature);
+        rc = bytes_check(&job->signature, &memory);
+        why = rc ? &memory : why;
+    } else if (leave_out(s, job)) {
+        rc = RC_OK;
+    }
+
+    if (rc) {
+        ending_blame(s->ending, choice_of(job));
+        ending_fail(s->ending, rc, why);
+    } else if (s->n_pending == 0) {
+        ending_finish(s->ending, AUDIT_RELEASED);
+    } else {
+        ending_blame(s->ending, choice_of(find_pending(s)));
+    }
+}
+
+static enum rc
+add_job(struct signatures *s, size_t document, size_t choice, struct why *why)
+{
+    struct ending *ending = s->ending;
+    struct signature_job *job = &s->jobs[s->n_jobs++];
+
+    *job = (struct signature_job){
+        .signatures = s,
+        .document = document,
+        .choice = choice,
+        .signature = BYTES_INIT(SIGNATURE_MAX_BYTES),
+    };
+
+    const struct keyring_key *key = keyring_find(ending->agent->keyring, &choice_of(job)->key->id);
+    ending_blame(ending, choice_of(job));
+    if (!key)
+        return fail(why, RC_TOKEN, "a key went away with its token");
+
+    const struct subject *subject = ending->judgment->subjects[document];
+    job->method = verify_method_of(key->pubkey);
+    struct keyring_order order = {
+        key, job->method, subject->message, &subject->digest, ending->peer->uid, on_signed, job};
+    enum rc rc = keyring_sign(&job->pending, &order, why);
+    if (rc)
+        return rc;
+
+    s->n_pending++;
+    return RC_OK;
+}
+
+static enum rc
+add_jobs(struct signatures *s, const struct decision *decision, struct why *why)
+{
+    for (size_t i = 0; i < decision->n_verdicts; i++)
+        for (size_t k = 0; k < decision->verdicts[i].n_choices; k++) {
+            if (decision->verdicts[i].choices[k].left_out != REASON_NONE)
+                continue;
+
+            enum rc rc = add_job(s, i, k, why);
+            if (rc)
+                return rc;
+        }
+
+    return RC_OK;
+}
+
+/* How many signatures the decision allows. */
+static size_t
+count_signatures(const struct decision *decision)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < decision->n_verdicts; i++)
+        for (size_t k = 0; k < decision->verdicts[i].n_choices; k++)
+            n += decision->verdicts[i].choices[k].left_out == REASON_NONE;
+
+    return n;
+}
+
+enum rc
+signatures_begin(struct signatures **ret, struct ending *ending, struct why *why)
+{
+    const struct decision *decision = ending->judgment->decision;
+    size_t n = count_signatures(decision);
+
+    if (n > SIGNATURES_MAX_PER_SIGN) /* before anything is released that cannot be replied */
+        return fail(why, RC_TOO_LARGE, "SIGNATURES_MAX_PER_SIGN");
+
+    closing(signatures_freep) struct signatures *s = calloc(1, sizeof *s);
+    if (!s)
+        return fail_memory(why);
+
+    s->ending = ending;
+    s->jobs = calloc(n, sizeof *s->jobs);
+    if (!s->jobs)
+        return fail_memory(why);
+
+    ending_expect(ending);
+    enum rc rc = add_jobs(s, decision, why);
+    *ret = steal(s);
+    return rc;
+}
+
+bool
+signatures_describe_wait(const struct signatures *s, char text[WAITING_TEXT_BYTES])
+{
+    const struct signature_job *job = s ? find_pending(s) : NULL;
+    if (!job)
+        return false;
+
+    const struct subject *subject = s->ending->judgment->subjects[job->document];
+    struct keyring_wait wait = keyring_wait(job->pending);
+    if (wait.is_queued)
+        snprintf(
+            text, WAITING_TEXT_BYTES, "queued behind %zu for token '%s'", wait.n_ahead, wait.token);
+    else
+        snprintf(text, WAITING_TEXT_BYTES, "waiting for %s '%s' for %s of %s",
+            wait.wants_touch ? "touch on" : "token", wait.token, subject->role,
+            subject->repository);
+    return true;
+}
