@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/peer_unit.h"
 #include "proto/bounds.h"
 #include "proto/bytes.h"
 
@@ -79,6 +80,7 @@ peer_new(struct peer **ret, int fd, const char *door, struct why *why)
     peer->gid = credentials.gid;
     peer->pid = credentials.pid;
     peer->label = read_label(fd);
+    peer->unit = peer_unit_read(fd);
     peer->door = door ? strdup(door) : NULL;
     if (door && !peer->door)
         return fail_memory(why);
