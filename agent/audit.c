@@ -167,7 +167,7 @@ put_peer(struct bytes *b, const struct audit_request *request)
     const struct peer *peer = request->peer;
 
     bytes_puts(b, "\"peer\":{\"door\":");
-    put_text(b, peer->door ? peer->door : "agent");
+    put_text(b, peer->door ? peer->door : PEER_MAIN_DOOR);
     bytes_printf(b, ",\"gid\":%u,", peer->gid);
     put_list(b, "groups", request, put_gid, peer->n_gids);
     bytes_puts(b, ",\"label\":");

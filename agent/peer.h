@@ -11,6 +11,9 @@
 
 #include "proto/rc.h"
 
+/* What the main door is called where it needs a name; no socket of the policy is. */
+#define PEER_MAIN_DOOR "agent"
+
 struct peer {
     uid_t uid;
     gid_t gid;

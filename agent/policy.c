@@ -244,6 +244,15 @@ policy_key_covers(const struct policy_key *key, const char *repository, const ch
 }
 
 bool
+policy_key_is_single(const struct policy_key *key)
+{
+    const struct policy_scope *scope = &key->scope[0];
+
+    return key->n_scope == 1 && scope->n_repositories == 1 && scope->n_roles == 1 &&
+           pattern_is_literal(scope->repositories[0]) && pattern_is_literal(scope->roles[0]);
+}
+
+bool
 policy_grant_admits(const struct policy_grant *grant, const char *repository)
 {
     return !grant->repositories ||
@@ -256,6 +265,31 @@ policy_grant_admits_tag(const struct policy_grant *grant, const char *tag)
     return !grant->tags || one_matches(grant->tags, grant->n_tags, tag);
 }
 
+/* Characters that a text must have to match. */
+static size_t
+n_literal(const char *pattern)
+{
+    size_t n = 0;
+
+    for (const char *p = pattern; *p; p++)
+        n += *p != '*' && *p != '?';
+
+    return n;
+}
+
+/* Whether a, of two different patterns that match one text, says more about it than b does. */
+static bool
+is_closer(const char *a, const char *b)
+{
+    if (n_literal(a) != n_literal(b))
+        return n_literal(a) > n_literal(b);
+
+    if (strlen(a) != strlen(b))
+        return strlen(a) < strlen(b);
+
+    return strcmp(a, b) < 0;
+}
+
 const struct policy_pin_root *
 policy_find_root(const struct policy *policy, const char *repository)
 {
@@ -264,7 +298,7 @@ policy_find_root(const struct policy *policy, const char *repository)
     for (size_t i = 0; i < policy->n_roots; i++) {
         const struct policy_pin_root *root = &policy->roots[i];
         if (pattern_matches(root->repositories, repository) &&
-            (!best || strlen(root->repositories) > strlen(best->repositories)))
+            (!best || is_closer(root->repositories, best->repositories)))
             best = root;
     }
 

@@ -154,7 +154,7 @@ bool policy_grant_may_approve(
 /* Some grant, admins or approvals name the peer. Others are strangers and learn nothing. */
 bool policy_knows(const struct policy *policy, const struct peer *peer);
 
-/* Of a token, key or grant. */
+/* Of a token, key, socket or grant. */
 bool policy_is_name(const char *text);
 const char *policy_pin_name(enum policy_pin pin); /* as in Status */
 const struct policy_token *policy_find_token(const struct policy *policy, const char *name);
@@ -162,6 +162,9 @@ const struct policy_key *policy_find_key(const struct policy *policy, const char
 bool policy_grant_has_key(const struct policy_grant *grant, const struct policy_key *key);
 /* Whether repository and role are within the key's scope. */
 bool policy_key_covers(const struct policy_key *key, const char *repository, const char *role);
+/* Whether it signs for one literal repository and one literal role only, so that nothing can be
+ * published elsewhere (rules 6 and 10). */
+bool policy_key_is_single(const struct policy_key *key);
 /* Whether the grant's own repositories (root keys only) admit repository; true if it has none. */
 bool policy_grant_admits(const struct policy_grant *grant, const char *repository);
 /* The grant's bound on validity for a document of rank, in seconds. */
@@ -169,7 +172,8 @@ int64_t policy_grant_validity_s(const struct policy_grant *grant, enum rank rank
 
 /* Whether the grant lets that tag be added, changed or removed. */
 bool policy_grant_admits_tag(const struct policy_grant *grant, const char *tag);
-/* The keys that the policy pins for repository; NULL: none. The longest pattern counts. */
+/* The keys that the policy pins for repository; NULL: none. Of several patterns, the one with most
+ * literal characters counts, of these the shortest, of these the first by name. */
 const struct policy_pin_root *policy_find_root(const struct policy *policy, const char *repository);
 
 /* Append what the policy means, for people: user × key × repositories × roles, and warnings. */

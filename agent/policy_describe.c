@@ -137,16 +137,6 @@ is_granted(const struct policy *policy, const struct policy_key *key)
     return false;
 }
 
-/* Valid in one place only, so nothing can be carried elsewhere. */
-static bool
-is_single(const struct policy_key *key)
-{
-    const struct policy_scope *scope = &key->scope[0];
-
-    return key->n_scope == 1 && scope->n_repositories == 1 && scope->n_roles == 1 &&
-           pattern_is_literal(scope->repositories[0]) && pattern_is_literal(scope->roles[0]);
-}
-
 /*
  * docker takes "shop/web" for "docker.io/shop/web": what stands before the first '/' is a host only
  * if it has a '.' or ':' or is "localhost". So a pattern without one admits no image.
@@ -171,7 +161,7 @@ warn_about_key(struct bytes *b, const struct policy *policy, const struct policy
         bytes_printf(b, "  key %s: no grant has it, so nobody may use it\n", key->name);
 
     /* Root documents are bound to their repository by their certificates. */
-    if (key->rank != RANK_ROOT && !is_single(key))
+    if (key->rank != RANK_ROOT && !policy_key_is_single(key))
         bytes_printf(b,
             "  key %s: valid in more than one repository or role, so third parties can carry one"
             " role's file to the other\n",

@@ -5,7 +5,10 @@
 
 #include "agent/policy_files.h"
 #include "agent/policy_grant.h"
+#include "agent/policy_people.h"
 #include "agent/policy_read.h"
+#include "agent/policy_roots.h"
+#include "agent/policy_sockets.h"
 #include "agent/policy_who.h"
 #include "agent/policy_yaml.h"
 #include "proto/bounds.h"
@@ -52,8 +55,8 @@ read_part(struct part *part, const struct policy_file *file, bool is_main, struc
         [KEYS] = {"keys"},
         [GRANTS] = {"grants"},
         [ADMINS] = {"admins", refusal},
-        [SOCKETS] = {"sockets", policy_member_later},
-        [ROOTS] = {"roots", policy_member_later},
+        [SOCKETS] = {"sockets", refusal},
+        [ROOTS] = {"roots", refusal},
     };
 
     enum rc rc = policy_yaml_parse(&part->root, file->name, bytes_span(&file->text), why);
@@ -207,6 +210,31 @@ read_keys(
 }
 
 static enum rc
+read_sockets(struct policy *policy, const struct parts *parts, struct why *why)
+{
+    closing(entries_done) struct entries entries = {0};
+
+    enum rc rc = collect(&entries, parts, SOCKETS, why);
+    for (size_t i = 0; !rc && i < entries.n; i++) {
+        const struct policy_entry *entry = &entries.entries[i];
+        if (policy->n_sockets >= SOCKETS_MAX)
+            return policy_node_fail(entry->name, why, "more than %d sockets", SOCKETS_MAX);
+
+        struct policy_socket *socket =
+            mem_grow(&policy->sockets, policy->n_sockets, sizeof *socket, SOCKETS_MAX);
+        if (!socket)
+            return fail_memory(why);
+
+        policy->n_sockets++;
+        rc = policy_node_dup(&socket->name, entry->name, why);
+        if (!rc)
+            rc = policy_sockets_read(socket, entry, policy, why);
+    }
+
+    return rc;
+}
+
+static enum rc
 read_grants(struct policy *policy, const struct parts *parts, struct why *why)
 {
     closing(entries_done) struct entries entries = {0};
@@ -235,7 +263,7 @@ read_admins(struct policy *policy, const struct parts *parts, const struct polic
     const struct policy_node *admins = parts->parts[0].sections[ADMINS];
 
     if (admins)
-        return policy_grant_read_admins(&policy->admins, admins, why);
+        return policy_people_read_admins(&policy->admins, admins, why);
 
     if (policy_files_are_own(files))
         return policy_who_add_id(&policy->admins, POLICY_WHO_USER, geteuid(), why);
@@ -243,7 +271,8 @@ read_admins(struct policy *policy, const struct parts *parts, const struct polic
     return RC_OK;
 }
 
-/* Tokens, then keys, then grants: each refers to those before, which are at their final place. */
+/* Tokens, then keys and sockets, then grants: each refers to those before, which are at their final
+ * place. */
 static enum rc
 read_policy(struct policy **ret, struct policy_files *files, struct why *why)
 {
@@ -260,7 +289,11 @@ read_policy(struct policy **ret, struct policy_files *files, struct why *why)
     if (!rc)
         rc = read_keys(policy, &parts, files, why);
     if (!rc)
+        rc = read_sockets(policy, &parts, why);
+    if (!rc)
         rc = read_grants(policy, &parts, why);
+    if (!rc && parts.parts[0].sections[ROOTS])
+        rc = policy_roots_read(policy, parts.parts[0].sections[ROOTS], why);
     if (!rc)
         rc = read_admins(policy, &parts, files, why);
     if (!rc)

@@ -11,8 +11,6 @@
 /* Longer names are no slips of a finger on one of ours. */
 #define NAME_COMPARED_MAX 32
 
-const char policy_member_later[] = "is not enforced by this version";
-
 static void
 node_done(struct policy_node *node)
 {

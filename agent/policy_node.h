@@ -69,8 +69,6 @@ struct policy_member {
     const char *refusal;             /* why it is an error here; NULL: it is not */
     const struct policy_node *value; /* set by policy_node_members(); NULL: it is not there */
 };
-/* The refusal of members that a later version will know. */
-extern const char policy_member_later[];
 /*
  * Find the members of a mapping: an unknown one is an error that names the nearest known one, a
  * refused one an error with its refusal. what: "token", for the sentence.

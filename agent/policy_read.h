@@ -11,7 +11,7 @@
 #include "agent/policy_files.h"
 #include "agent/policy_node.h"
 
-/* An entry of "tokens", "keys" or "grants". */
+/* An entry of "tokens", "keys", "sockets" or "grants". */
 struct policy_entry {
     const struct policy_node *name, *value;
 };

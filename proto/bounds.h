@@ -96,12 +96,18 @@
 #define POLICY_FILE_MAX_BYTES  (1024 * 1024) /* one YAML file */
 #define POLICY_FILES_MAX       1000          /* files in policy.d */
 #define POLICY_DEPTH_MAX       16            /* a key's scope needs 7 */
-#define POLICY_ENTRIES_MAX     4096 /* of one list or mapping; names are compared pairwise */
-#define POLICY_TEXT_MAX_BYTES  4096 /* one scalar: PATH_MAX */
-#define POLICY_NAME_MAX_BYTES  64   /* name of a token, key or grant */
-#define POLICY_ENVIRONMENT_MAX 64   /* variables of one token */
-#define POLICY_READ_TRIES      3    /* readings, where files change under the reader */
-#define PATTERN_MAX_BYTES      512  /* twice the repository's 255: wildcards add little */
+#define POLICY_ENTRIES_MAX     4096   /* of one list or mapping; names are compared pairwise */
+#define POLICY_TEXT_MAX_BYTES  4096   /* one scalar: PATH_MAX */
+#define POLICY_NAME_MAX_BYTES  64     /* name of a token, key, socket or grant */
+#define POLICY_ENVIRONMENT_MAX 64     /* variables of one token */
+#define SOCKETS_MAX            64     /* doors beside the main one; each has a listener */
+#define SOCKET_PATH_BYTES      107    /* of a door; unix(7): a NUL is behind it */
+#define UNIT_NAME_MAX_BYTES    255    /* systemd.unit(5) */
+#define APPROVALS_MAX          16     /* people who must agree: more never meet in an hour */
+#define QUOTA_MAX              100000 /* documents in a window: each is a row of the ledger */
+#define QUOTA_WINDOW_MAX_S     (31LL * 86400) /* a month: rows older than that go */
+#define POLICY_READ_TRIES      3              /* readings, where files change under the reader */
+#define PATTERN_MAX_BYTES      512            /* twice the repository's 255: wildcards add little */
 #define VALIDITY_MAX_S         (36500LL * 86400) /* a century: more is a slip of the pen */
 #define PEER_GROUPS_MAX        65536             /* NGROUPS_MAX of Linux */
 

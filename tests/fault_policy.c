@@ -15,6 +15,8 @@
 #include "tests/fault.h"
 #include "tests/policy_fixture.h"
 
+#define ID "0b6101527b2ac766702e4b40aa2391805b70e5031c04714c748f914e89014403"
+
 /* All that a policy can have. */
 static const char policy_text[] =
     "tokens:\n"
@@ -23,14 +25,23 @@ static const char policy_text[] =
     "keys:\n"
     "  root: {at: [{token: hsm, uri: \"pkcs11:id=%01\"}, {token: hsm, uri: \"pkcs11:id=%02\"}],"
     " certificate: root.pem, scope: [{repositories: [\"r.io/**\"], roles: [root]}]}\n"
+    "sockets:\n"
+    "  ci: {path: /run/ci.sock, mode: \"0600\"}\n"
+    "  cd: {path: /run/cd.sock, mode: \"0660\"}\n"
     "grants:\n"
     "  ceremony: {users: [root, 10003], groups: [daemon], keys: [root], delegate: true,"
-    " max_validity: 90d, repositories: [r.io/a]}\n"
+    " max_validity: 90d, repositories: [r.io/a], approvals: {count: 1, users: [10003],"
+    " groups: [daemon]}}\n"
+    "  ci: {sockets: [ci, cd], keys: [nightly], tags: [\"v*\", latest], unit: ci.service,"
+    " quota: 200/1h}\n"
+    "roots: {r.io/**: [" ID "], r.io/a: [" ID "]}\n"
     "admins: {users: [10003]}\n";
 static const char part_text[] =
     "keys:\n"
     "  qa: {token: hsm, uri: \"pkcs11:id=%03\", scope: [{repositories: [r.io/a, r.io/b],"
     " roles: [targets/qa, targets/*]}]}\n"
+    "  nightly: {token: hsm, uri: \"pkcs11:id=%04\", scope: [{repositories: [r.io/a],"
+    " roles: [targets/nightly]}]}\n"
     "grants:\n"
     "  qa-team: {groups: [daemon], keys: [qa]}\n";
 

@@ -109,16 +109,62 @@ check_key(const struct policy *policy, const struct policy_key *key)
 }
 
 static void
+check_narrowings(const struct policy *policy, const struct policy_grant *grant)
+{
+    const struct policy_approvals *approvals = &grant->approvals;
+
+    for (size_t i = 0; i < grant->n_sockets; i++)
+        assert(grant->sockets[i] >= policy->sockets &&
+               grant->sockets[i] < policy->sockets + policy->n_sockets);
+
+    assert(!grant->unit || (*grant->unit && strlen(grant->unit) <= UNIT_NAME_MAX_BYTES));
+    assert(grant->quota.n >= 0 && grant->quota.n <= QUOTA_MAX);
+    assert((grant->quota.n > 0) == (grant->quota.window_s > 0));
+    assert(grant->quota.window_s <= QUOTA_WINDOW_MAX_S);
+    assert(approvals->count <= APPROVALS_MAX);
+    assert((approvals->count > 0) == (approvals->who.n_names > 0));
+    check_who(&approvals->who);
+}
+
+static void
 check_grant(const struct policy *policy, const struct policy_grant *grant)
 {
-    assert(grant->n_keys >= 1 && grant->who.n_names >= 1);
+    assert(grant->n_keys >= 1 && grant->who.n_names + grant->n_sockets >= 1);
     assert(grant->max_validity_s >= 0 && grant->max_validity_s <= VALIDITY_MAX_S);
     check_who(&grant->who);
     check_patterns(grant->repositories, grant->n_repositories);
+    check_patterns(grant->tags, grant->n_tags);
+    check_narrowings(policy, grant);
     for (size_t i = 0; i < grant->n_keys; i++) {
         assert(policy_find_key(policy, grant->keys[i]->name) == grant->keys[i]);
         assert(policy_grant_has_key(grant, grant->keys[i]));
         assert(!grant->repositories || grant->keys[i]->rank == RANK_ROOT);
+        assert(!grant->tags || policy_key_is_single(grant->keys[i]));
+    }
+}
+
+static void
+check_doors(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_sockets; i++) {
+        const struct policy_socket *socket = &policy->sockets[i];
+
+        assert(strcmp(socket->name, PEER_MAIN_DOOR) != 0 && policy_is_name(socket->name));
+        assert(socket->path[0] == '/' && strlen(socket->path) <= SOCKET_PATH_BYTES);
+        assert((socket->mode & 0600) == 0600 && !(socket->mode & ~(mode_t)0666));
+        for (size_t k = 0; k < i; k++)
+            assert(strcmp(policy->sockets[k].path, socket->path) != 0);
+    }
+}
+
+static void
+check_roots(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_roots; i++) {
+        const struct policy_pin_root *root = &policy->roots[i];
+
+        assert(!pattern_check(root->repositories, NULL));
+        assert(root->n_keys >= 1 && strlen(root->keys[0].hex) == DIGEST_HEX_LEN);
     }
 }
 
@@ -144,6 +190,8 @@ check(const struct policy *policy)
             assert(strcmp(policy->grants[i].name, policy->grants[k].name) != 0);
     }
     check_who(&policy->admins);
+    check_doors(policy);
+    check_roots(policy);
     policy_describe(&described, policy);
     assert(!bytes_check(&described, NULL));
 }

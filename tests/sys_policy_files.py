@@ -53,27 +53,7 @@ def test_a_policy_is_explained(judged, policy):
         assert name in said
 
 
-# Members that are not there
-
-
-LATER = {
-    "sockets": lambda policy: policy.document.update(
-        sockets={"ci": {"path": "/run/ci.sock", "mode": "0600"}}),
-    "roots": lambda policy: policy.document.update(roots={"a.example/b": ["00"]}),
-    "quota": lambda policy: policy["grants"]["releaser"].update(quota="200/1h"),
-    "tags": lambda policy: policy["grants"]["releaser"].update(tags=["v*"]),
-    "unit": lambda policy: policy["grants"]["releaser"].update(unit="release.service"),
-    "approvals": lambda policy: policy["grants"]["releaser"].update(
-        approvals={"count": 1, "groups": ["security"]}),
-}
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_what_is_not_enforced_is_an_error(judged, policy, name):
-    LATER[name](policy)
-    said = judged.refuses(policy)
-    assert f"'{name}'" in said and "is not enforced by this version" in said
-    assert "policy.yaml:" in said
+# Members that are unknown
 
 
 UNKNOWN = {
