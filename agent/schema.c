@@ -21,6 +21,30 @@ static const char first_schema[] =
     " PRIMARY KEY (serial, source)) STRICT, WITHOUT ROWID;"
     "INSERT INTO ledger (id, seq, hash) VALUES (lower(hex(randomblob(16))), 0, zeroblob(32))";
 
+/* What a parked request would release, so that a mark shows when it cannot be any more. */
+static const char parked_schema[] =
+    "CREATE TABLE parked (id TEXT NOT NULL PRIMARY KEY, uid INTEGER NOT NULL, claim BLOB NOT NULL,"
+    " digest BLOB NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " summary TEXT NOT NULL, body TEXT NOT NULL, state INTEGER NOT NULL,"
+    " closed_by INTEGER NOT NULL, reason TEXT NOT NULL, UNIQUE (uid, claim)) STRICT;"
+    "CREATE TABLE parked_role (id TEXT NOT NULL, repository TEXT NOT NULL, role TEXT NOT NULL,"
+    " version INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " PRIMARY KEY (id, repository, role)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE vote (id TEXT NOT NULL, uid INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY (id, uid)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER parked_gone AFTER DELETE ON parked BEGIN"
+    " DELETE FROM parked_role WHERE id = old.id; DELETE FROM vote WHERE id = old.id; END";
+
+/* Other bytes have its version, or a later one is there. */
+#define PARKED_IS_VOID                                                                             \
+    "EXISTS (SELECT 1 FROM parked_role AS r JOIN mark AS m USING (repository, role)"               \
+    " WHERE r.id = parked.id"                                                                      \
+    " AND (m.version > r.version OR (m.version = r.version AND m.digest <> r.digest)))"
+
+#define PARKED_COLUMNS                                                                             \
+    "SELECT id, uid, digest, created_at, expires_at, summary, state, closed_by, reason"            \
+    " FROM parked"
+
 /* A version of the schema is how many of these were taken. */
 static const char *const steps[] = {
     first_schema,
@@ -28,6 +52,7 @@ static const char *const steps[] = {
     " STRICT, WITHOUT ROWID",
     "CREATE TABLE pin_try (token TEXT NOT NULL PRIMARY KEY, pin TEXT NOT NULL,"
     " is_accepted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    parked_schema,
 };
 
 static const char *const statements[STATEMENT_MAX_] = {
@@ -71,6 +96,29 @@ static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_PIN_TRY] = "SELECT pin, is_accepted FROM pin_try WHERE token = ?",
     [STATEMENT_PUT_PIN_TRY] = "REPLACE INTO pin_try (token, pin, is_accepted) VALUES (?, ?, ?)",
     [STATEMENT_FORGET_PIN_TRY] = "DELETE FROM pin_try WHERE token = ?",
+    [STATEMENT_PUT_PARKED] = ("INSERT INTO parked (id, uid, claim, digest, created_at, expires_at,"
+                              " summary, body, state, closed_by, reason)"
+                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '')"),
+    [STATEMENT_PUT_PARKED_ROLE] =
+        "INSERT INTO parked_role (id, repository, role, version, digest) VALUES (?, ?, ?, ?, ?)",
+    [STATEMENT_COUNT_PARKED] =
+        "SELECT count(*) FILTER (WHERE uid = ?), count(*), total(length(body))"
+        " FROM parked WHERE state = 0",
+    [STATEMENT_FIND_PARKED] =
+        PARKED_COLUMNS " WHERE uid = ? AND claim = ? AND expires_at > ? AND NOT " PARKED_IS_VOID,
+    [STATEMENT_PARKED] = PARKED_COLUMNS " WHERE id = ? AND expires_at > ? AND NOT " PARKED_IS_VOID,
+    [STATEMENT_PARKED_BODY] = "SELECT body FROM parked WHERE id = ? AND state = 0",
+    [STATEMENT_LIST_PARKED] = "SELECT id FROM parked WHERE state = 0 AND expires_at > ?"
+                              " AND NOT " PARKED_IS_VOID " ORDER BY created_at, id",
+    [STATEMENT_CLOSE_PARKED] = "UPDATE parked SET state = ?, closed_by = ?, reason = ?, body = ''"
+                               " WHERE id = ?",
+    [STATEMENT_FORGET_PARKED] = "DELETE FROM parked WHERE id = ?",
+    [STATEMENT_PURGE_PARKED] =
+        "DELETE FROM parked WHERE expires_at <= ? OR " PARKED_IS_VOID
+        " OR (state <> 0 AND id NOT IN (SELECT id FROM parked WHERE state <> 0"
+        " ORDER BY created_at DESC LIMIT ?))",
+    [STATEMENT_PUT_VOTE] = "INSERT INTO vote (id, uid, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    [STATEMENT_VOTES] = "SELECT uid FROM vote WHERE id = ? ORDER BY uid",
 };
 
 const struct database_form schema_form = {

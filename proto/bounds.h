@@ -92,6 +92,17 @@
 #define TARGETS_VALIDITY_S    (1095LL * 86400) /* Notary's default for targets and delegations */
 #define SNAPSHOT_VALIDITY_S   (1095LL * 86400) /* Notary's default for snapshot */
 
+/* Requests that wait for votes */
+#define PARKED_LIFETIME_S        3600               /* then it has to be asked for again */
+#define PARKED_MAX               256                /* of all uids */
+#define PARKED_MAX_PER_UID       16                 /* people look at each of them */
+#define PARKED_MAX_BYTES         (64 * 1024 * 1024) /* of all of them, in the ledger */
+#define PARKED_REQUEST_MAX_BYTES (896 * 1024)       /* of one, as JSON: one reply shows it all */
+#define PARKED_CLOSED_MAX        1024          /* released or denied ones, remembered for retries */
+#define PARKED_VOTES_MAX         256           /* votes on one request */
+#define PARKED_REASON_MAX_BYTES  400           /* why somebody denied one */
+#define PARKED_WAIT_MAX_BYTES    (1024 * 1024) /* of a call that waits: it is held in memory */
+
 /* The policy */
 #define POLICY_FILE_MAX_BYTES  (1024 * 1024) /* one YAML file */
 #define POLICY_FILES_MAX       1000          /* files in policy.d */
