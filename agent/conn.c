@@ -3,67 +3,14 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/inbox.h"
-#include "agent/outbox.h"
-#include "agent/timer.h"
+#include "agent/conn_inside.h"
 #include "proto/bounds.h"
 
-/*
- *   READING ──something came──▶ WAITING ──its turn: a whole frame──▶ WORKING ──reply──▶ WRITING
- *      ▲  ▲                      ▲ │ │                                 │                │ │ │
- *      │  └── its turn: a part ──┼─┘ └─ its turn: no bytes ─▶ PAUSED   │ hang-up        │ │ │
- *      ├─────────────────────────┼───────── bytes are free ───┘        ▼                │ │ │
- *      │                         └───────── all written, more is here ──────────────────┘ │ │
- *      └─────────────────────────────────── all written ──────────────────────────────────┘ │
- *                                           CLOSED ◀──── no progress, last reply ───────────┘
- *
- * Garbage and time-outs lead to WRITING, for the last reply. A reply that is sent at once, with
- * nothing more here, leads from WORKING to READING.
- *
- * A call with "upgrade" that is accepted leads from WORKING to UPGRADED. Nothing is read or written
- * there until its work is over, which leads to WRITING for the last reply; a time-out to CLOSED.
- *
- * What follows a frame is not read before that is answered, so end of file is seen only where no
- * complete call is left: a client may close its sending side and still have all of its answers.
- */
-enum conn_state {
-    CONN_READING,
-    CONN_WAITING,
-    CONN_PAUSED,
-    CONN_WORKING,
-    CONN_UPGRADED,
-    CONN_WRITING,
-    CONN_CLOSED,
-};
-
-struct conn {
-    struct conn_owner owner;
-    sd_event_source *io;
-    struct timer timer, lifetime;
-    int fd;
-    struct peer *peer;
-    struct account *account;
-    enum conn_state state;
-    struct inbox inbox;
-    struct turn turn;
-    uint64_t frame_deadline; /* when the frame that began has to be complete; 0: none began */
-    const char *bound;       /* for which a PAUSED one waits */
-    struct outbox outbox;
-    struct conn_wants wants;
-    bool is_upgraded; /* its stream is read by somebody else */
-    bool is_finishing;
-    uint64_t active_at; /* all times are monotonic, in microseconds */
-    void *work;
-    void (*cancel)(void *work);
-};
-
-/* The only place where the state changes: arms what the state waits for. */
-static void
-enter(struct conn *conn, enum conn_state state)
+void
+conn_enter(struct conn *conn, enum conn_state state)
 {
     uint32_t events = 0;
     uint64_t at = 0;
@@ -83,7 +30,7 @@ enter(struct conn *conn, enum conn_state state)
         sd_event_source_set_enabled(conn->io, SD_EVENT_OFF);
         timer_set(&conn->timer, 0); /* it lies with us now */
         if (turns_wait(conn->owner.turns, &conn->turn, NULL))
-            enter(conn, CONN_CLOSED);
+            conn_enter(conn, CONN_CLOSED);
         return;
     case CONN_PAUSED: /* the deadline stays: else those who wait could wait for each other */
         at = conn->frame_deadline;
@@ -94,6 +41,7 @@ enter(struct conn *conn, enum conn_state state)
     case CONN_UPGRADED: /* told of hang-ups only */
         at = timer_after_s(&conn->timer, UPGRADE_TIMEOUT_S);
         break;
+    case CONN_TELLING:
     case CONN_WRITING:
         events = EPOLLOUT;
         at = timer_after_s(&conn->timer, OUTPUT_TIMEOUT_S);
@@ -129,21 +77,26 @@ write_out(struct conn *conn)
         timer_set(&conn->timer, timer_after_s(&conn->timer, OUTPUT_TIMEOUT_S));
         return;
     case OUTBOX_BROKEN:
-        enter(conn, CONN_CLOSED);
+        conn_enter(conn, CONN_CLOSED);
         return;
     case OUTBOX_SENT:
         break;
     }
 
+    if (conn->state == CONN_TELLING) {
+        conn_await_turn(conn);
+        return;
+    }
+
     if (conn->is_finishing) {
         if (!conn->is_upgraded) /* what waits there now may be a secret */
             inbox_discard(conn->fd);
-        enter(conn, CONN_CLOSED);
+        conn_enter(conn, CONN_CLOSED);
         return;
     }
 
     begin_frame(conn);
-    enter(conn, inbox_len(&conn->inbox) > 0 ? CONN_WAITING : CONN_READING);
+    conn_enter(conn, inbox_len(&conn->inbox) > 0 ? CONN_WAITING : CONN_READING);
 }
 
 /* Most answers go out at once, and nothing is left to be done. The rest is for write_out(), which
@@ -154,12 +107,12 @@ begin_to_write(struct conn *conn)
     enum outbox_progress progress = outbox_send(&conn->outbox, conn->fd);
 
     if (progress != OUTBOX_SENT || conn->is_finishing || inbox_len(&conn->inbox) > 0) {
-        enter(conn, CONN_WRITING);
+        conn_enter(conn, CONN_WRITING);
         return;
     }
 
     begin_frame(conn);
-    enter(conn, CONN_READING);
+    conn_enter(conn, CONN_READING);
 }
 
 /* parameters are consumed. */
@@ -170,6 +123,7 @@ answer(struct conn *conn, const char *interface, const char *error, json_t *para
         conn->is_finishing = true;
 
     conn->work = NULL;
+    conn->step = NULL;
     inbox_answered(&conn->inbox);
     begin_to_write(conn);
     conn->owner.freed(conn->owner.userdata);
@@ -216,8 +170,8 @@ refuse_bound(struct conn *conn, enum rc rc, const char *bound)
 }
 
 /* It may be a secret, which this process must not know: the next one to read there is another. */
-static void
-refuse_haste(struct conn *conn)
+void
+conn_refuse_haste(struct conn *conn)
 {
     inbox_wipe(&conn->inbox);
     refuse_frame(conn, RC_MALFORMED,
@@ -249,13 +203,13 @@ take_frame(struct conn *conn, struct span frame)
     conn->wants = (struct conn_wants){call.more, call.upgrade};
     if (call.upgrade && inbox_len(&conn->inbox) > frame.len + 1) {
         message_call_done(&call);
-        refuse_haste(conn);
+        conn_refuse_haste(conn);
         return;
     }
 
     if (!inbox_take(&conn->inbox, frame.len))
         conn->is_finishing = true;
-    enter(conn, CONN_WORKING);
+    conn_enter(conn, CONN_WORKING);
     conn->owner.freed(conn->owner.userdata); /* another large frame may be read */
     conn->owner.called(conn->owner.userdata, conn, &call);
     message_call_done(&call);
@@ -275,7 +229,7 @@ read_frame(struct conn *conn)
     else if (is_whole)
         take_frame(conn, frame);
     else
-        enter(conn, CONN_READING);
+        conn_enter(conn, CONN_READING);
 }
 
 static void
@@ -285,10 +239,10 @@ read_in(struct conn *conn)
 
     switch (inbox_read(&conn->inbox, conn->fd, &conn->bound)) {
     case INBOX_FULL:
-        enter(conn, CONN_PAUSED);
+        conn_enter(conn, CONN_PAUSED);
         return;
     case INBOX_OVER:
-        enter(conn, CONN_CLOSED);
+        conn_enter(conn, CONN_CLOSED);
         return;
     case INBOX_READ:
         break;
@@ -307,7 +261,9 @@ on_turn(void *userdata)
 {
     struct conn *conn = userdata;
 
-    if (inbox_is_scanned(&conn->inbox))
+    if (conn->step)
+        steal(conn->step)(conn->work);
+    else if (inbox_is_scanned(&conn->inbox))
         read_in(conn);
     else
         read_frame(conn);
@@ -323,7 +279,7 @@ on_drop(void *userdata)
     if (poll(&end, 1, 0) <= 0)
         return false;
 
-    enter(conn, CONN_CLOSED);
+    conn_enter(conn, CONN_CLOSED);
     return true;
 }
 
@@ -334,12 +290,12 @@ on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 
     (void)source;
     (void)fd;
-    if (events & EPOLLOUT && conn->state == CONN_WRITING)
+    if (events & EPOLLOUT && (conn->state == CONN_WRITING || conn->state == CONN_TELLING))
         write_out(conn);
     else if (events & EPOLLIN && conn->state == CONN_READING)
-        enter(conn, CONN_WAITING);
+        conn_enter(conn, CONN_WAITING);
     else if (events & (EPOLLHUP | EPOLLERR))
-        enter(conn, CONN_CLOSED);
+        conn_enter(conn, CONN_CLOSED);
     else if (conn->state == CONN_WORKING) /* what it sends now waits for its turn */
         sd_event_source_set_io_events(conn->io, 0);
     return 0;
@@ -356,7 +312,7 @@ on_timer(void *userdata)
     else if (conn->state == CONN_PAUSED)
         refuse_bound(conn, RC_BUSY, conn->bound);
     else
-        enter(conn, CONN_CLOSED);
+        conn_enter(conn, CONN_CLOSED);
 }
 
 /* The groups of a peer are those of connect time, so connections end. */
@@ -367,7 +323,7 @@ on_lifetime(void *userdata)
 
     conn->is_finishing = true;
     if (conn->state == CONN_READING || conn->state == CONN_PAUSED)
-        enter(conn, CONN_CLOSED);
+        conn_enter(conn, CONN_CLOSED);
 }
 
 enum rc
@@ -400,7 +356,7 @@ conn_new_take(struct conn **ret, sd_event *event, int *fd, struct peer **peer,
         return rc;
 
     timer_set(&conn->lifetime, timer_after_s(&conn->lifetime, CONN_LIFETIME_S));
-    enter(conn, CONN_READING);
+    conn_enter(conn, CONN_READING);
     *ret = steal(conn);
     return RC_OK;
 }
@@ -451,7 +407,7 @@ void
 conn_resume(struct conn *conn)
 {
     if (conn->state == CONN_PAUSED)
-        enter(conn, CONN_READING);
+        conn_enter(conn, CONN_READING);
 }
 
 void
@@ -465,36 +421,4 @@ struct conn_wants
 conn_wants(const struct conn *conn)
 {
     return conn->wants;
-}
-
-void
-conn_tell(struct conn *conn, json_t *parameters)
-{
-    outbox_tell(&conn->outbox, conn->fd, parameters);
-}
-
-bool
-conn_upgrade(struct conn *conn, json_t *parameters, int *ret_fd)
-{
-    int n = 0;
-
-    if (ioctl(conn->fd, FIONREAD, &n) < 0 || n > 0) {
-        json_decref(parameters);
-        refuse_haste(conn);
-        return false;
-    }
-
-    conn->is_upgraded = true;
-    conn->is_finishing = true;
-    bool is_put = outbox_put(&conn->outbox, MESSAGE_INTERFACE, NULL, parameters);
-    inbox_answered(&conn->inbox);
-    conn->owner.freed(conn->owner.userdata);
-    if (!is_put || outbox_send(&conn->outbox, conn->fd) != OUTBOX_SENT) {
-        enter(conn, CONN_WRITING); /* who does not read its answers is not waited for */
-        return false;
-    }
-
-    enter(conn, CONN_UPGRADED);
-    *ret_fd = conn->fd;
-    return true;
 }

@@ -70,6 +70,16 @@ struct conn_wants conn_wants(const struct conn *conn);
 void conn_tell(struct conn *conn, json_t *parameters);
 
 /*
+ * A reply that is not the last one, to a call with "more", and which is not lost: step(work) comes
+ * when all of it has gone out and it is the connection's turn, to go on. parameters are consumed;
+ * NULL: say nothing, only wait for the turn. Who does not read ends, as with a last reply.
+ *
+ * The work may be cancelled within this call, if there is no memory: touch it no more. False: the
+ * reply is too large, or there is no memory for it; answer otherwise.
+ */
+must_check bool conn_continue(struct conn *conn, json_t *parameters, void (*step)(void *work));
+
+/*
  * Reply to a call with "upgrade" and read nothing more: what follows is a secret, for a token's
  * worker to read from *ret_fd (borrowed), and its work goes on until conn_reply() or conn_error()
  * says the last word. After UPGRADE_TIMEOUT_S it is canceled, without one. parameters are consumed.

@@ -43,6 +43,18 @@ outbox_put(struct outbox *outbox, const char *interface, const char *name, json_
     return false;
 }
 
+bool
+outbox_put_part(struct outbox *outbox, json_t *parameters)
+{
+    message_put_reply(&outbox->out, parameters, true);
+    json_decref(parameters);
+    if (!bytes_check(&outbox->out, NULL))
+        return true;
+
+    bytes_done(&outbox->out);
+    return false;
+}
+
 enum outbox_progress
 outbox_send(struct outbox *outbox, int fd)
 {

@@ -24,6 +24,10 @@ must_check bool outbox_put(
  * if what was queued before has not gone out yet. parameters are consumed. */
 void outbox_tell(struct outbox *outbox, int fd, json_t *parameters);
 
+/* Queue a reply that is not the last one to a call, behind nothing else. parameters are consumed.
+ * False: as of outbox_put(), but there is nothing to say instead. */
+must_check bool outbox_put_part(struct outbox *outbox, json_t *parameters);
+
 enum outbox_progress {
     OUTBOX_SENT,   /* all there was */
     OUTBOX_LATER,  /* the socket takes no more now */
