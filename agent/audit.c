@@ -172,7 +172,9 @@ put_peer(struct bytes *b, const struct audit_request *request)
     put_list(b, "groups", request, put_gid, peer->n_gids);
     bytes_puts(b, ",\"label\":");
     put_text(b, peer->label);
-    bytes_printf(b, ",\"pid\":%d,\"uid\":%u}", peer->pid, peer->uid);
+    bytes_printf(b, ",\"pid\":%d,\"uid\":%u,\"unit\":", peer->pid, peer->uid);
+    put_text(b, peer->unit);
+    bytes_putc(b, '}');
 }
 
 /* Members in canonical order. */

@@ -48,6 +48,7 @@
 #define SIGNATURES_MAX_PER_SIGN  400           /* the longest that a reply can hold */
 #define OUTPUT_MAX_BYTES         (1024 * 1024) /* queued replies; then the producer stops */
 #define OUTPUT_TIMEOUT_S         30            /* without progress of the reader */
+#define FOLLOW_MAX_S             600           /* then who follows the records asks again */
 #define UPGRADE_TIMEOUT_S        360           /* of a secret that a token's process reads */
 #define TURN_SHORT_US            100           /* of the loop; who took more may have to pay */
 #define TURN_PAUSE_MAX_MS        250           /* until the next turn; people would notice more */
@@ -77,9 +78,9 @@
 #define SIGN_TIMEOUT_S          120         /* one Sign request, queueing included */
 
 /* The ledger */
-#define RECORD_NAMES_MAX      64            /* names in a list of a record; then count, digest */
-#define RECORD_MAX_BYTES      (1024 * 1024) /* lists of names at their bounds, escaped */
-#define REFUSALS_MAX_PER_MIN  60            /* records of refusals per uid; then one counts */
+#define RECORD_NAMES_MAX      64           /* names in a list of a record; then count, digest */
+#define RECORD_MAX_BYTES      (480 * 1024) /* twice of it, escaped, fits into OUTPUT_MAX_BYTES */
+#define REFUSALS_MAX_PER_MIN  60           /* records of refusals per uid; then one counts */
 #define STRANGERS_MAX_PER_MIN 600  /* records of refusals of all whom the policy does not name */
 #define REFUSED_UIDS_MAX      1024 /* uids whose refusals are counted apart; 56 KiB */
 #define LEDGER_RESERVE_BYTES                                                                       \

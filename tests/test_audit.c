@@ -59,10 +59,16 @@ tear_down(void **state)
 static struct peer
 peer_of(uid_t uid)
 {
-    static char label[] = "ci_t", door[] = "agent";
+    static char label[] = "ci_t", door[] = "ci-qa", unit[] = "nightly.service";
 
-    return (struct peer){
-        .uid = uid, .gid = 7, .gids = gids, .n_gids = 2, .pid = 42, .label = label, .door = door};
+    return (struct peer){.uid = uid,
+        .gid = 7,
+        .gids = gids,
+        .n_gids = 2,
+        .pid = 42,
+        .label = label,
+        .door = door,
+        .unit = unit};
 }
 
 /* Its record must be the first of the ledger: the body is found in the file by its start. */
@@ -162,7 +168,8 @@ test_writes_who_asked_what_and_how_it_ended(void **state)
     assert_int_equal(json_integer_value(json_object_get(who, "pid")), 42);
     assert_int_equal(json_array_size(json_object_get(who, "groups")), 2);
     assert_text(who, "label", "ci_t");
-    assert_text(who, "door", "agent");
+    assert_text(who, "door", "ci-qa");
+    assert_text(who, "unit", "nightly.service");
 
     const json_t *first = json_array_get(json_object_get(body, "documents"), 0);
     assert_text(first, "format", "notary");
@@ -192,7 +199,7 @@ test_scrubs_what_is_no_text(void **state)
         .outcome = AUDIT_REFUSED};
     int64_t seq = 0;
 
-    peer.label = NULL;
+    peer.label = peer.door = peer.unit = NULL;
     assert_int_equal(audit_put(f->audit, &request, &seq, &why), RC_OK);
 
     json_t *body = body_of_first(f, "{\"detail");
@@ -202,7 +209,10 @@ test_scrubs_what_is_no_text(void **state)
     assert_text(body, "verdict", "denied");
     assert_text(body, "outcome", "refused");
     assert_true(json_is_null(json_object_get(body, "policy")));
-    assert_true(json_is_null(json_object_get(json_object_get(body, "peer"), "label")));
+    const json_t *who = json_object_get(body, "peer");
+    assert_text(who, "door", "agent"); /* the main one */
+    assert_true(json_is_null(json_object_get(who, "label")));
+    assert_true(json_is_null(json_object_get(who, "unit")));
     json_decref(body);
 }
 
