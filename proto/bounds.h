@@ -30,6 +30,7 @@
 #define VERSION_STEP_MAX     1000               /* versions skipped at once: retries, not a jump */
 #define CHAIN_FILES_MAX      2048               /* files of one published chain in a request */
 #define VALIDITY_SLACK_S     86400              /* clocks of client and agent differ */
+#define CHANGES_MAX_BYTES    (32 * 1024)        /* differences in one reply, in equal parts */
 
 /* The socket */
 #define FRAME_MAX_BYTES          (64 * 1024 * 1024)  /* a batch of large documents, in base64 */
