@@ -10,6 +10,7 @@
 #include "agent/footprint.h"
 #include "agent/log.h"
 #include "agent/method.h"
+#include "agent/quota.h"
 #include "agent/token/landlock.h"
 #include "proto/bounds.h"
 
@@ -416,6 +417,8 @@ start(struct agent *agent, struct why *why)
     if (!rc)
         rc = audit_new(&agent->audit, agent->ledger, why);
     if (!rc)
+        rc = quota_new(&agent->quota, agent->ledger, why);
+    if (!rc)
         rc = release_new(&agent->release, agent->event, agent->ledger, why);
     if (!rc) {
         release_on_commit(agent->release, on_committed, agent);
@@ -443,6 +446,7 @@ stop(struct agent *agent)
     keyring_free(agent->keyring);
     seclusion_free(agent->seclusion);
     reservations_free(agent->reservations);
+    quota_free(agent->quota);
     audit_free(agent->audit);
     policy_unref(agent->policy);
     ledger_close(agent->ledger);

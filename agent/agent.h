@@ -23,6 +23,7 @@ struct agent {
     struct keyring *keyring; /* NULL as long as policy is */
     struct release *release;
     struct reservations *reservations;
+    struct quota *quota;
     struct listener *listener;
     sd_event_source *hup, *minute, *settled, *started, *head;
     uint64_t started_at, resolved_at; /* monotonic, microseconds */

@@ -247,9 +247,8 @@ severity(enum rc rc)
     return rc == RC_ROLLBACK || rc == RC_STALE ? 2 : rc == RC_DENIED ? 4 : 3;
 }
 
-/* Each grant under which the document, which is allowed, is signed, once. */
-static void
-take(int64_t *taken, const struct decide_request *request, const struct decide_verdict *verdict)
+void
+decide_count(int64_t *counts, const struct policy *policy, const struct decide_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->n_choices; i++) {
         bool is_counted = verdict->choices[i].left_out != REASON_NONE;
@@ -257,7 +256,7 @@ take(int64_t *taken, const struct decide_request *request, const struct decide_v
             is_counted = is_counted || (verdict->choices[k].left_out == REASON_NONE &&
                                            verdict->choices[k].grant == verdict->choices[i].grant);
         if (!is_counted)
-            taken[verdict->choices[i].grant - request->policy->grants]++;
+            counts[verdict->choices[i].grant - policy->grants]++;
     }
 }
 
@@ -293,7 +292,7 @@ decide(struct decision **ret, const struct decide_request *request, struct why *
             request, request->subjects[i], &request->known[i], &decision->verdicts[i], taken};
         enum rc rc = judge(&m);
         if (!rc)
-            take(taken, request, &decision->verdicts[i]);
+            decide_count(taken, request->policy, &decision->verdicts[i]);
         if (severity(rc) > severity(decision->rc)) {
             decision->rc = rc;
             decision->refused = i;

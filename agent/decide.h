@@ -61,6 +61,8 @@ struct decide_request {
     size_t n_votes;
     int64_t now; /* seconds UTC */
     bool is_partial;
+    const int64_t *free_at; /* for each grant, where used is all that its quota allows: when there
+                               is room again, seconds UTC; 0: not known; NULL: for none */
 };
 
 #define DECIDE_TEXT_BYTES sizeof((struct why){0}.text) /* what is wrong with a base, whole */
@@ -102,5 +104,8 @@ struct decision {
 /* RC_OK: *ret holds the verdicts, whatever they are. RC_NO_MEMORY. */
 must_check enum rc decide(
     struct decision **ret, const struct decide_request *request, struct why *why);
+/* Add 1 for each grant of the policy under which the document, which is allowed, is signed. */
+void decide_count(
+    int64_t *counts, const struct policy *policy, const struct decide_verdict *verdict);
 void decision_free(struct decision *decision);
 DEFINE_CLEANUP(struct decision, decision_free);

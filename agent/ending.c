@@ -28,7 +28,11 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
     if (rc)
         return rc;
 
-    return e->outcome == AUDIT_RELEASED ? e->write(e->request, ledger, why) : RC_OK;
+    if (e->outcome != AUDIT_RELEASED)
+        return RC_OK;
+
+    rc = quota_take(e->judgment->hold, e->judgment->decision, agent_now_us() / 1000000, why);
+    return rc ? rc : e->write(e->request, ledger, why);
 }
 
 static void
@@ -43,13 +47,13 @@ answer_failure(const struct ending *e)
 }
 
 /* Nothing was written, so nothing is released. Where a mark was raised meanwhile, by a base that
- * somebody else brought, the decision is another one now. */
+ * somebody else brought, or the clock was set back, the decision is another one now. */
 static void
 end_anew(struct ending *e, enum rc rc, const struct why *why)
 {
     e->token = NULL; /* it was the judgment's */
-    if (rc == RC_ROLLBACK && !judgment_decide(e->judgment, e->agent, e->peer, NULL) &&
-        e->judgment->decision->rc)
+    if ((rc == RC_ROLLBACK || rc == RC_DENIED) &&
+        !judgment_decide(e->judgment, e->agent, e->peer, NULL) && e->judgment->decision->rc)
         ending_finish(e, AUDIT_REFUSED);
     else
         ending_fail(e, rc, why);

@@ -87,6 +87,7 @@ judgment_new_certificate(struct judgment **ret, const char *repository, const st
 static void
 forget(struct judgment *j)
 {
+    quota_give_back(steal(j->hold)); /* it borrows from the policy */
     decision_free(steal(j->decision));
     policy_unref(steal(j->policy));
     free(steal(j->keys));
@@ -265,6 +266,7 @@ gather_known(struct judgment *j, struct ledger *ledger, struct why *why)
 enum rc
 judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer, struct why *why)
 {
+    closing(quota_uses_done) struct quota_uses uses = {0};
     int64_t now = agent_now_us() / 1000000;
 
     forget(j);
@@ -274,6 +276,8 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
         rc = gather_bases(j, agent->ledger, now, why);
     if (!rc)
         rc = gather_known(j, agent->ledger, why);
+    if (!rc)
+        rc = quota_uses_of(&uses, agent->quota, j->policy, peer, now, why);
     if (rc)
         return rc;
 
@@ -285,10 +289,16 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
         .subjects = j->subjects,
         .known = j->known,
         .n_subjects = j->n_subjects,
+        .used = uses.n,
+        .free_at = uses.free_at,
         .now = now,
         .is_partial = j->request.partial,
     };
-    return decide(&j->decision, &request, why);
+    rc = decide(&j->decision, &request, why);
+    if (rc || j->decision->rc)
+        return rc;
+
+    return quota_hold(&j->hold, agent->quota, j->policy, j->decision, peer->uid, why);
 }
 
 /* The lists of a record, which borrow from the judgment. */

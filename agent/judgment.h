@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/base.h"
 #include "agent/decide.h"
+#include "agent/quota.h"
 
 /* What became of one chain of the request. */
 struct judgment_base {
@@ -33,6 +34,7 @@ struct judgment {
     size_t n_bases;
     struct decide_known *known; /* borrows from bases */
     struct decision *decision;  /* NULL before judgment_decide() */
+    struct quota_hold *hold;    /* what it takes of quotas; NULL: nothing */
 };
 
 /*

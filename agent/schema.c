@@ -53,6 +53,8 @@ static const char *const steps[] = {
     "CREATE TABLE pin_try (token TEXT NOT NULL PRIMARY KEY, pin TEXT NOT NULL,"
     " is_accepted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     parked_schema,
+    "CREATE TABLE quota (grant TEXT NOT NULL, uid INTEGER NOT NULL, minute INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, PRIMARY KEY (grant, uid, minute)) STRICT, WITHOUT ROWID",
 };
 
 static const char *const statements[STATEMENT_MAX_] = {
@@ -119,6 +121,19 @@ static const char *const statements[STATEMENT_MAX_] = {
         " ORDER BY created_at DESC LIMIT ?))",
     [STATEMENT_PUT_VOTE] = "INSERT INTO vote (id, uid, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     [STATEMENT_VOTES] = "SELECT uid FROM vote WHERE id = ? ORDER BY uid",
+    [STATEMENT_QUOTA] = "SELECT minute, n FROM quota WHERE grant = ? AND uid = ? AND minute >= ?"
+                        " ORDER BY minute DESC",
+    [STATEMENT_ADD_QUOTA] = "INSERT INTO quota (grant, uid, minute, n) VALUES (?, ?, ?, ?)"
+                            " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    [STATEMENT_NEWEST_QUOTA] = "SELECT max(minute) FROM quota HAVING count(*) > 0",
+    [STATEMENT_COPY_QUOTA] =
+        "INSERT INTO quota (grant, uid, minute, n)"
+        " SELECT grant, uid, ?, sum(n) FROM quota WHERE minute > ? GROUP BY grant, uid"
+        " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    [STATEMENT_FORGET_QUOTA_AFTER] = "DELETE FROM quota WHERE minute > ?",
+    [STATEMENT_FORGET_QUOTA_BEFORE] = "DELETE FROM quota WHERE minute < ?",
+    [STATEMENT_NEXT_QUOTA] = "SELECT grant, uid FROM quota WHERE (grant, uid) > (?, ?)"
+                             " ORDER BY grant, uid LIMIT 1",
 };
 
 const struct database_form schema_form = {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "proto/bounds.h"
+#include "proto/utc.h"
 
 /* One grant on the key, and what comes of it. */
 struct candidate {
@@ -372,7 +373,13 @@ say_quota(const struct matter *m, const struct decide_choice *choice, struct dec
 
     decide_say(check->want, "at most %" PRId64 " documents in %" PRId64 " s (grant '%s')",
         grant->quota.n, grant->quota.window_s, grant->name);
-    decide_say(check->have, "%" PRId64 " already", grant->quota.n - count_left(m, grant));
+    closing(bytes_done) struct bytes text = BYTES_INIT(32);
+    int64_t free_at =
+        m->request->free_at ? m->request->free_at[grant - m->request->policy->grants] : 0;
+    if (free_at > 0)
+        utc_format(&text, free_at);
+    decide_say(check->have, "%" PRId64 " already%s%s", grant->quota.n - count_left(m, grant),
+        text.len > 0 ? "; there is room again at " : "", bytes_text(&text));
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/method.h"
+#include "agent/quota.h"
 #include "proto/bounds.h"
 #include "proto/utc.h"
 #include "tests/idl.h"
@@ -76,7 +77,7 @@ daemon_start(struct agent *a)
 
     assert_true(sd_event_new(&a->event) >= 0);
     if (ledger_open(&a->ledger, a->options.state_dir, &why) ||
-        audit_new(&a->audit, a->ledger, &why) ||
+        audit_new(&a->audit, a->ledger, &why) || quota_new(&a->quota, a->ledger, &why) ||
         release_new(&a->release, a->event, a->ledger, &why) ||
         reservations_new(&a->reservations, a->event, &why) ||
         policy_load(&a->policy, a->options.policy_path, &why) ||
@@ -94,6 +95,7 @@ daemon_stop(struct agent *a)
     release_free(a->release);
     keyring_free(a->keyring);
     reservations_free(a->reservations);
+    quota_free(a->quota);
     audit_free(a->audit);
     policy_unref(a->policy);
     ledger_close(a->ledger);
