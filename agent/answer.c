@@ -224,10 +224,10 @@ answer_rollback(struct conn *conn, struct agent *agent, const struct judgment *j
         if (j->decision->verdicts[i].rc != RC_ROLLBACK)
             continue;
 
-        digest_hex(digest, &j->known[i].digest);
+        digest_hex(digest, &j->known->facts[i].digest);
         json_t *mark = json_pack("{s:s,s:s,s:I,s:s,s:[]}", "repository", subject->repository,
-            "role", subject->role, "version", (json_int_t)j->known[i].version, "digest", digest,
-            "signatures");
+            "role", subject->role, "version", (json_int_t)j->known->facts[i].version, "digest",
+            digest, "signatures");
         if (subject->rank == RANK_ROOT)
             add_released_root(&mark, agent, subject);
         answer_add(&marks, mark);
@@ -244,7 +244,7 @@ answer_stale(struct conn *conn, const struct judgment *j)
 
     conn_error(conn, RC_STALE,
         json_pack("{s:s,s:s,s:I}", "repository", subject->repository, "role", subject->role,
-            "version", (json_int_t)j->known[j->decision->refused].version));
+            "version", (json_int_t)j->known->facts[j->decision->refused].version));
 }
 
 void

@@ -5,7 +5,6 @@
 
 #include "agent/subject_notary.h"
 #include "proto/bounds.h"
-#include "proto/walk.h"
 
 /* Kinds of files, in the order in which they stand in a chain. */
 enum place {
@@ -357,6 +356,7 @@ base_new(struct base **ret, const struct message_chain *chain, struct span root,
     if (rc)
         return rc;
 
+    base->walk = steal(w);
     *ret = steal(base);
     return RC_OK;
 }
@@ -373,6 +373,7 @@ base_free(struct base *base)
     }
     free(base->roles);
     bytes_done(&base->root_file);
+    walk_free(base->walk);
     free(base);
 }
 
@@ -384,4 +385,23 @@ base_find(const struct base *base, const char *role)
             return &base->roles[i];
 
     return NULL;
+}
+
+const struct tuf_targets *
+base_targets(const struct base *base, const char *role)
+{
+    return walk_targets_document(base->walk, span_of(role));
+}
+
+const struct tuf_root *
+base_root(const struct base *base)
+{
+    return walk_root_document(base->walk);
+}
+
+void
+base_settle(struct base *base)
+{
+    if (base)
+        walk_free(steal(base->walk));
 }

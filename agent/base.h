@@ -4,9 +4,10 @@
  * base — what is published in a repository now, by the word of the chain that a request brings,
  * verified from the newest root that the agent itself knows.
  *
- * The files are read once; only facts about their roles are kept. Pure.
+ * The files are read once; in the end only facts about their roles are kept. Pure.
  */
 #include "proto/message.h"
+#include "proto/walk.h"
 
 /*
  * The form of all chains of a request, before anything is verified: one for each repository at
@@ -30,7 +31,8 @@ struct base {
     struct base_role *roles; /* root, and what was brought of targets and delegations */
     size_t n_roles;
     struct bytes
-        root_file; /* the newest root, where the chain has one newer than ours; else empty */
+        root_file;     /* the newest root, where the chain has one newer than ours; else empty */
+    struct walk *walk; /* NULL after base_settle() */
 };
 
 /*
@@ -46,3 +48,9 @@ DEFINE_CLEANUP(struct base, base_free);
 
 /* Borrowed, or NULL: not published, or not brought. */
 const struct base_role *base_find(const struct base *base, const char *role);
+
+/* The documents themselves, before base_settle(). Borrowed; NULL: as above. */
+const struct tuf_targets *base_targets(const struct base *base, const char *role);
+const struct tuf_root *base_root(const struct base *base);
+/* Free the documents, which are much larger than the facts. base may be NULL. */
+void base_settle(struct base *base);

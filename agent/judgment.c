@@ -92,12 +92,8 @@ forget(struct judgment *j)
     policy_unref(steal(j->policy));
     free(steal(j->keys));
     free(steal(j->details));
-    free(steal(j->known));
+    known_free(steal(j->known));
     j->n_keys = 0;
-    for (size_t i = 0; i < j->n_bases; i++)
-        base_free(j->bases[i].base);
-    free(steal(j->bases));
-    j->n_bases = 0;
 }
 
 void
@@ -151,118 +147,6 @@ gather_keys(struct judgment *j, const struct keyring *keyring, struct why *why)
     return RC_OK;
 }
 
-/* Without a root of ours nothing vouches for a chain, so it says nothing. */
-static enum rc
-gather_base(struct judgment_base *ret, const struct message_chain *chain, struct ledger *ledger,
-    int64_t now, struct why *why)
-{
-    closing(bytes_done) struct bytes root = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    int64_t version;
-
-    ret->repository = chain->repository;
-    enum rc rc = ledger_root(&root, &version, ledger, chain->repository, why);
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
-    if (!rc)
-        rc = base_new(&ret->base, chain, bytes_span(&root), now, why);
-    if (rc != RC_UNTRUSTED)
-        return rc;
-
-    ret->problem = *why;
-    return RC_OK;
-}
-
-static enum rc
-gather_bases(struct judgment *j, struct ledger *ledger, int64_t now, struct why *why)
-{
-    size_t n = j->request.n_bases;
-
-    j->bases = calloc(n > 0 ? n : 1, sizeof *j->bases);
-    if (!j->bases)
-        return fail_memory(why);
-
-    for (size_t i = 0; i < n; i++) {
-        j->n_bases++;
-        enum rc rc = gather_base(&j->bases[i], &j->request.bases[i], ledger, now, why);
-        if (rc)
-            return rc;
-    }
-
-    return RC_OK;
-}
-
-static const struct judgment_base *
-find_base(const struct judgment *j, const char *repository)
-{
-    for (size_t i = 0; i < j->n_bases; i++)
-        if (!strcmp(j->bases[i].repository, repository))
-            return &j->bases[i];
-
-    return NULL;
-}
-
-static enum rc
-know_mark(struct decide_known *known, const struct subject *subject, struct ledger *ledger,
-    struct why *why)
-{
-    struct ledger_mark mark;
-
-    enum rc rc = ledger_mark(&mark, ledger, subject->repository, subject->role, why);
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
-    if (rc)
-        return rc;
-
-    known->version = mark.version;
-    known->digest = mark.digest;
-    known->newest_delegations = mark.delegations;
-    return RC_OK;
-}
-
-/* On top of the mark. What was released under the version that is published, but is not what is
- * published, can never be published any more. */
-static void
-know_base(
-    struct decide_known *known, const struct subject *subject, const struct judgment_base *base)
-{
-    if (!base)
-        return;
-
-    if (base->problem.text[0])
-        known->base_problem = base->problem.text;
-    const struct base_role *role = base->base ? base_find(base->base, subject->role) : NULL;
-    if (base->base)
-        known->base = role ? DECIDE_BASE_FILE : DECIDE_BASE_EMPTY;
-    if (!role)
-        return;
-
-    known->base_delegations = role->delegations;
-    if (role->version >= known->version)
-        known->newest_delegations = role->delegations;
-    if (role->version > known->version) {
-        known->version = role->version;
-        known->digest = role->digest;
-    }
-}
-
-static enum rc
-gather_known(struct judgment *j, struct ledger *ledger, struct why *why)
-{
-    j->known = calloc(j->n_subjects, sizeof *j->known);
-    if (!j->known)
-        return fail_memory(why);
-
-    for (size_t i = 0; i < j->n_subjects; i++) {
-        enum rc rc = know_mark(&j->known[i], j->subjects[i], ledger, why);
-        if (rc)
-            return rc;
-
-        know_base(&j->known[i], j->subjects[i], find_base(j, j->subjects[i]->repository));
-    }
-
-    return RC_OK;
-}
-
 enum rc
 judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer, struct why *why)
 {
@@ -272,10 +156,11 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     forget(j);
     j->policy = policy_ref(agent->policy);
     enum rc rc = gather_keys(j, agent->keyring, why);
-    if (!rc)
-        rc = gather_bases(j, agent->ledger, now, why);
-    if (!rc)
-        rc = gather_known(j, agent->ledger, why);
+    if (!rc) {
+        struct known_request question = {
+            &j->request, j->subjects, j->n_subjects, agent->ledger, now};
+        rc = known_new(&j->known, &question, why);
+    }
     if (!rc)
         rc = quota_uses_of(&uses, agent->quota, j->policy, peer, now, why);
     if (rc)
@@ -287,10 +172,12 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
         .keys = j->keys,
         .n_keys = j->n_keys,
         .subjects = j->subjects,
-        .known = j->known,
+        .known = j->known->facts,
         .n_subjects = j->n_subjects,
         .used = uses.n,
         .free_at = uses.free_at,
+        .votes = NULL, /* nobody votes yet */
+        .n_votes = 0,
         .now = now,
         .is_partial = j->request.partial,
     };
@@ -428,8 +315,8 @@ put_foreign(const struct judgment *j, const struct base_role *role, const struct
 }
 
 static enum rc
-put_base_role(const struct judgment *j, const struct judgment_base *base,
-    const struct base_role *role, const struct judgment_end *end, struct why *why)
+put_base_role(const struct judgment *j, const struct known_base *base, const struct base_role *role,
+    const struct judgment_end *end, struct why *why)
 {
     struct ledger *ledger = end->agent->ledger;
     struct ledger_mark mark = {role->version, role->digest, role->delegations}, before = {0};
@@ -455,12 +342,14 @@ put_base_role(const struct judgment *j, const struct judgment_base *base,
 enum rc
 judgment_put_bases(const struct judgment *j, const struct judgment_end *end, struct why *why)
 {
-    for (size_t i = 0; i < j->n_bases; i++)
-        for (size_t k = 0; j->bases[i].base && k < j->bases[i].base->n_roles; k++) {
-            enum rc rc = put_base_role(j, &j->bases[i], &j->bases[i].base->roles[k], end, why);
+    for (size_t i = 0; i < j->known->n_bases; i++) {
+        const struct known_base *base = &j->known->bases[i];
+        for (size_t k = 0; base->base && k < base->base->n_roles; k++) {
+            enum rc rc = put_base_role(j, base, &base->base->roles[k], end, why);
             if (rc)
                 return rc;
         }
+    }
 
     return RC_OK;
 }

@@ -3,20 +3,12 @@
 /*
  * judgment — the documents of one request, scanned once, and what is decided about them.
  *
- * It gathers what decide.h wants: the policy, the keys as they are now, the marks, and what is
- * published. A request that had to wait is judged again.
+ * It gathers what decide.h wants: the policy, the keys as they are now, and what is known of the
+ * documents (known.h). A request that had to wait is judged again.
  */
 #include "agent/agent.h"
-#include "agent/base.h"
-#include "agent/decide.h"
+#include "agent/known.h"
 #include "agent/quota.h"
-
-/* What became of one chain of the request. */
-struct judgment_base {
-    const char *repository; /* borrowed from the request */
-    struct base *base;  /* NULL: it does not verify, or there is no root of ours to start from */
-    struct why problem; /* why it does not verify; empty where it does, or was not looked at */
-};
 
 struct judgment_detail {
     char text[200]; /* as in keyring.h */
@@ -30,11 +22,9 @@ struct judgment {
     struct decide_key *keys;
     struct judgment_detail *details; /* of keys: the keyring's do not outlive a reload */
     size_t n_keys;
-    struct judgment_base *bases; /* one for each chain of the request */
-    size_t n_bases;
-    struct decide_known *known; /* borrows from bases */
-    struct decision *decision;  /* NULL before judgment_decide() */
-    struct quota_hold *hold;    /* what it takes of quotas; NULL: nothing */
+    struct known *known;
+    struct decision *decision; /* NULL before judgment_decide() */
+    struct quota_hold *hold;   /* what it takes of quotas; NULL: nothing */
 };
 
 /*
