@@ -3,8 +3,9 @@
 
 #include <inttypes.h>
 
+#include "agent/audit_body.h"
+#include "agent/ledger_trail.h"
 #include "proto/bounds.h"
-#include "proto/canon.h"
 
 #define MINUTE_US (60 * 1000000LL)
 
@@ -44,166 +45,6 @@ void
 audit_free(struct audit *audit)
 {
     free(audit);
-}
-
-static const char *
-outcome_name(enum audit_outcome outcome)
-{
-    static const char *const names[AUDIT_OUTCOME_MAX_] = {
-        [AUDIT_RELEASED] = "released",
-        [AUDIT_DONE] = "done",
-        [AUDIT_FAILED] = "failed",
-        [AUDIT_CANCELLED] = "cancelled",
-        [AUDIT_REFUSED] = "refused",
-    };
-
-    return names[outcome];
-}
-
-/* What a peer claims may hold bytes that no JSON text may; the record shows '?' for all but ASCII
- * then. NULL is null. */
-static void
-put_text(struct bytes *b, const char *text)
-{
-    struct span span = span_of(text);
-
-    if (!text) {
-        bytes_puts(b, "null");
-        return;
-    }
-
-    if (span_is_text(span)) {
-        canon_put_string(b, span);
-        return;
-    }
-
-    closing(bytes_done) struct bytes scrubbed = BYTES_INIT(RECORD_MAX_BYTES);
-    for (size_t i = 0; i < span.len; i++)
-        bytes_putc(&scrubbed, span.p[i] < 0x20 || span.p[i] > 0x7e ? '?' : span.p[i]);
-    canon_put_string(b, bytes_span(&scrubbed));
-}
-
-static void
-put_digest(struct bytes *b, const struct digest *digest)
-{
-    bytes_putc(b, '"');
-    bytes_put_hex(b, digest_span(digest));
-    bytes_putc(b, '"');
-}
-
-typedef void put_element(struct bytes *b, const struct audit_request *request, size_t i);
-
-static void
-put_elements(
-    struct bytes *b, const struct audit_request *request, put_element *put, size_t from, size_t to)
-{
-    bytes_putc(b, '[');
-    for (size_t i = from; i < to; i++) {
-        if (i > from)
-            bytes_putc(b, ',');
-        put(b, request, i);
-    }
-    bytes_putc(b, ']');
-}
-
-/* "NAME":[…], and "NAME_more" where there are too many. */
-static void
-put_list(struct bytes *b, const char *name, const struct audit_request *request, put_element *put,
-    size_t n)
-{
-    size_t n_shown = n < RECORD_NAMES_MAX ? n : RECORD_NAMES_MAX;
-
-    bytes_printf(b, "\"%s\":", name);
-    put_elements(b, request, put, 0, n_shown);
-    if (n == n_shown)
-        return;
-
-    closing(bytes_done) struct bytes more = BYTES_INIT(RECORD_MAX_BYTES);
-    struct digest digest;
-    put_elements(&more, request, put, n_shown, n);
-    digest_of(&digest, bytes_span(&more));
-    bytes_printf(b, ",\"%s_more\":{\"count\":%zu,\"sha256\":", name, n - n_shown);
-    put_digest(b, &digest);
-    bytes_putc(b, '}');
-}
-
-static void
-put_document(struct bytes *b, const struct audit_request *request, size_t i)
-{
-    const struct audit_document *document = &request->documents[i];
-
-    bytes_puts(b, "{\"digest\":");
-    put_digest(b, &document->digest);
-    bytes_puts(b, ",\"format\":");
-    put_text(b, document->format);
-    bytes_puts(b, ",\"repository\":");
-    put_text(b, document->repository);
-    bytes_puts(b, ",\"role\":");
-    put_text(b, document->role);
-    bytes_printf(b, ",\"version\":%" PRId64 "}", document->version);
-}
-
-static void
-put_key(struct bytes *b, const struct audit_request *request, size_t i)
-{
-    put_text(b, request->keys[i]);
-}
-
-static void
-put_grant(struct bytes *b, const struct audit_request *request, size_t i)
-{
-    put_text(b, request->grants[i]);
-}
-
-static void
-put_gid(struct bytes *b, const struct audit_request *request, size_t i)
-{
-    bytes_printf(b, "%u", request->peer->gids[i]);
-}
-
-static void
-put_peer(struct bytes *b, const struct audit_request *request)
-{
-    const struct peer *peer = request->peer;
-
-    bytes_puts(b, "\"peer\":{\"door\":");
-    put_text(b, peer->door ? peer->door : PEER_MAIN_DOOR);
-    bytes_printf(b, ",\"gid\":%u,", peer->gid);
-    put_list(b, "groups", request, put_gid, peer->n_gids);
-    bytes_puts(b, ",\"label\":");
-    put_text(b, peer->label);
-    bytes_printf(b, ",\"pid\":%d,\"uid\":%u,\"unit\":", peer->pid, peer->uid);
-    put_text(b, peer->unit);
-    bytes_putc(b, '}');
-}
-
-/* Members in canonical order. */
-static void
-put_request(struct bytes *b, const struct audit_request *request, const char *ledger_id)
-{
-    bytes_puts(b, "{\"detail\":");
-    put_text(b, request->detail);
-    bytes_putc(b, ',');
-    put_list(b, "documents", request, put_document, request->n_documents);
-    bytes_putc(b, ',');
-    put_list(b, "grants", request, put_grant, request->n_grants);
-    bytes_putc(b, ',');
-    put_list(b, "keys", request, put_key, request->n_keys);
-    bytes_puts(b, ",\"kind\":\"request\",\"ledger\":");
-    put_text(b, ledger_id);
-    bytes_puts(b, ",\"method\":");
-    put_text(b, request->method);
-    bytes_printf(b, ",\"outcome\":\"%s\",", outcome_name(request->outcome));
-    put_peer(b, request);
-    bytes_puts(b, ",\"policy\":");
-    if (request->policy)
-        put_digest(b, request->policy);
-    else
-        bytes_puts(b, "null");
-    bytes_puts(b, ",\"reason\":");
-    put_text(b, request->reason == REASON_NONE ? NULL : reason_id(request->reason));
-    bytes_printf(
-        b, ",\"verdict\":\"%s\"}", request->outcome == AUDIT_REFUSED ? "denied" : "allowed");
 }
 
 /* What the counter has not written becomes part of the rest. */
@@ -291,6 +132,15 @@ is_recorded(struct audit *audit, const struct audit_request *request)
     return false;
 }
 
+/* The newest record can be found by it; by what is no text, the record does not even show it. */
+static enum rc
+put_repository(struct audit *audit, int64_t at_us, const char *repository, struct why *why)
+{
+    return span_is_text(span_of(repository))
+               ? ledger_put_trail_repository(audit->ledger, at_us, repository, why)
+               : RC_OK;
+}
+
 enum rc
 audit_put(
     struct audit *audit, const struct audit_request *request, int64_t *ret_seq, struct why *why)
@@ -301,12 +151,17 @@ audit_put(
     }
 
     closing(bytes_done) struct bytes body = BYTES_INIT(RECORD_MAX_BYTES);
-    put_request(&body, request, ledger_id(audit->ledger));
+    audit_body_put_request(&body, request, ledger_id(audit->ledger));
     enum rc rc = bytes_check(&body, why);
     if (rc)
         return within(why, rc, "record");
 
-    return ledger_put_record(audit->ledger, request->at_us, bytes_span(&body), ret_seq, why);
+    rc = ledger_put_record(audit->ledger, request->at_us, bytes_span(&body), ret_seq, why);
+    if (!rc)
+        rc = ledger_put_trail_user(audit->ledger, request->at_us, request->peer->uid, why);
+    for (size_t i = 0; !rc && i < request->n_documents; i++)
+        rc = put_repository(audit, request->at_us, request->documents[i].repository, why);
+    return rc;
 }
 
 enum rc
@@ -314,23 +169,16 @@ audit_put_foreign(
     struct audit *audit, const struct audit_foreign *foreign, int64_t at_us, struct why *why)
 {
     closing(bytes_done) struct bytes body = BYTES_INIT(RECORD_MAX_BYTES);
-    struct audit_request keys = {.keys = foreign->keys};
     int64_t seq = 0;
 
-    bytes_puts(&body, "{\"digest\":");
-    put_digest(&body, &foreign->digest);
-    bytes_putc(&body, ',');
-    put_list(&body, "keys", &keys, put_key, foreign->n_keys);
-    bytes_puts(&body, ",\"kind\":\"foreign-signature\",\"ledger\":");
-    put_text(&body, ledger_id(audit->ledger));
-    bytes_printf(&body, ",\"mark\":%" PRId64 ",\"repository\":", foreign->mark);
-    put_text(&body, foreign->repository);
-    bytes_puts(&body, ",\"role\":");
-    put_text(&body, foreign->role);
-    bytes_printf(&body, ",\"uid\":%u,\"version\":%" PRId64 "}", foreign->uid, foreign->version);
+    audit_body_put_foreign(&body, foreign, ledger_id(audit->ledger));
     enum rc rc = bytes_check(&body, why);
 
-    return rc ? rc : ledger_put_record(audit->ledger, at_us, bytes_span(&body), &seq, why);
+    if (!rc)
+        rc = ledger_put_record(audit->ledger, at_us, bytes_span(&body), &seq, why);
+    if (!rc)
+        rc = ledger_put_trail_user(audit->ledger, at_us, foreign->uid, why);
+    return rc ? rc : put_repository(audit, at_us, foreign->repository, why);
 }
 
 void
@@ -378,10 +226,9 @@ write_count(struct audit *audit, struct counter *counter, int64_t now_us, struct
     closing(bytes_done) struct bytes body = BYTES_INIT(RECORD_MAX_BYTES);
     int64_t seq = 0;
 
-    bytes_puts(&body, "{\"kind\":\"refusals\",\"ledger\":");
-    put_text(&body, ledger_id(audit->ledger));
-    bytes_printf(&body, ",\"refused\":%" PRId64 ",\"since_us\":%" PRId64, counter->n_refused,
-        counter->since_us);
+    bytes_printf(&body,
+        "{\"kind\":\"refusals\",\"ledger\":\"%s\",\"refused\":%" PRId64 ",\"since_us\":%" PRId64,
+        ledger_id(audit->ledger), counter->n_refused, counter->since_us);
     if (counter->is_rest)
         bytes_puts(&body, ",\"uid\":null");
     else
@@ -390,6 +237,8 @@ write_count(struct audit *audit, struct counter *counter, int64_t now_us, struct
     enum rc rc = bytes_check(&body, why);
     if (!rc)
         rc = ledger_put_record(audit->ledger, now_us, bytes_span(&body), &seq, why);
+    if (!rc && !counter->is_rest)
+        rc = ledger_put_trail_user(audit->ledger, now_us, counter->uid, why);
     if (rc)
         return rc;
 

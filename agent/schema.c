@@ -45,6 +45,25 @@ static const char parked_schema[] =
     "SELECT id, uid, digest, created_at, expires_at, summary, state, closed_by, reason"            \
     " FROM parked"
 
+/* Of a record; what is no JSON text is none of ours, and is found by its time alone. */
+#define TEXT "(CASE WHEN json_valid(body) THEN body ELSE '{}' END)"
+
+/* By what records are found, those of older versions too: their bodies say it. */
+static const char trail_schema[] =
+    "CREATE INDEX record_at ON record (at_us);"
+    "CREATE TABLE record_user (uid INTEGER NOT NULL, at_us INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " PRIMARY KEY (uid, at_us, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE record_repository (repository TEXT NOT NULL, at_us INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, PRIMARY KEY (repository, at_us, seq)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO record_user (uid, at_us, seq)"
+    " SELECT CAST(coalesce(" TEXT " ->> '$.peer.uid', " TEXT " ->> '$.uid') AS INTEGER) AS user,"
+    " at_us, seq FROM record WHERE user IS NOT NULL;"
+    "INSERT OR IGNORE INTO record_repository (repository, at_us, seq)"
+    " SELECT CAST(" TEXT " ->> '$.repository' AS TEXT) AS name, at_us, seq"
+    " FROM record WHERE name IS NOT NULL"
+    " UNION ALL SELECT CAST(value ->> '$.repository' AS TEXT) AS name, at_us, seq"
+    " FROM record, json_each(" TEXT ", '$.documents') WHERE type = 'object' AND name IS NOT NULL";
+
 /* A version of the schema is how many of these were taken. */
 static const char *const steps[] = {
     first_schema,
@@ -55,7 +74,18 @@ static const char *const steps[] = {
     parked_schema,
     "CREATE TABLE quota (grant TEXT NOT NULL, uid INTEGER NOT NULL, minute INTEGER NOT NULL,"
     " n INTEGER NOT NULL, PRIMARY KEY (grant, uid, minute)) STRICT, WITHOUT ROWID",
+    trail_schema,
 };
+
+/* The records from a place in an index on, up to a time; or backwards. */
+#define FOUND_BY(index, condition)                                                                 \
+    "SELECT record.seq, record.at_us, record.hash, record.body FROM " index                        \
+    " AS found CROSS JOIN record ON record.seq = found.seq WHERE " condition
+#define UP                                                                                         \
+    "(found.at_us, found.seq) > (?1, ?2) AND found.at_us <= ?3 ORDER BY found.at_us, found.seq"
+#define DOWN                                                                                       \
+    "(found.at_us, found.seq) < (?1, ?2) AND found.at_us >= ?3"                                    \
+    " ORDER BY found.at_us DESC, found.seq DESC"
 
 static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_HEAD] = "SELECT id, seq, hash FROM ledger",
@@ -98,6 +128,15 @@ static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_PIN_TRY] = "SELECT pin, is_accepted FROM pin_try WHERE token = ?",
     [STATEMENT_PUT_PIN_TRY] = "REPLACE INTO pin_try (token, pin, is_accepted) VALUES (?, ?, ?)",
     [STATEMENT_FORGET_PIN_TRY] = "DELETE FROM pin_try WHERE token = ?",
+    [STATEMENT_PUT_TRAIL_USER] = "INSERT INTO record_user (uid, at_us, seq) VALUES (?, ?, ?)",
+    [STATEMENT_PUT_TRAIL_REPOSITORY] =
+        "INSERT OR IGNORE INTO record_repository (repository, at_us, seq) VALUES (?, ?, ?)",
+    [STATEMENT_TRAIL] = FOUND_BY("record", UP),
+    [STATEMENT_TRAIL_BACK] = FOUND_BY("record", DOWN),
+    [STATEMENT_TRAIL_USER] = FOUND_BY("record_user", "uid = ?4 AND " UP),
+    [STATEMENT_TRAIL_USER_BACK] = FOUND_BY("record_user", "uid = ?4 AND " DOWN),
+    [STATEMENT_TRAIL_REPOSITORY] = FOUND_BY("record_repository", "repository = ?4 AND " UP),
+    [STATEMENT_TRAIL_REPOSITORY_BACK] = FOUND_BY("record_repository", "repository = ?4 AND " DOWN),
     [STATEMENT_PUT_PARKED] = ("INSERT INTO parked (id, uid, claim, digest, created_at, expires_at,"
                               " summary, body, state, closed_by, reason)"
                               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '')"),

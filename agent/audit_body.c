@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/audit_body.h"
+
+#include <inttypes.h>
+
+#include "proto/bounds.h"
+#include "proto/canon.h"
+
+static const char *
+outcome_name(enum audit_outcome outcome)
+{
+    static const char *const names[AUDIT_OUTCOME_MAX_] = {
+        [AUDIT_RELEASED] = "released",
+        [AUDIT_DONE] = "done",
+        [AUDIT_FAILED] = "failed",
+        [AUDIT_CANCELLED] = "cancelled",
+        [AUDIT_REFUSED] = "refused",
+    };
+
+    return names[outcome];
+}
+
+/* What a peer claims may hold bytes that no JSON text may; the record shows '?' for all but ASCII
+ * then. NULL is null. */
+static void
+put_text(struct bytes *b, const char *text)
+{
+    struct span span = span_of(text);
+
+    if (!text) {
+        bytes_puts(b, "null");
+        return;
+    }
+
+    if (span_is_text(span)) {
+        canon_put_string(b, span);
+        return;
+    }
+
+    closing(bytes_done) struct bytes scrubbed = BYTES_INIT(RECORD_MAX_BYTES);
+    for (size_t i = 0; i < span.len; i++)
+        bytes_putc(&scrubbed, span.p[i] < 0x20 || span.p[i] > 0x7e ? '?' : span.p[i]);
+    canon_put_string(b, bytes_span(&scrubbed));
+}
+
+static void
+put_digest(struct bytes *b, const struct digest *digest)
+{
+    bytes_putc(b, '"');
+    bytes_put_hex(b, digest_span(digest));
+    bytes_putc(b, '"');
+}
+
+typedef void put_element(struct bytes *b, const struct audit_request *request, size_t i);
+
+static void
+put_elements(
+    struct bytes *b, const struct audit_request *request, put_element *put, size_t from, size_t to)
+{
+    bytes_putc(b, '[');
+    for (size_t i = from; i < to; i++) {
+        if (i > from)
+            bytes_putc(b, ',');
+        put(b, request, i);
+    }
+    bytes_putc(b, ']');
+}
+
+/* "NAME":[…], and "NAME_more" where there are too many. */
+static void
+put_list(struct bytes *b, const char *name, const struct audit_request *request, put_element *put,
+    size_t n)
+{
+    size_t n_shown = n < RECORD_NAMES_MAX ? n : RECORD_NAMES_MAX;
+
+    bytes_printf(b, "\"%s\":", name);
+    put_elements(b, request, put, 0, n_shown);
+    if (n == n_shown)
+        return;
+
+    closing(bytes_done) struct bytes more = BYTES_INIT(RECORD_MAX_BYTES);
+    struct digest digest;
+    put_elements(&more, request, put, n_shown, n);
+    digest_of(&digest, bytes_span(&more));
+    bytes_printf(b, ",\"%s_more\":{\"count\":%zu,\"sha256\":", name, n - n_shown);
+    put_digest(b, &digest);
+    bytes_putc(b, '}');
+}
+
+static void
+put_document(struct bytes *b, const struct audit_request *request, size_t i)
+{
+    const struct audit_document *document = &request->documents[i];
+
+    bytes_puts(b, "{\"digest\":");
+    put_digest(b, &document->digest);
+    bytes_puts(b, ",\"format\":");
+    put_text(b, document->format);
+    bytes_puts(b, ",\"repository\":");
+    put_text(b, document->repository);
+    bytes_puts(b, ",\"role\":");
+    put_text(b, document->role);
+    bytes_printf(b, ",\"version\":%" PRId64 "}", document->version);
+}
+
+static void
+put_key(struct bytes *b, const struct audit_request *request, size_t i)
+{
+    put_text(b, request->keys[i]);
+}
+
+static void
+put_grant(struct bytes *b, const struct audit_request *request, size_t i)
+{
+    put_text(b, request->grants[i]);
+}
+
+static void
+put_gid(struct bytes *b, const struct audit_request *request, size_t i)
+{
+    bytes_printf(b, "%u", request->peer->gids[i]);
+}
+
+static void
+put_peer(struct bytes *b, const struct audit_request *request)
+{
+    const struct peer *peer = request->peer;
+
+    bytes_puts(b, "\"peer\":{\"door\":");
+    put_text(b, peer->door ? peer->door : PEER_MAIN_DOOR);
+    bytes_printf(b, ",\"gid\":%u,", peer->gid);
+    put_list(b, "groups", request, put_gid, peer->n_gids);
+    bytes_puts(b, ",\"label\":");
+    put_text(b, peer->label);
+    bytes_printf(b, ",\"pid\":%d,\"uid\":%u,\"unit\":", peer->pid, peer->uid);
+    put_text(b, peer->unit);
+    bytes_putc(b, '}');
+}
+
+/* Members in canonical order. */
+void
+audit_body_put_request(struct bytes *b, const struct audit_request *request, const char *ledger_id)
+{
+    bytes_puts(b, "{\"detail\":");
+    put_text(b, request->detail);
+    bytes_putc(b, ',');
+    put_list(b, "documents", request, put_document, request->n_documents);
+    bytes_putc(b, ',');
+    put_list(b, "grants", request, put_grant, request->n_grants);
+    bytes_putc(b, ',');
+    put_list(b, "keys", request, put_key, request->n_keys);
+    bytes_puts(b, ",\"kind\":\"request\",\"ledger\":");
+    put_text(b, ledger_id);
+    bytes_puts(b, ",\"method\":");
+    put_text(b, request->method);
+    bytes_printf(b, ",\"outcome\":\"%s\",", outcome_name(request->outcome));
+    put_peer(b, request);
+    bytes_puts(b, ",\"policy\":");
+    if (request->policy)
+        put_digest(b, request->policy);
+    else
+        bytes_puts(b, "null");
+    bytes_puts(b, ",\"reason\":");
+    put_text(b, request->reason == REASON_NONE ? NULL : reason_id(request->reason));
+    bytes_printf(
+        b, ",\"verdict\":\"%s\"}", request->outcome == AUDIT_REFUSED ? "denied" : "allowed");
+}
+
+void
+audit_body_put_foreign(struct bytes *b, const struct audit_foreign *foreign, const char *ledger_id)
+{
+    const struct audit_request keys = {.keys = foreign->keys};
+
+    bytes_puts(b, "{\"digest\":");
+    put_digest(b, &foreign->digest);
+    bytes_putc(b, ',');
+    put_list(b, "keys", &keys, put_key, foreign->n_keys);
+    bytes_puts(b, ",\"kind\":\"foreign-signature\",\"ledger\":");
+    put_text(b, ledger_id);
+    bytes_printf(b, ",\"mark\":%" PRId64 ",\"repository\":", foreign->mark);
+    put_text(b, foreign->repository);
+    bytes_puts(b, ",\"role\":");
+    put_text(b, foreign->role);
+    bytes_printf(b, ",\"uid\":%u,\"version\":%" PRId64 "}", foreign->uid, foreign->version);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * audit_filter — which records somebody asked for, and may see: by what their bodies say.
+ */
+#include <sys/types.h>
+
+#include "proto/bytes.h"
+
+/* Texts are borrowed; NULL: any. Repository and role are those of one document, or of a signature
+ * of others. */
+struct audit_filter {
+    bool has_uid;
+    uid_t uid;
+    const char *repository, *role, *outcome, *reason;
+};
+
+/* body: of a record, canonical JSON; anything else is admitted only where nothing is asked for. */
+bool audit_filter_admits(const struct audit_filter *filter, struct span body);
