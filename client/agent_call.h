@@ -22,10 +22,20 @@ void agent_call_tell(struct agent_call *call, const struct progress *progress);
  * *ret_parameters: json_decref(); on an error of the agent it holds the error's parameters, else it
  * is untouched on failure. The agent's errors come as their rc, with a sentence for people made of
  * their parameters: reason, want, have, remedy. RC_TOKEN: no agent at the socket: says how to start
- * one. Busy is waited for and tried again as retry_after_ms says, up to 30 s.
+ * one. Busy is waited for and tried again as retry_after_ms says, with jitter, up to BUSY_WAIT_S in
+ * all.
  */
 must_check enum rc agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
     const json_t *parameters, struct why *why);
+
+/* The same for what the agent knows without asking anybody: each answer comes within timeout_ms, or
+ * else RC_TIMEOUT, and Busy is waited for no longer than that. */
+must_check enum rc agent_call_briefly(json_t **ret_parameters, struct agent_call *call,
+    const char *method, const json_t *parameters, int64_t timeout_ms, struct why *why);
+
+/* Connect now, where a call would. RC_TOKEN: there is no agent. RC_TIMEOUT: there is one, which
+ * took no connection for timeout_ms. */
+must_check enum rc agent_call_connect(struct agent_call *call, int64_t timeout_ms, struct why *why);
 
 /*
  * The same with secrets that follow the call: the agent replies, a token's worker reads them, and

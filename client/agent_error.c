@@ -36,7 +36,8 @@ static const struct {
         "try again"},
     {MESSAGE_INTERFACE ".TokenUnavailable", RC_TOKEN,
         "the token[ '{token}'] is not ready ({state})[: {remedy}]"},
-    {MESSAGE_INTERFACE ".Busy", RC_BUSY, "the agent is busy: {bound}; try again later"},
+    {MESSAGE_INTERFACE ".Busy", RC_BUSY,
+        "the agent is busy: {bound}; try again later[, after {retry_after_ms} ms]"},
     {MESSAGE_INTERFACE ".Timeout", RC_TIMEOUT,
         "not done in time[ by the token '{token}']; see 'countersign status', and whether it "
         "waits for a touch"},

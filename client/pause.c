@@ -27,14 +27,20 @@ pause_backoff_ms(int n, int64_t max_ms)
 }
 
 void
-pause_about(int64_t ms)
+pause_between(int64_t least_ms, int64_t most_ms)
 {
     uint16_t chance = 0;
 
     if (getrandom(&chance, sizeof chance, 0) != (ssize_t)sizeof chance)
         chance = (uint16_t)pause_clock_ms();
 
-    int64_t us = ms * 500 + ms * 500 * chance / UINT16_MAX;
+    int64_t us = least_ms * 1000 + (most_ms - least_ms) * 1000 * chance / UINT16_MAX;
     const struct timespec pause = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
     nanosleep(&pause, NULL);
+}
+
+void
+pause_about(int64_t ms)
+{
+    pause_between(ms / 2, ms);
 }

@@ -140,6 +140,7 @@
 #define SECRET_MAX_BYTES         (64 * 1024)        /* a password or token; JWTs are some KiB */
 #define HELPER_TIMEOUT_S         60                 /* someone may have to unlock a keychain */
 #define BUSY_WAIT_S              30                 /* for an agent that says it is busy */
+#define PIN_TIMEOUT_S            10                 /* TrustedRoot asks nobody else */
 #define UPLOAD_MAX_BYTES         (64 * 1024 * 1024) /* all files of one publication */
 #define MANIFEST_MAX_BYTES       (16 * 1024 * 1024) /* registries take 4 MiB, some more */
 #define ROOT_CHAIN_MAX           1024               /* roots walked in one update */

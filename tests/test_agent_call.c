@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "client/pause.h"
 #include "proto/bounds.h"
 
 /* What stands in for an agent: it takes a call, answers, and goes on. */
@@ -175,6 +176,71 @@ test_waits_for_a_busy_agent(void **state)
     stand_in_stop(&agent);
 }
 
+#define BUSY(ms)                                                                                   \
+    ANSWER_AND_CLOSE(                                                                              \
+        "{\"error\":\"org.countersign.Agent.Busy\",\"parameters\":{\"bound\":\"CONN_MAX\","        \
+        "\"retry_after_ms\":" #ms "}}")
+
+/* Never sooner, and at most twice as late; the clock is real, so that is not measured. */
+static void
+test_waits_for_as_long_as_a_busy_agent_says(void **state)
+{
+    static const struct answer answers[] = {BUSY(150), ANSWER("{\"parameters\":{\"n\":1}}")};
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    closing(json_decrefp) json_t *reply = NULL;
+    int64_t since_ms = pause_clock_ms();
+    struct stand_in agent;
+    struct why why = {0};
+
+    (void)state;
+    stand_in_start(&agent, answers, N_ELEMENTS(answers));
+    open_call(&call, &agent);
+    assert_int_equal(agent_call_briefly(&reply, call, "TrustedRoot", NULL, 60000, &why), RC_OK);
+    assert_true(pause_clock_ms() - since_ms >= 150);
+    stand_in_stop(&agent);
+}
+
+static void
+test_does_not_wait_for_longer_than_there_is_time(void **state)
+{
+    static const struct answer answers[] = {BUSY(3600000), BUSY(2000)};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(answers); i++) {
+        closing(agent_call_freep) struct agent_call *call = NULL;
+        closing(json_decrefp) json_t *reply = NULL;
+        struct stand_in agent;
+        struct why why = {0};
+
+        stand_in_start(&agent, &answers[i], 1);
+        open_call(&call, &agent);
+        enum rc rc = i == 0 ? agent_call(&reply, call, "Sign", NULL, &why)
+                            : agent_call_briefly(&reply, call, "TrustedRoot", NULL, 1000, &why);
+        assert_int_equal(rc, RC_BUSY);
+        assert_non_null(strstr(why.text, "try again later, after "));
+        assert_non_null(reply);
+        stand_in_stop(&agent);
+    }
+}
+
+static void
+test_gives_a_silent_agent_no_longer_than_it_is_told(void **state)
+{
+    closing(agent_call_freep) struct agent_call *call = NULL;
+    json_t *reply = NULL;
+    struct stand_in agent;
+    struct why why = {0};
+
+    (void)state;
+    stand_in_start(&agent, &(const struct answer)ANSWER("{}"), 1);
+    kill(agent.pid, SIGSTOP);
+    open_call(&call, &agent);
+    assert_int_equal(agent_call_connect(call, 1000, &why), RC_OK);
+    assert_int_equal(agent_call_briefly(&reply, call, "TrustedRoot", NULL, 50, &why), RC_TIMEOUT);
+    assert_null(reply);
+    stand_in_stop(&agent);
+}
+
 static void
 test_refuses_answers_that_are_none(void **state)
 {
@@ -277,6 +343,7 @@ test_says_how_to_start_an_agent_where_there_is_none(void **state)
 
     (void)state;
     assert_int_equal(agent_call_new(&call, "/nonexistent/agent.sock", &why), RC_OK);
+    assert_int_equal(agent_call_connect(call, 1000, &why), RC_TOKEN);
     assert_int_equal(agent_call(&reply, call, "Status", NULL, &why), RC_TOKEN);
     assert_non_null(strstr(why.text, "no agent listens on '/nonexistent/agent.sock'"));
     assert_non_null(strstr(why.text, "countersign-agent.socket"));
@@ -314,6 +381,9 @@ main(void)
         cmocka_unit_test(test_answers_calls_one_after_the_other),
         cmocka_unit_test(test_gives_the_parameters_of_an_error_to_the_caller),
         cmocka_unit_test(test_waits_for_a_busy_agent),
+        cmocka_unit_test(test_waits_for_as_long_as_a_busy_agent_says),
+        cmocka_unit_test(test_does_not_wait_for_longer_than_there_is_time),
+        cmocka_unit_test(test_gives_a_silent_agent_no_longer_than_it_is_told),
         cmocka_unit_test(test_refuses_answers_that_are_none),
         cmocka_unit_test(test_reads_answers_up_to_the_bound),
         cmocka_unit_test(test_notes_what_a_call_waits_for),

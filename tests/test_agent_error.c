@@ -42,7 +42,7 @@ test_makes_one_sentence_of_each_error(void **state)
         {AGENT "TokenUnavailable", "{\"token\":\"\",\"state\":\"locked\",\"remedy\":\"unlock it\"}",
             RC_LOCKED, "the token is not ready (locked): unlock it"},
         {AGENT "Busy", "{\"bound\":\"CONN_MAX\",\"retry_after_ms\":1}", RC_BUSY,
-            "the agent is busy: CONN_MAX; try again later"},
+            "the agent is busy: CONN_MAX; try again later, after 1 ms"},
         {AGENT "Internal", "{}", RC_SYSTEM, "the agent failed; its log says at what"},
         {"org.varlink.service.MethodNotFound", "{\"method\":\"a.B\"}", RC_UNSUPPORTED,
             "the agent has no method 'a.B'" OTHER_VERSION},
