@@ -71,6 +71,7 @@ repository_free(struct repository *repository)
         return;
 
     trust_free(repository->trust);
+    root_pin_done(&repository->pin);
     repo_free(repository->repo);
     free(repository->host);
     free(repository->name);
@@ -253,6 +254,49 @@ session_repository(
     return RC_OK;
 }
 
+/* What the agent pins. Where there is none, or it does not know us, this machine has only itself;
+ * who signs hears of that when it signs. */
+static enum rc
+ask_pin(struct session *session, struct repository *repository, struct why *why)
+{
+    struct agent_call *agent = NULL;
+    struct why nobody;
+
+    if (repository->is_pin_known)
+        return RC_OK;
+
+    enum rc rc = session_agent(&agent, session, why);
+    if (rc)
+        return rc;
+
+    rc = agent_call_connect(agent, PIN_TIMEOUT_S * INT64_C(1000), &nobody);
+    if (rc == RC_TOKEN)
+        return RC_OK;
+    if (rc)
+        return fail(why, rc, "%s", nobody.text);
+
+    rc = root_pin_ask(&repository->pin, agent, repository->name, why);
+    repository->is_pin_known = !rc;
+    if (repository->pin.n_roots > 0)
+        trust_set_pin(repository->trust, &repository->pin);
+    return rc;
+}
+
+/* For who only reads: an agent that cannot say what it pins keeps nobody from what this machine
+ * trusts already, but from first use. */
+static enum rc
+ask_pin_to_read(struct session *session, struct repository *repository, struct why *why)
+{
+    enum rc rc = ask_pin(session, repository, why);
+
+    if (rc && trust_is_cached(repository->trust)) {
+        progress_note(&session->progress, "not compared with what the agent pins: %s", why->text);
+        return RC_OK;
+    }
+
+    return rc;
+}
+
 static enum rc
 update(struct session *session, struct repository *repository, struct why *why)
 {
@@ -271,8 +315,10 @@ update(struct session *session, struct repository *repository, struct why *why)
 enum rc
 session_update(struct session *session, struct repository *repository, struct why *why)
 {
+    enum rc rc = ask_pin(session, repository, why);
+
     trust_allow_expired(repository->trust);
-    return update(session, repository, why);
+    return rc ? rc : update(session, repository, why);
 }
 
 enum rc
@@ -286,7 +332,9 @@ session_update_existing(struct session *session, struct repository *repository, 
 enum rc
 session_read(struct session *session, struct repository *repository, struct why *why)
 {
-    enum rc rc = update(session, repository, why);
+    enum rc rc = ask_pin_to_read(session, repository, why);
+    if (!rc)
+        rc = update(session, repository, why);
     if (rc == RC_NOT_FOUND)
         return fail(why, RC_UNTRUSTED, "'%s' is not signed: %s has no such repository",
             repository->name, repo_url(repository->repo));

@@ -16,6 +16,8 @@ struct repository {
     char *host; /* of the registry */
     struct repo *repo;
     struct trust *trust;
+    struct root_pin pin; /* what the agent pins, once it was asked */
+    bool is_pin_known;
 };
 
 must_check enum rc session_new(
@@ -35,8 +37,8 @@ must_check enum rc session_signer(struct signer **ret, struct session *session, 
 /* A repository by its name as people write it; nothing is fetched yet. *ret is borrowed. */
 must_check enum rc session_repository(
     struct repository **ret, struct session *session, const char *name, struct why *why);
-/* Fetch and verify it, for who may renew what is expired; a root that is trusted on first use is
- * announced. What trust_update() says. */
+/* Fetch and verify it, under what the agent pins where there is one, for who may renew what is
+ * expired; a root that is trusted on first use is announced. What trust_update() says. */
 must_check enum rc session_update(
     struct session *session, struct repository *repository, struct why *why);
 /* The same for who changes it: where there is none, it says what makes one. */

@@ -10,6 +10,7 @@ struct trust {
     char *repository;
     struct cache *cache;
     struct trust_options options;
+    const struct root_pin *pin; /* NULL: none */
     bool allows_expired;
     struct bytes adopted;
     struct bytes *offers;
@@ -75,6 +76,18 @@ trust_adopt(struct trust *trust, struct span root_file, struct why *why)
 }
 
 void
+trust_set_pin(struct trust *trust, const struct root_pin *pin)
+{
+    trust->pin = pin;
+}
+
+const struct root_pin *
+trust_pin(const struct trust *trust)
+{
+    return trust->pin;
+}
+
+void
 trust_allow_expired(struct trust *trust)
 {
     trust->allows_expired = true;
@@ -108,6 +121,7 @@ sources_of(const struct trust *trust)
         .cache = trust->cache,
         .repository = trust->repository,
         .options = &trust->options,
+        .pin = trust->pin,
         .allows_expired = trust->allows_expired,
         .before = trust->view,
         .adopted = bytes_span(&trust->adopted),

@@ -17,6 +17,7 @@
  */
 #include "client/progress.h"
 #include "client/repo.h"
+#include "client/root_pin.h"
 #include "proto/walk.h"
 
 struct trust;
@@ -39,6 +40,11 @@ DEFINE_CLEANUP(struct trust, trust_free);
 
 /* Start from this root, which we made ourselves, and not from the cache: for a new repository. */
 must_check enum rc trust_adopt(struct trust *trust, struct span root_file, struct why *why);
+
+/* What the agent pins goes before the cache and before first use: from the next update on, no other
+ * root is taken. Borrowed for life; NULL: nothing. */
+void trust_set_pin(struct trust *trust, const struct root_pin *pin);
+const struct root_pin *trust_pin(const struct trust *trust);
 
 /* From the next update on, read expired targets and delegations: for who renews them. */
 void trust_allow_expired(struct trust *trust);
@@ -68,7 +74,7 @@ must_check enum rc trust_offer(struct trust *trust, struct span file, struct why
  * is no view: NULL, 0 or false.
  */
 
-/* The root was taken from the server because this machine had none before. */
+/* The root was taken from the server because this machine had none before, and no pin. */
 bool trust_is_first_use(const struct trust *trust);
 const struct tuf_root *trust_root(const struct trust *trust);
 const struct tuf_file *trust_root_file(const struct trust *trust);

@@ -125,7 +125,7 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
     if (rc)
         return rc;
 
-    if (view->is_first_use && from->options->is_first_use_refused)
+    if (view->is_first_use && !from->pin && from->options->is_first_use_refused)
         return fail(why, RC_UNTRUSTED,
             "nothing on this machine vouches for the root of '%s', and first use is refused",
             from->repository);
@@ -262,6 +262,31 @@ fail_unrelated(const struct view *view, const struct view_sources *from, struct 
         cause.text, cache_dir(from->cache));
 }
 
+/* The root that the walk has come to, where it is new to us, must be one that the agent vouches
+ * for, and not only one that follows from what this machine trusts. */
+static enum rc
+check_pin(struct view *view, const struct view_sources *from, struct why *why)
+{
+    const struct tuf_file *root = walk_root_file(view->walk);
+
+    view->is_pinned =
+        from->pin && from->before && from->before->is_pinned &&
+        span_eq(bytes_span(&root->raw), bytes_span(&walk_root_file(from->before->walk)->raw));
+    if (!from->pin || view->is_pinned)
+        return RC_OK;
+
+    enum rc rc =
+        root_pin_check(from->pin, from->repo, from->repository, root, from->options->now, why);
+    if (rc == RC_UNTRUSTED && !view->is_first_use)
+        return fail(why, rc,
+            "%s; this machine trusted that root before: if it was misled, remove '%s'",
+            why ? why->text : "", cache_dir(from->cache));
+
+    view->is_pinned = !rc;
+    view->is_first_use = false;
+    return rc;
+}
+
 /* Start anew, ask for newer roots first. */
 static enum rc
 view_new_roots(struct view **ret, const struct view_sources *from, struct why *why)
@@ -282,8 +307,10 @@ view_new_roots(struct view **ret, const struct view_sources *from, struct why *w
     if (rc)
         return rc == RC_UNTRUSTED ? fail_unrelated(view, from, why) : rc;
 
-    *ret = steal(view);
-    return RC_OK;
+    rc = check_pin(view, from, why);
+    if (!rc)
+        *ret = steal(view);
+    return rc;
 }
 
 enum rc
@@ -297,7 +324,7 @@ view_new(struct view **ret, const struct view_sources *from, struct why *why)
     if (rc)
         return rc;
 
-    if (from->before && from->before->is_complete &&
+    if (from->before && from->before->is_complete && (!from->pin || from->before->is_pinned) &&
         span_eq(bytes_span(&view->timestamp), bytes_span(&from->before->timestamp))) {
         *ret = NULL;
         return RC_OK;
@@ -312,11 +339,11 @@ view_new(struct view **ret, const struct view_sources *from, struct why *why)
     rc = walk_head(view, from, why);
     if (rc == RC_UNTRUSTED)
         return view_new_roots(ret, from, why);
-    if (rc)
-        return rc;
-
-    *ret = steal(view);
-    return RC_OK;
+    if (!rc)
+        rc = check_pin(view, from, why);
+    if (!rc)
+        *ret = steal(view);
+    return rc;
 }
 
 /* A role whose file is not listed has not signed yet. Or who signs the snapshot, without a key of

@@ -131,3 +131,11 @@ agent_call(json_t **ret_parameters, struct agent_call *call, const char *method,
         call->spoil(*ret_parameters);
     return RC_OK;
 }
+
+enum rc
+agent_call_briefly(json_t **ret_parameters, struct agent_call *call, const char *method,
+    const json_t *parameters, int64_t timeout_ms, struct why *why)
+{
+    assert_in_range(timeout_ms, 1, 60000);
+    return agent_call(ret_parameters, call, method, parameters, why);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * root_pin — which root the agent says is that of a repository, before anything that this machine
+ * saw or a server says.
+ *
+ *     rc = root_pin_ask(&pin, agent, "localhost:5000/shop/web", why);
+ *     if (pin.n_roots > 0)
+ *         rc = root_pin_check(&pin, repo, repository, root_file, now, why);
+ */
+#include "client/agent_call.h"
+#include "client/repo.h"
+#include "proto/tuf_root.h"
+
+/* A root is vouched for that is not older than version, lists one of the keys, and is signed by it.
+ * So is every root that follows from such a one. */
+struct root_pin {
+    struct keyid *roots; /* canonical IDs */
+    size_t n_roots;      /* 0: nothing is pinned */
+    int64_t version;
+};
+void root_pin_done(struct root_pin *pin);
+
+/*
+ * What the agent pins; root_pin_done(). Nothing where it pins nothing, where it is of a version
+ * that cannot, or where its policy does not name the caller, whom it would not sign for either.
+ * Bounded by PIN_TIMEOUT_S. What agent_call_briefly() says; RC_MALFORMED: its answer.
+ */
+must_check enum rc root_pin_ask(
+    struct root_pin *ret, struct agent_call *agent, const char *repository, struct why *why);
+
+/* Whether that root, which signs itself, is vouched for as it is. */
+bool root_pin_vouches(
+    const struct root_pin *pin, const struct tuf_root *root, const struct tuf_file *file);
+
+/*
+ * The same, or that it follows from one that is; those before it are fetched. now: seconds UTC.
+ * RC_UNTRUSTED: it is not: what the agent wants and what there is. RC_NETWORK, RC_NO_MEMORY.
+ */
+must_check enum rc root_pin_check(const struct root_pin *pin, struct repo *repo,
+    const char *repository, const struct tuf_file *root, int64_t now, struct why *why);
