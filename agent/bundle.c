@@ -70,6 +70,32 @@ bundle_format(struct bundle *bundle)
     return frame;
 }
 
+void
+bundle_meter_wait(struct meter *meter, const struct bundle *bundle, uint64_t now_us)
+{
+    for (size_t i = 0; i < bundle->n; i++)
+        if (bundle->jobs[i]->n_tries == 0)
+            meter_observe(&meter->queue, now_us - bundle->jobs[i]->wanted_us);
+}
+
+void
+bundle_meter_answer(struct meter *meter, const struct frame_signed *answer, uint64_t took_us)
+{
+    char error[sizeof meter->error];
+
+    for (size_t i = 0; i < answer->n_results; i++) {
+        const struct frame_result *result = &answer->results[i];
+        if (result->rc == RC_OK) {
+            meter_observe(&meter->sign, took_us);
+            continue;
+        }
+
+        meter->n_failed++;
+        snprintf(error, sizeof error, "%.*s", (int)result->detail.len, result->detail.p);
+        meter_note(meter, error);
+    }
+}
+
 bool
 bundle_is_abandoned(const struct bundle *bundle)
 {

@@ -23,6 +23,11 @@ void bundle_pass_message(struct bundle *bundle, int *ret_fd);
 /* SIGN for all of them, which counts as a try. There is one at least, and no gap. */
 struct frame bundle_format(struct bundle *bundle);
 
+/* How long those waited that are asked for the first time: after bundle_fill(). */
+void bundle_meter_wait(struct meter *meter, const struct bundle *bundle, uint64_t now_us);
+/* The worker answered after so long. */
+void bundle_meter_answer(struct meter *meter, const struct frame_signed *answer, uint64_t took_us);
+
 /* It has jobs, or had, and nobody waits for any of them any more. */
 bool bundle_is_abandoned(const struct bundle *bundle);
 

@@ -16,7 +16,8 @@ struct keyring_job {
     struct span whole_message; /* borrowed from whoever ordered it */
     struct span message;       /* the same where its place wants it; empty: the digest is enough */
     uid_t uid;
-    unsigned n_tries; /* at that place */
+    uint64_t wanted_us; /* since when, monotonic */
+    unsigned n_tries;   /* at that place */
     const struct keyring *keyring;
     struct keyid key; /* canonical ID */
     size_t at;        /* the number of its place, among those of the key */

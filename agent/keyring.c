@@ -397,6 +397,7 @@ keyring_token(const struct keyring *keyring, size_t i)
 
     token->n_queued = pool_n_queued(keyring->view->pools[i]);
     token->n_workers = pool_n_ready(keyring->view->pools[i]);
+    token->meter = pool_meter(keyring->view->pools[i]);
     return token;
 }
 

@@ -11,6 +11,7 @@
 
 #include "agent/errand.h"
 #include "agent/ledger.h"
+#include "agent/meter.h"
 #include "agent/worker.h"
 #include "proto/verify.h"
 
@@ -49,6 +50,7 @@ struct keyring_token {
     enum keyring_state state;
     char detail[200];
     size_t n_queued, n_workers;
+    const struct meter *meter; /* borrowed, until the policy changes */
     enum keyring_state
         told_state; /* the latest news: never KEYRING_STARTING but before the first */
     char told_detail[200];

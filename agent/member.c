@@ -37,6 +37,8 @@ like_printf(3, 4) static void enter(
     bool is_lost = m->state == KEYRING_READY || m->is_recovering;
     m->state = state;
     m->is_recovering = false;
+    if (state != KEYRING_READY && state != KEYRING_LOCKED)
+        meter_note(&m->crew->meter, m->detail);
     if (state != KEYRING_READY) {
         m->crew->n_renewals += is_lost; /* others, if idle, have not noticed */
         bundle_give_back(&m->bundle, m->crew->queue, RC_OK, m->crew->token->name, m->detail);
@@ -148,13 +150,14 @@ on_end(void *userdata, enum worker_end end, const char *detail)
     struct member *m = userdata;
     char said[sizeof m->detail];
 
-    if (m->is_dismissed)
-        m->n_losses = 0;
-    m->is_dismissed = false;
     end_login(m, LOGIN_UNKNOWN);
     /* What it said before it ended is better than how it ended. */
     bool has_said = end == WORKER_EXITED && m->has_said;
     snprintf(said, sizeof said, "%s", has_said ? m->detail : detail);
+    if (!m->is_dismissed && end != WORKER_EXITED)
+        meter_note(&m->crew->meter, said);
+    m->n_losses = m->is_dismissed ? 0 : m->n_losses;
+    m->is_dismissed = false;
     bundle_give_back(&m->bundle, m->crew->queue, end == WORKER_HUNG ? RC_TIMEOUT : RC_OK,
         m->crew->token->name, said);
     end_life(m, has_said ? m->state : KEYRING_FAILING, said, has_said);
@@ -169,6 +172,7 @@ on_pin_wrong(struct member *m)
     enum rc rc =
         login_refused(m->crew->login, bytes_span(&m->identity), bytes_span(&m->source), &why);
     m->pinpad.is_refused = true;
+    meter_note(&m->crew->meter, why.text);
     enter(m, rc == RC_LOCKED ? KEYRING_LOCKED : KEYRING_FAILING, "%s", why.text);
 }
 
@@ -201,6 +205,7 @@ on_state(struct member *m, const struct frame *frame)
     if (was_in && !is_refused && !lose_token(m)) {
         m->state = keyring_state_of(state->state);
         snprintf(m->detail, sizeof m->detail, "%.*s", (int)state->detail.len, state->detail.p);
+        meter_note(&m->crew->meter, m->detail);
         return true;
     }
 
@@ -219,8 +224,7 @@ on_found(struct member *m, const struct frame *frame)
     if (member_is_in(m))
         return false;
 
-    end_login(m, LOGIN_NOT_TRIED); /* LOGIN, if under way, names what was found before, and will be
-                                      ignored */
+    end_login(m, LOGIN_NOT_TRIED); /* LOGIN, if under way, names what was found before */
     bytes_clear(&m->identity);
     bytes_clear(&m->source);
     bytes_put(&m->identity, frame->found.identity);
@@ -271,6 +275,7 @@ on_signed(struct member *m, const struct frame *frame)
     m->phase = MEMBER_IDLE;
     tell(m);
     m->crew->pace_us = (now_us(m) - m->asked_us) / m->bundle.n;
+    bundle_meter_answer(&m->crew->meter, &frame->sigs, now_us(m) - m->asked_us);
     if (bundle_finish(&m->bundle, &frame->sigs, m->crew->token->name))
         m->n_losses = 0;
     return true;
@@ -316,6 +321,7 @@ member_start(struct member *m)
     struct why why;
 
     m->has_said = false;
+    m->crew->meter.n_respawns += m->started_us > 0;
     m->started_us = now_us(m);
     if (worker_new(&m->worker, crew->event, crew->form.program, crew->token, &calls, m, &why)) {
         end_life(m, KEYRING_FAILING, why.text, false);
@@ -375,6 +381,7 @@ sign(struct member *m, size_t n_jobs)
     if (m->bundle.n == 0)
         return;
 
+    bundle_meter_wait(&m->crew->meter, &m->bundle, m->asked_us);
     struct frame frame = bundle_format(&m->bundle);
     ask_with(m, &frame, message, MEMBER_SIGNING,
         m->bundle.n * m->crew->token->timeout_s * 1000 + SIGN_SLACK_MS);

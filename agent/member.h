@@ -17,6 +17,7 @@
 #include "agent/bundle.h"
 #include "agent/errand.h"
 #include "agent/login.h"
+#include "agent/meter.h"
 #include "agent/pinpad.h"
 #include "agent/place.h"
 #include "agent/timer.h"
@@ -41,6 +42,7 @@ struct crew {
     const struct policy_token *token; /* of policy */
     bool wants_touch;                 /* its token may wait for somebody to touch it */
     uint64_t pace_us;                 /* what a signature took when the last one was made */
+    struct meter meter;
     struct login *login;
     struct queue *queue;
     struct place *places;

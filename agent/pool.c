@@ -393,6 +393,12 @@ pool_n_ready(const struct pool *pool)
     return n;
 }
 
+const struct meter *
+pool_meter(const struct pool *pool)
+{
+    return &pool->crew.meter;
+}
+
 enum rc
 pool_sign(struct pool *pool, struct keyring_job *job, struct why *why)
 {
@@ -401,6 +407,7 @@ pool_sign(struct pool *pool, struct keyring_job *job, struct why *why)
 
     job->queue = pool->crew.queue;
     job->pool = pool;
+    (void)sd_event_now(pool->crew.event, CLOCK_MONOTONIC, &job->wanted_us);
     enum rc rc = queue_put(pool->crew.queue, &job->item, job->uid, why);
     if (rc)
         return within(why, rc, "token '%s'", pool->crew.token->name);

@@ -43,6 +43,8 @@ bool pool_is_settled(const struct pool *pool); /* ready with all keys known, or 
 size_t pool_n_queued(const struct pool *pool);
 size_t pool_n_ready(const struct pool *pool); /* workers that are logged in */
 
+const struct meter *pool_meter(const struct pool *pool);
+
 /* As keyring_sign(). */
 must_check enum rc pool_sign(struct pool *pool, struct keyring_job *job, struct why *why);
 
