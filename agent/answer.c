@@ -264,8 +264,9 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
 }
 
 json_t *
-answer_verdict(const struct decide_verdict *verdict)
+answer_verdict(const struct judgment *j, size_t document)
 {
+    const struct decide_verdict *verdict = &j->decision->verdicts[document];
     const struct decide_check *failed = verdict->failed;
     json_t *checks = json_array();
 
@@ -275,8 +276,9 @@ answer_verdict(const struct decide_verdict *verdict)
                                 check->holds, "want", check->want, "have", check->have));
     }
 
-    json_t *ret = json_pack("{s:b,s:o,s:s}", "allowed", !failed, "checks", checks, "remedy",
-        failed ? reason_remedy(failed->reason) : "");
+    json_t *ret = json_pack("{s:b,s:o,s:s,s:O*}", "allowed", !failed, "checks", checks, "remedy",
+        failed ? reason_remedy(failed->reason) : "", "difference",
+        j->known->changes[document].list);
     if (verdict->grant)
         answer_set(&ret, "grant", json_string(verdict->grant->name));
     if (failed)

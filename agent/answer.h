@@ -27,4 +27,4 @@ void answer_reason(struct conn *conn, enum reason reason, int64_t record);
 void answer_decision(
     struct conn *conn, struct agent *agent, const struct judgment *judgment, int64_t record);
 /* The verdict of one document as Explain returns it. NULL: no memory. */
-json_t *answer_verdict(const struct decide_verdict *verdict);
+json_t *answer_verdict(const struct judgment *judgment, size_t document);

@@ -43,6 +43,6 @@ explain_call(struct agent *agent, struct conn *conn, const json_t *parameters)
 
     json_t *verdicts = json_array();
     for (size_t i = 0; i < judgment->decision->n_verdicts; i++)
-        answer_add(&verdicts, answer_verdict(&judgment->decision->verdicts[i]));
+        answer_add(&verdicts, answer_verdict(judgment, i));
     conn_reply(conn, json_pack("{s:o}", "verdicts", verdicts));
 }

@@ -36,7 +36,8 @@ format_document(const struct judgment *j, const struct signatures *signatures, s
     }
 
     digest_hex(digest, &subject->digest);
-    return json_pack("{s:s,s:o,s:o}", "digest", digest, "signatures", made, "left_out", left_out);
+    return json_pack("{s:s,s:o,s:o,s:O*}", "digest", digest, "signatures", made, "left_out",
+        left_out, "difference", j->known->changes[document].list);
 }
 
 /* Names of all grants under which something was signed, each once. */
