@@ -80,6 +80,12 @@ act_on_hang_up(struct act *act, void (*callback)(void *userdata), void *userdata
     act->userdata = userdata;
 }
 
+bool
+act_is_allowed(const struct act *act)
+{
+    return act->agent->policy && policy_is_admin(act->agent->policy, act->peer);
+}
+
 void
 act_note(struct act *act, const char *fmt, ...)
 {

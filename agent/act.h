@@ -24,6 +24,9 @@ must_check bool act_upgrade(struct act *act, int *ret_fd);
  * act goes on. */
 void act_on_hang_up(struct act *act, void (*callback)(void *userdata), void *userdata);
 
+/* Whether the caller is still an admin: the policy may be another one than when it began. */
+must_check bool act_is_allowed(const struct act *act);
+
 /* What its record says besides the token; the first 400 bytes of all of it. */
 like_printf(2, 3) void act_note(struct act *act, const char *fmt, ...);
 

@@ -79,8 +79,10 @@ resolve_names(struct agent *agent)
         return;
 
     agent->resolved_at = now;
-    if (policy_resolve(agent->policy))
+    if (policy_resolve(agent->policy)) {
+        epoch_change(&agent->epoch);
         log_line(LOG_LEVEL_INFO, "names of the policy that were unknown are known now");
+    }
 }
 
 static bool
@@ -350,6 +352,7 @@ agent_reload(struct agent *agent, json_t **ret_changes, struct why *why)
     }
 
     policy_unref(old);
+    epoch_change(&agent->epoch);
     json_array_foreach(changes, i, change)
         log_line(LOG_LEVEL_INFO, "reload: %s", json_string_value(change));
     *ret_changes = changes;

@@ -4,6 +4,7 @@
  * agent — the composition root: what lives as long as the daemon, and how it comes and goes.
  */
 #include "agent/audit.h"
+#include "agent/epoch.h"
 #include "agent/keyring.h"
 #include "agent/listener.h"
 #include "agent/release.h"
@@ -19,6 +20,7 @@ struct agent {
     struct ledger *ledger;
     struct audit *audit;
     struct policy *policy; /* NULL: it was invalid at start; the agent refuses everything */
+    struct epoch epoch;    /* of the facts that requests are decided on */
     struct seclusion *seclusion;
     struct keyring *keyring; /* NULL as long as policy is */
     struct release *release;

@@ -36,6 +36,11 @@ bundle_fill(struct bundle *bundle, struct queue *queue, size_t n_max)
         if (!job)
             break;
 
+        if (job->may_go && !job->may_go(job->userdata)) {
+            close_gaps(bundle); /* others of its request were canceled with it */
+            continue;
+        }
+
         job->slot = &bundle->jobs[bundle->n];
         bundle->jobs[bundle->n++] = job;
     }
@@ -54,6 +59,7 @@ bundle_pass_message(struct bundle *bundle, int *ret_fd)
     struct keyring_job *last = steal(bundle->jobs[--bundle->n]);
     last->slot = NULL;
     job_finish(last, rc, (struct span){0}, &why);
+    close_gaps(bundle); /* others of its request may be canceled for it */
 }
 
 struct frame

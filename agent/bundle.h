@@ -14,8 +14,8 @@ struct bundle {
     size_t n;
 };
 
-/* Close the gaps, and take from the queue until there are n_max. A job that wants its message to be
- * passed is the last one. */
+/* Close the gaps, and take from the queue, of what may still go, until there are n_max. A job that
+ * wants its message to be passed is the last one. */
 void bundle_fill(struct bundle *bundle, struct queue *queue, size_t n_max);
 /* After bundle_fill(): *ret_fd is the caller's, a file with the message of the last job; untouched
  * where that has none. Where there can be no such file, that job fails. */

@@ -46,6 +46,23 @@ on_hang_up(void *userdata)
     act_finish(certify->act, rc, &why, NULL);
 }
 
+/* Its turn may come after the policy was read again. */
+static bool
+may_go(void *userdata)
+{
+    struct certify *certify = userdata;
+    struct why why;
+
+    if (act_is_allowed(certify->act))
+        return true;
+
+    keyring_cancel(steal(certify->pending));
+    enum rc rc = fail(&why, RC_REFUSED, "the caller is no admin any more");
+    act_finish(certify->act, rc, &why, NULL);
+    certify_free(certify);
+    return false;
+}
+
 static void
 on_signed(void *userdata, enum rc rc, struct span signature, const struct why *why)
 {
@@ -86,7 +103,7 @@ begin(struct certify *certify, const struct keyring_key *key, const struct wish 
     enum verify_method method = verify_method_of(key->pubkey);
     digest_of(&digest, message);
     struct keyring_order order = {key, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
-        message, &digest, uid, on_signed, certify};
+        message, &digest, uid, on_signed, certify, may_go};
     return keyring_sign(&certify->pending, &order, why);
 }
 

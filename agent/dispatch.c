@@ -78,6 +78,7 @@ dispatch_order(struct keyring_job **ret, const struct keyring_order *order, stru
     job->uid = order->uid;
     job->callback = order->callback;
     job->userdata = order->userdata;
+    job->may_go = order->may_go;
     enum rc rc = send_to(job, key, key->at, &reason);
     if (rc && !send_on(job, rc)) {
         job_cancel(job);

@@ -70,6 +70,8 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
         return;
     }
 
+    if (!rc && heeds_bases(e))
+        epoch_change_by(&e->agent->epoch, e->judgment, e->peer);
     if (e->conn) {
         conn_set_work(e->conn, NULL, NULL);
         if (e->outcome == AUDIT_REFUSED)
@@ -114,6 +116,27 @@ ending_fail(struct ending *e, enum rc rc, const struct why *why)
     e->failed = rc;
     e->failed_why = *why;
     ending_finish(e, AUDIT_FAILED);
+}
+
+bool
+ending_still_holds(struct ending *e, bool *ret_is_new)
+{
+    struct why why;
+
+    *ret_is_new = false;
+    if (judgment_holds(e->judgment, e->agent, e->peer))
+        return true;
+
+    e->token = NULL; /* it was the judgment's */
+    enum rc rc = e->agent->policy ? judgment_decide(e->judgment, e->agent, e->peer, &why)
+                                  : fail(&why, RC_DENIED, "the policy went away");
+    if (rc)
+        ending_fail(e, rc, &why);
+    else if (e->judgment->decision->rc)
+        ending_finish(e, AUDIT_REFUSED);
+    else
+        *ret_is_new = true;
+    return *ret_is_new;
 }
 
 void

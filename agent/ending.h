@@ -45,6 +45,12 @@ void ending_expect(struct ending *ending);
 void ending_finish(struct ending *ending, enum audit_outcome outcome);
 /* The same for a failure, which the caller is told. */
 void ending_fail(struct ending *ending, enum rc rc, const struct why *why);
+/*
+ * Before a digest goes to a token. True: the decision still holds, or was made again because what
+ * it stood on has changed, and allows it; then *ret_is_new is true. False: it does not, and the
+ * request has ended, with stop() called.
+ */
+must_check bool ending_still_holds(struct ending *ending, bool *ret_is_new);
 /* Before a failure: should it be one of a token, it is that of this choice's key. */
 void ending_blame(struct ending *ending, const struct decide_choice *choice);
 /* Frees what belongs to the ending: peer, judgment and deadline. */

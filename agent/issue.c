@@ -104,6 +104,20 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
         ending_finish(&issue->ending, AUDIT_RELEASED);
 }
 
+/* Its turn may come after the grant went. */
+static bool
+may_go(void *userdata)
+{
+    struct issue *issue = userdata;
+    bool is_new = false;
+
+    if (!ending_still_holds(&issue->ending, &is_new))
+        return false;
+
+    ending_blame(&issue->ending, issue->ending.judgment->decision->verdicts[0].choices);
+    return true;
+}
+
 static enum rc
 begin(struct issue *issue, struct why *why)
 {
@@ -120,8 +134,8 @@ begin(struct issue *issue, struct why *why)
     certificate_digest(&digest, issue->certificate);
     enum verify_method method = verify_method_of(key->pubkey);
     struct keyring_order order = {key, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
-        certificate_message(issue->certificate), &digest, issue->ending.peer->uid, on_signed,
-        issue};
+        certificate_message(issue->certificate), &digest, issue->ending.peer->uid, on_signed, issue,
+        may_go};
     return keyring_sign(&issue->pending, &order, why);
 }
 

@@ -26,6 +26,7 @@ struct keyring_job {
     const struct pool *pool; /* whose token it is for */
     keyring_signed *callback;
     void *userdata;
+    bool (*may_go)(void *userdata); /* as in the order; NULL: it may */
 };
 
 /* Tell whoever wants it, and free it; or send it on. Must not be in the queue. */

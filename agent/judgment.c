@@ -151,7 +151,7 @@ enum rc
 judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer, struct why *why)
 {
     closing(quota_uses_done) struct quota_uses uses = {0};
-    int64_t now = agent_now_us() / 1000000;
+    int64_t now_us = agent_now_us(), now = now_us / 1000000;
 
     forget(j);
     j->policy = policy_ref(agent->policy);
@@ -182,10 +182,24 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
         .is_partial = j->request.partial,
     };
     rc = decide(&j->decision, &request, why);
+    j->decided_us = now_us;
+    j->epoch = epoch_of(&agent->epoch, j, peer);
     if (rc || j->decision->rc)
         return rc;
 
     return quota_hold(&j->hold, agent->quota, j->policy, j->decision, peer->uid, why);
+}
+
+/* So that who hardly waits is not decided twice; a document does not expire to the second. */
+#define DECISION_MAX_AGE_US 1000000
+
+bool
+judgment_holds(const struct judgment *j, const struct agent *agent, const struct peer *peer)
+{
+    int64_t age_us = agent_now_us() - j->decided_us;
+
+    return age_us >= 0 && age_us <= DECISION_MAX_AGE_US && /* the clock may be set back */
+           j->epoch == epoch_of(&agent->epoch, j, peer);
 }
 
 /* The lists of a record, which borrow from the judgment. */

@@ -25,6 +25,8 @@ struct judgment {
     struct known *known;
     struct decision *decision; /* NULL before judgment_decide() */
     struct quota_hold *hold;   /* what it takes of quotas; NULL: nothing */
+    int64_t decided_us;        /* when, by the wall clock */
+    uint64_t epoch;            /* what it stands on, see epoch.h */
 };
 
 /*
@@ -44,6 +46,11 @@ DEFINE_CLEANUP(struct judgment, judgment_free);
  * was decided before is forgotten. RC_STORAGE, RC_NO_MEMORY. */
 must_check enum rc judgment_decide(
     struct judgment *judgment, struct agent *agent, const struct peer *peer, struct why *why);
+
+/* Whether nothing that this decision stands on has changed since, and it is not older than a
+ * second: time is a fact, too. */
+must_check bool judgment_holds(
+    const struct judgment *judgment, const struct agent *agent, const struct peer *peer);
 
 /* How a request ended, for its record. */
 struct judgment_end {

@@ -103,6 +103,9 @@ struct keyring_order {
     uid_t uid;                   /* on whose behalf: queues are fair between uids */
     keyring_signed *callback;
     void *userdata;
+    /* Asked when it has its turn, before the digest goes to a worker: whether it may still be
+     * signed. False: it has been canceled within the call. NULL: it may. */
+    bool (*may_go)(void *userdata);
 };
 
 /*

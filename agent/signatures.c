@@ -24,16 +24,24 @@ signatures_stop(struct signatures *s)
         keyring_cancel(steal(s->jobs[i].pending));
 }
 
+static void
+drop_jobs(struct signatures *s)
+{
+    signatures_stop(s);
+    for (size_t i = 0; i < s->n_jobs; i++)
+        bytes_done(&s->jobs[i].signature);
+    free(s->jobs);
+    s->jobs = NULL;
+    s->n_jobs = s->n_pending = 0;
+}
+
 void
 signatures_free(struct signatures *s)
 {
     if (!s)
         return;
 
-    signatures_stop(s);
-    for (size_t i = 0; i < s->n_jobs; i++)
-        bytes_done(&s->jobs[i].signature);
-    free(s->jobs);
+    drop_jobs(s);
     free(s);
 }
 
@@ -117,6 +125,8 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
     }
 }
 
+static bool may_go(void *userdata);
+
 static enum rc
 add_job(struct signatures *s, size_t document, size_t choice, struct why *why)
 {
@@ -137,8 +147,14 @@ add_job(struct signatures *s, size_t document, size_t choice, struct why *why)
 
     const struct subject *subject = ending->judgment->subjects[document];
     job->method = verify_method_of(key->pubkey);
-    struct keyring_order order = {
-        key, job->method, subject->message, &subject->digest, ending->peer->uid, on_signed, job};
+    struct keyring_order order = {.key = key,
+        .method = job->method,
+        .message = subject->message,
+        .digest = &subject->digest,
+        .uid = ending->peer->uid,
+        .callback = on_signed,
+        .userdata = job,
+        .may_go = may_go};
     enum rc rc = keyring_sign(&job->pending, &order, why);
     if (rc)
         return rc;
@@ -176,26 +192,66 @@ count_signatures(const struct decision *decision)
     return n;
 }
 
-enum rc
-signatures_begin(struct signatures **ret, struct ending *ending, struct why *why)
+static enum rc
+plan(struct signatures *s, struct why *why)
 {
-    const struct decision *decision = ending->judgment->decision;
+    const struct decision *decision = s->ending->judgment->decision;
     size_t n = count_signatures(decision);
 
     if (n > SIGNATURES_MAX_PER_SIGN) /* before anything is released that cannot be replied */
         return fail(why, RC_TOO_LARGE, "SIGNATURES_MAX_PER_SIGN");
 
+    s->jobs = calloc(n, sizeof *s->jobs);
+    return s->jobs ? add_jobs(s, decision, why) : fail_memory(why);
+}
+
+/* Whether a decision that was made anew wants the signatures that are under way, and no others. */
+static bool
+is_as_planned(const struct signatures *s)
+{
+    for (size_t i = 0; i < s->n_jobs; i++) {
+        const struct signature_job *job = &s->jobs[i];
+        bool is_wanted = choice_of(job)->left_out == REASON_NONE;
+        if (!is_wanted || (!job->pending && job->signature.len == 0))
+            return false;
+    }
+
+    return s->n_jobs == count_signatures(s->ending->judgment->decision);
+}
+
+static bool
+may_go(void *userdata)
+{
+    const struct signature_job *job = userdata;
+    struct signatures *s = job->signatures;
+    bool is_new = false;
+    struct why why;
+
+    if (!ending_still_holds(s->ending, &is_new))
+        return false;
+
+    if (!is_new || is_as_planned(s)) {
+        ending_blame(s->ending, choice_of(find_pending(s)));
+        return true;
+    }
+
+    drop_jobs(s); /* this one with them */
+    enum rc rc = plan(s, &why);
+    if (rc)
+        ending_fail(s->ending, rc, &why);
+    return false;
+}
+
+enum rc
+signatures_begin(struct signatures **ret, struct ending *ending, struct why *why)
+{
     closing(signatures_freep) struct signatures *s = calloc(1, sizeof *s);
     if (!s)
         return fail_memory(why);
 
     s->ending = ending;
-    s->jobs = calloc(n, sizeof *s->jobs);
-    if (!s->jobs)
-        return fail_memory(why);
-
     ending_expect(ending);
-    enum rc rc = add_jobs(s, decision, why);
+    enum rc rc = plan(s, why);
     *ret = steal(s);
     return rc;
 }

@@ -4,6 +4,8 @@
  * signatures — all signatures of one request whose decision allows them, on their way through the
  * tokens.
  *
+ * What has its turn at a token only after something changed is decided anew first, see ending.h.
+ *
  * It ends its request by itself: released when the last one is there, failed when one cannot be
  * made. Where the client said partial, that key is left out of the verdict instead, as long as
  * another one signs.

@@ -5,12 +5,18 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t ahead_ns, spent_us;
+static int64_t ahead_ns, wall_ns, spent_us;
 
 void
 clock_advance_ms(int64_t ms)
 {
     ahead_ns += ms * 1000000;
+}
+
+void
+clock_advance_wall_ms(int64_t ms)
+{
+    wall_ns += ms * 1000000;
 }
 
 void
@@ -31,8 +37,8 @@ clock_gettime(clockid_t id, struct timespec *ret)
     if (syscall(SYS_clock_gettime, id, ret) < 0)
         return -1;
 
-    if (id == CLOCK_MONOTONIC || id == CLOCK_BOOTTIME) {
-        int64_t ns = ret->tv_nsec + ahead_ns;
+    if (id == CLOCK_MONOTONIC || id == CLOCK_BOOTTIME || id == CLOCK_REALTIME) {
+        int64_t ns = ret->tv_nsec + (id == CLOCK_REALTIME ? wall_ns : ahead_ns);
         ret->tv_sec += ns / 1000000000;
         ret->tv_nsec = ns % 1000000000;
     }

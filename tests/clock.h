@@ -9,4 +9,5 @@
 #include <stdint.h>
 
 void clock_advance_ms(int64_t ms);
+void clock_advance_wall_ms(int64_t ms); /* the wall clock; back, too */
 void clock_spend_us(int64_t us);

@@ -43,7 +43,7 @@ static struct {
     TAILQ_HEAD(, keyring_job) jobs;
     struct keyring_unlock unlock; /* its callback is NULL where there is none */
     enum rc refusal;
-    size_t n_locks;
+    size_t n_locks, n_asked;
 } all = {.jobs = TAILQ_HEAD_INITIALIZER(all.jobs)};
 
 static size_t
@@ -134,6 +134,12 @@ softkeyring_finish_of(const char *name, enum rc rc)
     finish_oldest(name, rc);
 }
 
+size_t
+softkeyring_n_asked(void)
+{
+    return all.n_asked;
+}
+
 void
 softkeyring_reset(void)
 {
@@ -193,8 +199,12 @@ on_work(sd_event_source *source, void *userdata)
     if (!job)
         return 0;
 
-    TAILQ_REMOVE(&all.jobs, job, next);
     sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    if (job->order.may_go && !job->order.may_go(job->order.userdata))
+        return 0;
+
+    TAILQ_REMOVE(&all.jobs, job, next);
+    all.n_asked++;
     fault_suspend();
     if (!job->rc)
         softkey_sign_digest(&signature, softkeyring_key(job->order.key->policy->name)->evp,

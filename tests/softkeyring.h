@@ -17,7 +17,8 @@ void softkeyring_set_state(const char *name, enum keyring_state state, const cha
 /* Whether jobs wait for softkeyring_finish(). */
 void softkeyring_hold(bool is_holding);
 size_t softkeyring_n_waiting(void);
-/* The oldest job ends so, from the event loop; RC_OK: signed. */
+size_t softkeyring_n_asked(void); /* for a signature by a token: digests that went there */
+/* The oldest job has its turn and ends so, from the event loop; RC_OK: signed. */
 void softkeyring_finish(enum rc rc);
 void softkeyring_finish_of(const char *name, enum rc rc); /* the oldest of that key */
 /* Unlockings wait for this. */

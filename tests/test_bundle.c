@@ -164,6 +164,37 @@ test_does_not_ask_again_what_hung(void **state)
     close_fixture(&f);
 }
 
+/* What has its turn may not go, and takes another one of its request with it. */
+static bool
+refuse(void *userdata)
+{
+    struct fixture *f = userdata;
+
+    job_cancel(f->jobs[3]);
+    job_cancel(f->jobs[1]);
+    return false;
+}
+
+static void
+test_leaves_out_what_may_not_go_any_more(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    open_fixture(&f);
+    f.jobs[3]->may_go = refuse;
+    f.jobs[3]->userdata = &f;
+    bundle_fill(&f.bundle, f.queue, 4);
+    struct frame frame = bundle_format(&f.bundle);
+    assert_int_equal(frame.sign.n_jobs, 4);
+    assert_int_equal(frame.sign.jobs[0].place, 0);
+    assert_int_equal(frame.sign.jobs[1].place, 2);
+    assert_int_equal(frame.sign.jobs[2].place, 4);
+    assert_int_equal(frame.sign.jobs[3].place, 5);
+    assert_false(f.ends[1].has_come || f.ends[3].has_come);
+    close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -173,6 +204,7 @@ main(void)
         cmocka_unit_test(test_asks_again_without_what_was_canceled),
         cmocka_unit_test(test_gives_back_what_may_be_asked_once_more),
         cmocka_unit_test(test_does_not_ask_again_what_hung),
+        cmocka_unit_test(test_leaves_out_what_may_not_go_any_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,29 @@ test_ends_with_the_token_the_time_and_the_caller(void **state)
     fd_close(&fds[2]);
 }
 
+static void
+test_is_decided_anew_when_its_turn_comes_after_a_change(void **state)
+{
+    struct daemon *d = *state;
+    closing(fd_close) int fd = daemon_dial(d, UID_ADMIN);
+    size_t n_asked = softkeyring_n_asked();
+    const char *policy = daemon_policy(), *grant = strstr(policy, "  ceremony:");
+    closing(freep) char *without = NULL;
+
+    softkeyring_hold(true);
+    daemon_ask(d, fd, "IssueRootCertificate", order(DAEMON_REPOSITORY, "root"));
+    assert_true(
+        asprintf(&without, "%.*s%s", (int)(grant - policy), policy, strchr(grant, '\n') + 1) > 0);
+    daemon_set_policy(d, without);
+    json_auto_t *reloaded = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    daemon_assert_reply(reloaded);
+    softkeyring_finish(RC_OK);
+
+    json_auto_t *answer = daemon_answer(d, fd, "IssueRootCertificate");
+    daemon_assert_error(answer, "Denied", "reason", "not-granted");
+    assert_int_equal(softkeyring_n_asked(), n_asked);
+}
+
 int
 main(void)
 {
@@ -186,6 +209,7 @@ main(void)
         DAEMON(test_takes_days_within_its_bounds),
         DAEMON(test_refuses_parameters_that_are_none),
         DAEMON(test_ends_with_the_token_the_time_and_the_caller),
+        DAEMON(test_is_decided_anew_when_its_turn_comes_after_a_change),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
