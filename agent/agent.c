@@ -12,6 +12,7 @@
 #include "agent/method.h"
 #include "agent/quota.h"
 #include "agent/token/landlock.h"
+#include "agent/trail.h"
 #include "proto/bounds.h"
 
 #define MINUTE_US        UINT64_C(60000000)
@@ -227,6 +228,7 @@ on_committed(void *userdata)
     struct agent *agent = userdata;
     int enabled = SD_EVENT_OFF;
 
+    trails_wake(agent->trails);
     await_minute(agent);
     if (sd_event_source_get_enabled(agent->head, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
         sd_event_source_set_time_relative(agent->head, HEAD_INTERVAL_US);
@@ -420,6 +422,8 @@ start(struct agent *agent, struct why *why)
     if (!rc)
         rc = audit_new(&agent->audit, agent->ledger, why);
     if (!rc)
+        rc = trails_new(&agent->trails, why);
+    if (!rc)
         rc = quota_new(&agent->quota, agent->ledger, why);
     if (!rc)
         rc = release_new(&agent->release, agent->event, agent->ledger, why);
@@ -450,6 +454,7 @@ stop(struct agent *agent)
     seclusion_free(agent->seclusion);
     reservations_free(agent->reservations);
     quota_free(agent->quota);
+    trails_free(agent->trails);
     audit_free(agent->audit);
     policy_unref(agent->policy);
     ledger_close(agent->ledger);

@@ -27,6 +27,7 @@ struct agent {
     struct reservations *reservations;
     struct quota *quota;
     struct listener *listener;
+    struct trails *trails;
     sd_event_source *hup, *minute, *settled, *started, *head;
     uint64_t started_at, resolved_at; /* monotonic, microseconds */
     bool is_listening;

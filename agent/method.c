@@ -11,6 +11,7 @@
 #include "agent/provision.h"
 #include "agent/refusal.h"
 #include "agent/signing.h"
+#include "agent/trail.h"
 #include "proto/bounds.h"
 
 typedef void method_handler(struct agent *agent, struct conn *conn, const json_t *parameters);
@@ -147,7 +148,7 @@ static const struct {
     {"Deny", NULL},
     {"Retire", NULL},
     {"Supersede", NULL},
-    {"Audit", NULL},
+    {"Audit", trail_start},
     {"Reload", reload},
 };
 

@@ -14,6 +14,7 @@
 
 #include "agent/method.h"
 #include "agent/quota.h"
+#include "agent/trail.h"
 #include "proto/bounds.h"
 #include "proto/utc.h"
 #include "tests/idl.h"
@@ -78,7 +79,7 @@ daemon_start(struct agent *a)
     assert_true(sd_event_new(&a->event) >= 0);
     if (ledger_open(&a->ledger, a->options.state_dir, &why) ||
         audit_new(&a->audit, a->ledger, &why) || quota_new(&a->quota, a->ledger, &why) ||
-        release_new(&a->release, a->event, a->ledger, &why) ||
+        trails_new(&a->trails, &why) || release_new(&a->release, a->event, a->ledger, &why) ||
         reservations_new(&a->reservations, a->event, &why) ||
         policy_load(&a->policy, a->options.policy_path, &why) ||
         keyring_new(&a->keyring, a->event, a->ledger, a->policy, &(struct worker_form){""}, &why) ||
@@ -96,6 +97,7 @@ daemon_stop(struct agent *a)
     keyring_free(a->keyring);
     reservations_free(a->reservations);
     quota_free(a->quota);
+    trails_free(a->trails);
     audit_free(a->audit);
     policy_unref(a->policy);
     ledger_close(a->ledger);
@@ -207,7 +209,9 @@ check(const char *method, const struct message_reply *reply)
         idl_check_error(reply->error + len, reply->parameters);
     else if (!reply->error && !strchr(method, '.'))
         idl_check_reply(method, reply->parameters);
-    assert_int_equal(reply->continues, json_object_get(reply->parameters, "progress") != NULL);
+    assert_int_equal(reply->continues, json_object_get(reply->parameters, "progress") ||
+                                           (json_object_get(reply->parameters, "records") &&
+                                               !json_object_get(reply->parameters, "head")));
 }
 
 json_t *
