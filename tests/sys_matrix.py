@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix: generated policies and requests, judged by the agent's own code and by an oracle.
+
+The oracle is the policy's manual once more, in Python. 100,000 cases in each run, always the same
+ones; with SOAK_SECONDS, others for that long. A failure names its seed: MATRIX_SEED=N runs that one
+world.
+"""
+import collections
+import os
+import random
+import time
+
+import pytest
+
+from rig_judge import Judge, codes
+from rig_matrix import World
+from rig_matrix_documents import garbled
+from rig_matrix_story import difference, shrunk, told
+
+PARTS, WORLDS, CASES = 4, 64, 400 # 102,400 cases
+LEAST = 3 # cases of each reason in each part, so that no rule sleeps
+
+REASONS = {
+    "approvals", "base", "base-missing", "delegation-right", "duplicate-key", "expired", "hashes",
+    "key-changed", "key-id-mismatch", "key-outside-scope", "listed-elsewhere", "no-such-key",
+    "not-granted", "not-normal", "own-key-outside-scope", "quota", "repository-not-granted",
+    "role-name", "role-never-signed", "rollback", "root-certificate", "root-version", "stale",
+    "tag-not-granted", "threshold", "token-unavailable", "type-mismatch", "unit",
+    "validity-too-long", "version-jump", "weaker"}
+
+# Found before the document is read to its end.
+UNREAD = {"role-name", "role-never-signed", "type-mismatch"}
+
+
+@pytest.fixture
+def judge(build, scratch):
+    judge = Judge(build / "tests" / "judge", scratch.directory("judge"))
+    yield judge
+    judge.close()
+
+
+@pytest.fixture(scope="session")
+def rc_names(pytestconfig):
+    return codes(pytestconfig.rootpath / "proto" / "rc.h")
+
+
+def seeds(part):
+    """Of the worlds of one part, which may be endless."""
+    if "MATRIX_SEED" in os.environ:
+        return [int(os.environ["MATRIX_SEED"])]
+    if "SOAK_SECONDS" in os.environ:
+        until = time.monotonic() + int(os.environ["SOAK_SECONDS"]) / PARTS
+        return iter(lambda: random.randrange(10 ** 12) if time.monotonic() < until else None, None)
+    return range(part, WORLDS * PARTS, PARTS)
+
+
+def check(judge, names, world, decisions):
+    for i, (case, decision) in enumerate(zip(world.cases, decisions)):
+        if not difference(names, world.oracle.judge(case), decision):
+            continue
+
+        def differs(policy, case):
+            (decision,) = judge.ask(world.oracle.keys, policy, [case])
+            return difference(names, world.oracle_of(policy).judge(case), decision)
+
+        policy, case = shrunk(world.policy, case, differs)
+        pytest.fail(f"MATRIX_SEED={world.seed}, case {i}: {differs(policy, case)}\n"
+                    f"{told(world, policy, case)}", pytrace=False)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_allows_what_the_policy_allows_and_nothing_else(part, judge, rc_names, record_property):
+    reasons, began = collections.Counter(), time.monotonic()
+    for seed in seeds(part):
+        world = World(seed, CASES)
+        decisions = judge.ask(world.oracle.keys, world.policy, world.cases)
+        check(judge, rc_names, world, decisions)
+        reasons.update(decision.verdicts[decision.refused].reason for decision in decisions)
+    n, seconds = sum(reasons.values()), time.monotonic() - began
+    record_property("summary", f"matrix: {n} cases, {n / seconds:.0f} in a second, "
+                               f"{100 * reasons[None] / n:.0f} % of them allowed")
+    if n >= WORLDS * CASES:
+        assert {reason for reason in REASONS if reasons[reason] < LEAST} == set()
+        assert n / 4 < reasons[None] < n * 3 / 4
+
+
+def test_understands_no_bytes_but_those_of_documents(judge):
+    for seed in seeds(0):
+        world = World(seed, 20)
+        places, rng = [], random.Random(seed)
+        for matter in (matter for case in world.cases for matter in case.matters):
+            bad = garbled(matter.document.message, rng)
+            if bad != matter.document.message and not matter.document.flaws(
+                    matter.repository, matter.role) & UNREAD:
+                places.append((matter.repository, matter.role, bad))
+        for (_, role, message), why in zip(places, judge.misunderstood(world.policy, places)):
+            assert why, f"MATRIX_SEED={seed}: {role} is understood: {message}"
