@@ -132,19 +132,32 @@ count_left(const struct matter *m, const struct policy_grant *grant)
     return grant->quota.n - (m->request->used ? m->request->used[i] : 0) - m->taken[i];
 }
 
+/* Whether that vote counts, and none before it of the same user does. */
+static bool
+is_counted(const struct matter *m, const struct policy_grant *grant, size_t vote)
+{
+    const struct decide_request *request = m->request;
+    const struct peer *const *votes = request->votes;
+
+    if (!policy_grant_may_approve(grant, votes[vote], request->peer->uid))
+        return false;
+
+    for (size_t i = 0; i < vote; i++)
+        if (votes[i]->uid == votes[vote]->uid &&
+            policy_grant_may_approve(grant, votes[i], request->peer->uid))
+            return false;
+
+    return true;
+}
+
 /* Rule 13: votes of different people, each of whom may still vote. */
 static size_t
 count_votes(const struct matter *m, const struct policy_grant *grant)
 {
-    const struct decide_request *request = m->request;
     size_t n = 0;
 
-    for (size_t i = 0; i < request->n_votes; i++) {
-        bool is_first = true;
-        for (size_t k = 0; k < i; k++)
-            is_first = is_first && request->votes[k]->uid != request->votes[i]->uid;
-        n += is_first && policy_grant_may_approve(grant, request->votes[i], request->peer->uid);
-    }
+    for (size_t i = 0; i < m->request->n_votes; i++)
+        n += is_counted(m, grant, i);
 
     return n;
 }
