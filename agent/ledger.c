@@ -13,7 +13,7 @@ struct ledger {
     int dir_fd; /* holds the lock */
     struct database *database;
     struct records *records;
-    struct records_head at_begin, at_savepoint;
+    struct record_head at_begin, at_savepoint;
 };
 
 enum rc

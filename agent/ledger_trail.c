@@ -65,13 +65,12 @@ trail_query(const struct ledger_trail *trail, struct ledger *ledger)
 
 enum rc
 ledger_trail_read(struct ledger_trail *trail, struct ledger *ledger,
-    bool (*take)(void *userdata, const struct ledger_record *record), void *userdata,
-    struct why *why)
+    bool (*take)(void *userdata, const struct record *record), void *userdata, struct why *why)
 {
     closing(query_done) struct query q = trail_query(trail, ledger);
 
     for (;;) {
-        struct ledger_record record;
+        struct record record;
 
         enum rc rc = query_next(&q, why);
         if (!rc)

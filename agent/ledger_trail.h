@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "agent/ledger.h"
+#include "proto/record.h"
 
 /* By what the newest record, which was put into the open transaction, is found: once for its user,
  * and once for each of its repositories. RC_STORAGE. */
@@ -16,12 +17,6 @@ must_check enum rc ledger_put_trail_user(
     struct ledger *ledger, int64_t at_us, uid_t uid, struct why *why);
 must_check enum rc ledger_put_trail_repository(
     struct ledger *ledger, int64_t at_us, const char *repository, struct why *why);
-
-struct ledger_record {
-    int64_t seq, at_us;
-    struct digest hash;
-    struct span body;
-};
 
 enum ledger_trail_order {
     LEDGER_TRAIL_ALL, /* by sequence; the others by time, and then by sequence */
@@ -48,5 +43,4 @@ void ledger_trail_begin(struct ledger_trail *trail);
  * no more. RC_NOT_FOUND: there is no more, for now. RC_STORAGE.
  */
 must_check enum rc ledger_trail_read(struct ledger_trail *trail, struct ledger *ledger,
-    bool (*take)(void *userdata, const struct ledger_record *record), void *userdata,
-    struct why *why);
+    bool (*take)(void *userdata, const struct record *record), void *userdata, struct why *why);

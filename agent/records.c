@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/records.h"
 
-#include <endian.h>
 #include <inttypes.h>
 
 #include "agent/schema.h"
@@ -10,60 +9,25 @@
 struct records {
     struct database *database;
     char *id;
-    struct records_head head;
+    struct record_head head;
 };
-
-static enum rc
-record_hash(struct digest *ret, const struct records_head *previous, int64_t at_us,
-    struct span body, struct why *why)
-{
-    uint64_t numbers[] = {htobe64((uint64_t)previous->seq + 1), htobe64((uint64_t)at_us)};
-
-    if (body.len > RECORD_MAX_BYTES)
-        return fail(why, RC_TOO_LARGE, "a record of %zu bytes, the limit is %d", body.len,
-            RECORD_MAX_BYTES);
-
-    closing(bytes_done) struct bytes text =
-        BYTES_INIT(sizeof previous->hash + sizeof numbers + RECORD_MAX_BYTES);
-    bytes_put(&text, digest_span(&previous->hash));
-    bytes_put(&text, (struct span){(const uint8_t *)numbers, sizeof numbers});
-    bytes_put(&text, body);
-    enum rc rc = bytes_check(&text, why);
-    if (rc)
-        return rc;
-
-    digest_of(ret, bytes_span(&text));
-    return RC_OK;
-}
 
 /* Whether the row is the record that follows *head, which it becomes. */
 static enum rc
-follow(struct records_head *head, struct query *row, struct why *why)
+follow(struct record_head *head, struct query *row, struct why *why)
 {
-    struct records_head next = {.seq = query_int_at(row, 0)};
-    struct digest want;
+    struct record next = {
+        .seq = query_int_at(row, 0), .at_us = query_int_at(row, 1), .body = query_span_at(row, 3)};
 
     enum rc rc = query_digest_at(&next.hash, row, 2, why);
     if (!rc)
-        rc = record_hash(&want, head, query_int_at(row, 1), query_span_at(row, 3), why);
-    if (rc)
-        return rc == RC_NO_MEMORY ? rc : within(why, RC_STORAGE, "record %" PRId64, next.seq);
-
-    if (next.seq != head->seq + 1)
-        return fail(why, RC_STORAGE,
-            "the ledger was changed: after record %" PRId64 " comes %" PRId64, head->seq, next.seq);
-
-    if (!digest_eq(&next.hash, &want))
-        return fail(why, RC_STORAGE,
-            "the ledger was changed: record %" PRId64 " does not match its hash", next.seq);
-
-    *head = next;
-    return RC_OK;
+        rc = record_follow(head, &next, why);
+    return rc == RC_UNTRUSTED ? RC_STORAGE : rc;
 }
 
 /* Walk from *at, a record that is known, to the last one, which must be the head. */
 static enum rc
-follow_to_head(struct records *records, struct records_head at, struct why *why)
+follow_to_head(struct records *records, struct record_head at, struct why *why)
 {
     closing(query_done) struct query q = query_of(records->database, STATEMENT_RECORDS_FROM);
     query_int(&q, at.seq + 1);
@@ -114,7 +78,7 @@ load_head(struct records *records, struct why *why)
 static enum rc
 check_newest(struct records *records, struct why *why)
 {
-    struct records_head before = {.seq = 0};
+    struct record_head before = {.seq = 0};
 
     if (records->head.seq >= 2) {
         closing(query_done) struct query q = query_of(records->database, STATEMENT_RECORDS_FROM);
@@ -163,14 +127,14 @@ records_free(struct records *records)
     free(records);
 }
 
-struct records_head
+struct record_head
 records_head(const struct records *records)
 {
     return records->head;
 }
 
 void
-records_rewind(struct records *records, const struct records_head *head)
+records_rewind(struct records *records, const struct record_head *head)
 {
     records->head = *head;
 }
@@ -182,7 +146,7 @@ records_id(const struct records *records)
 }
 
 static enum rc
-put_head(struct records *records, const struct records_head *head, struct why *why)
+put_head(struct records *records, const struct record_head *head, struct why *why)
 {
     closing(query_done) struct query q = query_of(records->database, STATEMENT_PUT_HEAD);
     query_int(&q, head->seq);
@@ -194,7 +158,7 @@ put_head(struct records *records, const struct records_head *head, struct why *w
 enum rc
 records_put(struct records *records, int64_t at_us, struct span body, struct why *why)
 {
-    struct records_head next = {.seq = records->head.seq + 1};
+    struct record_head next = {.seq = records->head.seq + 1};
 
     enum rc rc = record_hash(&next.hash, &records->head, at_us, body, why);
     if (rc)
@@ -218,5 +182,5 @@ records_put(struct records *records, int64_t at_us, struct span body, struct why
 enum rc
 records_verify(struct records *records, struct why *why)
 {
-    return follow_to_head(records, (struct records_head){.seq = 0}, why);
+    return follow_to_head(records, (struct record_head){.seq = 0}, why);
 }

@@ -5,6 +5,7 @@
  * and the head says which is the newest, so that none can be changed, left out or cut off unseen.
  */
 #include "agent/database.h"
+#include "proto/record.h"
 
 struct records;
 
@@ -13,14 +14,10 @@ must_check enum rc records_new(struct records **ret, struct database *database, 
 void records_free(struct records *records);
 DEFINE_CLEANUP(struct records, records_free);
 
-/* The newest record: its sequence and hash; zeros where there is none. */
-struct records_head {
-    int64_t seq;
-    struct digest hash;
-};
-struct records_head records_head(const struct records *records);
+/* The newest record. */
+struct record_head records_head(const struct records *records);
 /* Back to a head that was current before: what followed it was rolled back. */
-void records_rewind(struct records *records, const struct records_head *head);
+void records_rewind(struct records *records, const struct record_head *head);
 
 const char *records_id(const struct records *records); /* of the ledger */
 

@@ -92,7 +92,7 @@ now_us(void)
 
 /* Bytes that are no text can be in a file that somebody changed; no message can have them. */
 static void
-add_record(struct trail *trail, const struct ledger_record *record)
+add_record(struct trail *trail, const struct record *record)
 {
     char hash[DIGEST_HEX_LEN + 1];
 
@@ -111,7 +111,7 @@ add_record(struct trail *trail, const struct ledger_record *record)
 
 /* Whether another one may be taken in this step. */
 static bool
-take(void *userdata, const struct ledger_record *record)
+take(void *userdata, const struct record *record)
 {
     struct trail *trail = userdata;
     bool is_new = record->seq > trail->head_seq && !trail->is_following;

@@ -108,7 +108,7 @@ put_all_before(struct fixture *f)
 }
 
 static bool
-take(void *userdata, const struct ledger_record *record)
+take(void *userdata, const struct record *record)
 {
     struct fixture *f = userdata;
 
