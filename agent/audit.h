@@ -5,7 +5,8 @@
  * more records of refusals than a full disk is worth.
  *
  * A body is canonical JSON. Lists hold RECORD_NAMES_MAX entries; "NAME_more" then has the count of
- * the rest and the SHA-256 of the rest as a JSON array. Of one uid REFUSALS_MAX_PER_MIN refusals in
+ * the rest and the SHA-256 of the rest as a JSON array. Differences of documents are lists, too, of
+ * as many entries as fit into one list of all of them. Of one uid REFUSALS_MAX_PER_MIN refusals in
  * a minute are recorded, of all strangers (one user can have many subordinate uids)
  * STRANGERS_MAX_PER_MIN, none while ledger_has_room() is false; one record counts the others, and
  * the frames that were not readable, when their minute is over. Everything else is always recorded.
@@ -16,6 +17,7 @@
 #include "agent/ledger.h"
 #include "agent/peer.h"
 #include "agent/reason.h"
+#include "proto/members.h"
 
 enum audit_outcome {
     AUDIT_RELEASED,
@@ -29,7 +31,8 @@ enum audit_outcome {
 struct audit_document {
     const char *format, *repository, *role;
     int64_t version;
-    struct digest digest; /* of the message */
+    struct digest digest;     /* of the message */
+    const json_t *difference; /* from what is published, see changes.h; NULL: it is not known */
 };
 
 struct audit_request {

@@ -51,48 +51,76 @@ put_digest(struct bytes *b, const struct digest *digest)
     bytes_putc(b, '"');
 }
 
-typedef void put_element(struct bytes *b, const struct audit_request *request, size_t i);
+typedef void put_element(struct bytes *b, const void *list, size_t i);
 
 static void
-put_elements(
-    struct bytes *b, const struct audit_request *request, put_element *put, size_t from, size_t to)
+put_elements(struct bytes *b, const void *list, put_element *put, size_t from, size_t to)
 {
     bytes_putc(b, '[');
     for (size_t i = from; i < to; i++) {
         if (i > from)
             bytes_putc(b, ',');
-        put(b, request, i);
+        put(b, list, i);
     }
     bytes_putc(b, ']');
 }
 
 /* "NAME":[…], and "NAME_more" where there are too many. */
 static void
-put_list(struct bytes *b, const char *name, const struct audit_request *request, put_element *put,
-    size_t n)
+put_list(
+    struct bytes *b, const char *name, const void *list, put_element *put, size_t n, size_t max)
 {
-    size_t n_shown = n < RECORD_NAMES_MAX ? n : RECORD_NAMES_MAX;
+    size_t n_shown = n < max ? n : max;
 
     bytes_printf(b, "\"%s\":", name);
-    put_elements(b, request, put, 0, n_shown);
+    put_elements(b, list, put, 0, n_shown);
     if (n == n_shown)
         return;
 
-    closing(bytes_done) struct bytes more = BYTES_INIT(RECORD_MAX_BYTES);
+    closing(bytes_done) struct bytes more = BYTES_INIT(OUTPUT_MAX_BYTES);
     struct digest digest;
-    put_elements(&more, request, put, n_shown, n);
+    put_elements(&more, list, put, n_shown, n);
+    if (more.failed)
+        bytes_fail(b, more.failed);
     digest_of(&digest, bytes_span(&more));
     bytes_printf(b, ",\"%s_more\":{\"count\":%zu,\"sha256\":", name, n - n_shown);
     put_digest(b, &digest);
     bytes_putc(b, '}');
 }
 
+/* What is missing is null. */
 static void
-put_document(struct bytes *b, const struct audit_request *request, size_t i)
+put_change(struct bytes *b, const void *list, size_t i)
 {
+    static const char *const members[] = {"is", "kind", "name", "was"};
+    const json_t *change = json_array_get(list, i);
+
+    for (size_t k = 0; k < N_ELEMENTS(members); k++) {
+        bytes_printf(b, "%s\"%s\":", k == 0 ? "{" : ",", members[k]);
+        put_text(b, json_string_value(json_object_get(change, members[k])));
+    }
+    bytes_putc(b, '}');
+}
+
+static void
+put_difference(struct bytes *b, const json_t *difference, size_t n_documents)
+{
+    if (difference)
+        put_list(b, "difference", difference, put_change, json_array_size(difference),
+            (RECORD_NAMES_MAX + n_documents - 1) / n_documents);
+    else
+        bytes_puts(b, "\"difference\":null");
+}
+
+static void
+put_document(struct bytes *b, const void *list, size_t i)
+{
+    const struct audit_request *request = list;
     const struct audit_document *document = &request->documents[i];
 
-    bytes_puts(b, "{\"digest\":");
+    bytes_putc(b, '{');
+    put_difference(b, document->difference, request->n_documents);
+    bytes_puts(b, ",\"digest\":");
     put_digest(b, &document->digest);
     bytes_puts(b, ",\"format\":");
     put_text(b, document->format);
@@ -104,32 +132,28 @@ put_document(struct bytes *b, const struct audit_request *request, size_t i)
 }
 
 static void
-put_key(struct bytes *b, const struct audit_request *request, size_t i)
+put_name(struct bytes *b, const void *list, size_t i)
 {
-    put_text(b, request->keys[i]);
+    const char *const *names = list;
+
+    put_text(b, names[i]);
 }
 
 static void
-put_grant(struct bytes *b, const struct audit_request *request, size_t i)
+put_gid(struct bytes *b, const void *list, size_t i)
 {
-    put_text(b, request->grants[i]);
+    const gid_t *gids = list;
+
+    bytes_printf(b, "%u", gids[i]);
 }
 
 static void
-put_gid(struct bytes *b, const struct audit_request *request, size_t i)
+put_peer(struct bytes *b, const struct peer *peer)
 {
-    bytes_printf(b, "%u", request->peer->gids[i]);
-}
-
-static void
-put_peer(struct bytes *b, const struct audit_request *request)
-{
-    const struct peer *peer = request->peer;
-
     bytes_puts(b, "\"peer\":{\"door\":");
     put_text(b, peer->door ? peer->door : PEER_MAIN_DOOR);
     bytes_printf(b, ",\"gid\":%u,", peer->gid);
-    put_list(b, "groups", request, put_gid, peer->n_gids);
+    put_list(b, "groups", peer->gids, put_gid, peer->n_gids, RECORD_NAMES_MAX);
     bytes_puts(b, ",\"label\":");
     put_text(b, peer->label);
     bytes_printf(b, ",\"pid\":%d,\"uid\":%u,\"unit\":", peer->pid, peer->uid);
@@ -144,17 +168,17 @@ audit_body_put_request(struct bytes *b, const struct audit_request *request, con
     bytes_puts(b, "{\"detail\":");
     put_text(b, request->detail);
     bytes_putc(b, ',');
-    put_list(b, "documents", request, put_document, request->n_documents);
+    put_list(b, "documents", request, put_document, request->n_documents, DOCUMENTS_MAX);
     bytes_putc(b, ',');
-    put_list(b, "grants", request, put_grant, request->n_grants);
+    put_list(b, "grants", request->grants, put_name, request->n_grants, RECORD_NAMES_MAX);
     bytes_putc(b, ',');
-    put_list(b, "keys", request, put_key, request->n_keys);
+    put_list(b, "keys", request->keys, put_name, request->n_keys, RECORD_NAMES_MAX);
     bytes_puts(b, ",\"kind\":\"request\",\"ledger\":");
     put_text(b, ledger_id);
     bytes_puts(b, ",\"method\":");
     put_text(b, request->method);
     bytes_printf(b, ",\"outcome\":\"%s\",", outcome_name(request->outcome));
-    put_peer(b, request);
+    put_peer(b, request->peer);
     bytes_puts(b, ",\"policy\":");
     if (request->policy)
         put_digest(b, request->policy);
@@ -169,12 +193,10 @@ audit_body_put_request(struct bytes *b, const struct audit_request *request, con
 void
 audit_body_put_foreign(struct bytes *b, const struct audit_foreign *foreign, const char *ledger_id)
 {
-    const struct audit_request keys = {.keys = foreign->keys};
-
     bytes_puts(b, "{\"digest\":");
     put_digest(b, &foreign->digest);
     bytes_putc(b, ',');
-    put_list(b, "keys", &keys, put_key, foreign->n_keys);
+    put_list(b, "keys", foreign->keys, put_name, foreign->n_keys, RECORD_NAMES_MAX);
     bytes_puts(b, ",\"kind\":\"foreign-signature\",\"ledger\":");
     put_text(b, ledger_id);
     bytes_printf(b, ",\"mark\":%" PRId64 ",\"repository\":", foreign->mark);

@@ -250,8 +250,9 @@ make_lists(struct lists *lists, const struct judgment *j, struct why *why)
 
     for (size_t i = 0; i < j->n_subjects; i++) {
         const struct subject *subject = j->subjects[i];
-        lists->documents[i] = (struct audit_document){
-            subject->format, subject->repository, subject->role, subject->version, subject->digest};
+        lists->documents[i] =
+            (struct audit_document){subject->format, subject->repository, subject->role,
+                subject->version, subject->digest, j->known ? j->known->changes[i].list : NULL};
         n += subject->n_keys;
     }
 

@@ -254,6 +254,57 @@ test_cuts_long_lists_to_a_count_and_a_digest(void **state)
     json_decref(body);
 }
 
+/* A difference of n new tags. */
+static json_t *
+new_tags(int n)
+{
+    json_t *difference = json_array();
+
+    for (int i = 0; i < n; i++)
+        json_array_append_new(difference,
+            json_pack("{s:s,s:o,s:s}", "kind", "tag", "name", json_sprintf("v%d", i), "is", "d"));
+    return difference;
+}
+
+static void
+test_writes_the_difference_of_each_document(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peer = peer_of(1007);
+    json_auto_t *one = new_tags(1), *many = new_tags(RECORD_NAMES_MAX);
+    const struct audit_document documents[] = {
+        {"notary", "r", "targets/a", 2, {{0}}, one},
+        {"notary", "r", "targets/b", 2, {{0}}, many},
+        {"notary", "r", "targets/c", 2, {{0}}, NULL},
+    };
+    const struct audit_request request = {.at_us = NOW_US,
+        .method = "Sign",
+        .peer = &peer,
+        .documents = documents,
+        .n_documents = N_ELEMENTS(documents),
+        .outcome = AUDIT_RELEASED};
+    int64_t seq = 0;
+
+    assert_int_equal(audit_put(f->audit, &request, &seq, &why), RC_OK);
+    json_auto_t *body = body_of_first(f, "{\"detail");
+    const json_t *list = json_object_get(body, "documents");
+    const json_t *first = json_object_get(json_array_get(list, 0), "difference");
+    assert_int_equal(json_array_size(first), 1);
+    assert_text(json_array_get(first, 0), "kind", "tag");
+    assert_text(json_array_get(first, 0), "name", "v0");
+    assert_text(json_array_get(first, 0), "is", "d");
+    assert_true(json_is_null(json_object_get(json_array_get(first, 0), "was")));
+
+    /* All of them share the room of one list. */
+    const json_t *second = json_array_get(list, 1);
+    assert_int_equal(
+        json_array_size(json_object_get(second, "difference")), (RECORD_NAMES_MAX + 2) / 3);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(second, "difference_more"), "count")),
+        RECORD_NAMES_MAX - (RECORD_NAMES_MAX + 2) / 3);
+    assert_true(json_is_null(json_object_get(json_array_get(list, 2), "difference")));
+}
+
 static void
 test_counts_refusals_beyond_the_bound_of_a_minute(void **state)
 {
@@ -389,6 +440,7 @@ main(void)
         TEST(test_writes_who_asked_what_and_how_it_ended),
         TEST(test_scrubs_what_is_no_text),
         TEST(test_cuts_long_lists_to_a_count_and_a_digest),
+        TEST(test_writes_the_difference_of_each_document),
         TEST(test_counts_refusals_beyond_the_bound_of_a_minute),
         TEST(test_counts_refusals_of_strangers_beyond_a_bound_of_them_all),
         TEST(test_always_writes_what_was_allowed),
