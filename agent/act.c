@@ -165,7 +165,10 @@ static void
 on_recorded(void *userdata, enum rc rc, const struct why *why)
 {
     closing(act_freep) struct act *act = userdata;
+    const char *reason = act->rc ? rc_error_name(act->rc) : NULL;
 
+    metrics_count(&act->agent->metrics, act->method, act->rc ? AUDIT_FAILED : AUDIT_DONE,
+        reason ? reason : "");
     if (!act->conn)
         return;
 

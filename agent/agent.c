@@ -11,6 +11,7 @@
 #include "agent/log.h"
 #include "agent/method.h"
 #include "agent/quota.h"
+#include "agent/status.h"
 #include "agent/token/landlock.h"
 #include "agent/trail.h"
 #include "proto/bounds.h"
@@ -330,8 +331,8 @@ compare(json_t *changes, const struct policy *was, const struct policy *is)
     add_change(changes, "policy is now %.16s", hex);
 }
 
-enum rc
-agent_reload(struct agent *agent, json_t **ret_changes, struct why *why)
+static enum rc
+go_over(struct agent *agent, json_t **ret_changes, struct why *why)
 {
     closing(policy_unrefp) struct policy *policy = NULL;
     size_t i;
@@ -359,6 +360,14 @@ agent_reload(struct agent *agent, json_t **ret_changes, struct why *why)
         log_line(LOG_LEVEL_INFO, "reload: %s", json_string_value(change));
     *ret_changes = changes;
     return RC_OK;
+}
+
+enum rc
+agent_reload(struct agent *agent, json_t **ret_changes, struct why *why)
+{
+    enum rc rc = go_over(agent, ret_changes, why);
+    status_note_loading(agent, rc, why);
+    return rc;
 }
 
 static enum rc
@@ -399,6 +408,7 @@ static enum rc
 load_first_policy(struct agent *agent, struct why *why)
 {
     enum rc rc = policy_load(&agent->policy, agent->options.policy_path, why);
+    status_note_loading(agent, rc, why);
     if (!rc)
         return start_keyring(agent, why);
 
@@ -457,6 +467,7 @@ stop(struct agent *agent)
     trails_free(agent->trails);
     audit_free(agent->audit);
     policy_unref(agent->policy);
+    metrics_done(&agent->metrics);
     ledger_close(agent->ledger);
     sd_event_source_disable_unref(agent->hup);
     sd_event_source_disable_unref(agent->minute);

@@ -7,11 +7,19 @@
 #include "agent/epoch.h"
 #include "agent/keyring.h"
 #include "agent/listener.h"
+#include "agent/metrics.h"
 #include "agent/release.h"
 #include "agent/reservation.h"
 
 struct agent_options {
     const char *policy_path, *socket_path, *state_dir, *worker_path;
+};
+
+/* What became of the policy's files when they were read last; times by the clock on the wall. */
+struct agent_loading {
+    int64_t loaded_at_us; /* that which is in force */
+    int64_t failed_at_us; /* a later one that is wrong; 0: none */
+    struct why problem;
 };
 
 struct agent {
@@ -28,6 +36,8 @@ struct agent {
     struct quota *quota;
     struct listener *listener;
     struct trails *trails;
+    struct metrics metrics;
+    struct agent_loading loading;
     sd_event_source *hup, *minute, *settled, *started, *head;
     uint64_t started_at, resolved_at; /* monotonic, microseconds */
     bool is_listening;

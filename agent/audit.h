@@ -27,6 +27,7 @@ enum audit_outcome {
     AUDIT_REFUSED,
     AUDIT_OUTCOME_MAX_
 };
+const char *audit_outcome_name(enum audit_outcome outcome); /* as in records */
 
 struct audit_document {
     const char *format, *repository, *role;

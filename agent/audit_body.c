@@ -6,8 +6,8 @@
 #include "proto/bounds.h"
 #include "proto/canon.h"
 
-static const char *
-outcome_name(enum audit_outcome outcome)
+const char *
+audit_outcome_name(enum audit_outcome outcome)
 {
     static const char *const names[AUDIT_OUTCOME_MAX_] = {
         [AUDIT_RELEASED] = "released",
@@ -177,7 +177,7 @@ audit_body_put_request(struct bytes *b, const struct audit_request *request, con
     put_text(b, ledger_id);
     bytes_puts(b, ",\"method\":");
     put_text(b, request->method);
-    bytes_printf(b, ",\"outcome\":\"%s\",", outcome_name(request->outcome));
+    bytes_printf(b, ",\"outcome\":\"%s\",", audit_outcome_name(request->outcome));
     put_peer(b, request->peer);
     bytes_puts(b, ",\"policy\":");
     if (request->policy)

@@ -59,6 +59,19 @@ end_anew(struct ending *e, enum rc rc, const struct why *why)
         ending_fail(e, rc, why);
 }
 
+static void
+count(const struct ending *e)
+{
+    const struct decision *decision = e->judgment->decision;
+    const char *reason = "";
+
+    if (e->outcome == AUDIT_REFUSED)
+        reason = reason_id(decision->verdicts[decision->refused].failed->reason);
+    else if (e->outcome == AUDIT_FAILED)
+        reason = rc_error_name(e->failed);
+    metrics_count(&e->agent->metrics, e->method, e->outcome, reason ? reason : "");
+}
+
 /* The record is durable, or cannot be written. */
 static void
 on_recorded(void *userdata, enum rc rc, const struct why *why)
@@ -72,6 +85,7 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
 
     if (!rc && heeds_bases(e))
         epoch_change_by(&e->agent->epoch, e->judgment, e->peer);
+    count(e);
     if (e->conn) {
         conn_set_work(e->conn, NULL, NULL);
         if (e->outcome == AUDIT_REFUSED)

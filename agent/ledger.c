@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/ledger.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "agent/records.h"
@@ -140,6 +142,20 @@ ledger_has_room(const struct ledger *ledger)
 
     return fstatvfs(ledger->dir_fd, &fs) == 0 &&
            (uint64_t)fs.f_bavail * fs.f_frsize > LEDGER_RESERVE_BYTES;
+}
+
+int64_t
+ledger_size(const struct ledger *ledger)
+{
+    static const char *const names[] = {"ledger.db", "ledger.db-wal"};
+    int64_t size = 0;
+    struct stat st;
+
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        if (fstatat(ledger->dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+            size += st.st_size;
+
+    return size;
 }
 
 enum rc

@@ -50,6 +50,8 @@ void ledger_back_to_savepoint(struct ledger *ledger);
 /* More than LEDGER_RESERVE_BYTES are free in the ledger's file system. False: records of refusals
  * are only counted. */
 bool ledger_has_room(const struct ledger *ledger);
+/* Bytes of its files; 0: not to be known. */
+int64_t ledger_size(const struct ledger *ledger);
 
 /*
  * One record; body is a JSON object's text without seq, at, hash. *ret_seq: its sequence, from 1

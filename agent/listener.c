@@ -370,6 +370,12 @@ listener_free(struct listener *listener)
     free(listener);
 }
 
+size_t
+listener_n_connections(const struct listener *listener)
+{
+    return listener->n_guests;
+}
+
 const char *
 listener_path(const struct listener *listener)
 {

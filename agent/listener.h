@@ -30,4 +30,5 @@ must_check enum rc listener_start(struct listener *listener, struct why *why);
 void listener_free(struct listener *listener);
 DEFINE_CLEANUP(struct listener, listener_free);
 
+size_t listener_n_connections(const struct listener *listener);
 const char *listener_path(const struct listener *listener);

@@ -11,6 +11,7 @@
 #include "agent/provision.h"
 #include "agent/refusal.h"
 #include "agent/signing.h"
+#include "agent/status.h"
 #include "agent/trail.h"
 #include "proto/bounds.h"
 
@@ -56,54 +57,6 @@ get_interface_description(struct agent *agent, struct conn *conn, const json_t *
         conn_reply(conn, json_pack("{s:s}", "description", message_interface_text));
 }
 
-/* What is wrong with a token, or else with the first of its keys that cannot sign. */
-static const char *
-detail_of(struct why *buffer, const struct keyring *keyring, const struct keyring_token *token)
-{
-    for (size_t i = 0; i < keyring_n_keys(keyring) && token->state == KEYRING_READY; i++) {
-        const struct keyring_key *key = keyring_key(keyring, i);
-        if (key->token == token->policy && key->state > KEYRING_READY) {
-            snprintf(buffer->text, sizeof buffer->text, "key '%s' is %s: %s", key->policy->name,
-                keyring_state_name(key->state), key->detail);
-            return buffer->text;
-        }
-        if (key->token == token->policy && key->stand_in[0]) {
-            snprintf(buffer->text, sizeof buffer->text, "key '%s' signs here because of %s",
-                key->policy->name, key->stand_in);
-            return buffer->text;
-        }
-    }
-
-    return token->detail;
-}
-
-static void
-status(struct agent *agent, struct conn *conn, const json_t *parameters)
-{
-    char policy[DIGEST_HEX_LEN + 1];
-    uint64_t now = 0;
-
-    if (!has_no_parameters(conn, parameters))
-        return;
-
-    json_t *tokens = json_array();
-    for (size_t i = 0; i < keyring_n_tokens(agent->keyring); i++) {
-        const struct keyring_token *token = keyring_token(agent->keyring, i);
-        struct why buffer;
-        answer_add(&tokens, json_pack("{s:s,s:s,s:s,s:s,s:i,s:i}", "name", token->policy->name,
-                                "state", keyring_state_name(token->state), "detail",
-                                detail_of(&buffer, agent->keyring, token), "pin",
-                                policy_pin_name(token->policy->pin), "queue", (int)token->n_queued,
-                                "workers", (int)token->n_workers));
-    }
-
-    sd_event_now(agent->event, CLOCK_MONOTONIC, &now);
-    digest_hex(policy, &agent->policy->digest);
-    conn_reply(conn, json_pack("{s:s,s:s,s:s,s:I,s:o}", "version", COUNTERSIGN_VERSION, "policy",
-                         policy, "ledger", ledger_id(agent->ledger), "uptime_s",
-                         (json_int_t)((now - agent->started_at) / 1000000), "tokens", tokens));
-}
-
 static void
 reload(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
@@ -137,7 +90,8 @@ static const struct {
     {"TrustedRoot", NULL},
     {"IssueRootCertificate", issue_start},
     {"IssueCertificate", certify_start},
-    {"Status", status},
+    {"Status", status_call},
+    {"Metrics", status_metrics},
     {"GenerateKey", provision_generate},
     {"AttestKey", attest_start},
     {"ImportKey", provision_import, true},

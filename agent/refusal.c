@@ -48,6 +48,8 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
     closing(refusal_freep) struct refusal *refusal = userdata;
 
     (void)why;
+    metrics_count(
+        &refusal->agent->metrics, refusal->method, AUDIT_REFUSED, reason_id(refusal->reason));
     if (!refusal->conn)
         return;
 

@@ -39,6 +39,7 @@ COMMAND(cmd_key_list);
 COMMAND(cmd_key_load);
 COMMAND(cmd_list);
 COMMAND(cmd_lock);
+COMMAND(cmd_reload);
 COMMAND(cmd_remove);
 COMMAND(cmd_root_id);
 COMMAND(cmd_sign);

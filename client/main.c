@@ -53,7 +53,9 @@ static const struct command commands[] = {
     {"unlock", "TOKEN", "let the agent log in to a token (admins only)", BIT(PIN_FILE) | BIT(FORCE),
         1, 1, cmd_unlock},
     {"lock", "[TOKEN]", "log out of a token, or of all (admins only)", 0, 0, 1, cmd_lock},
-    {"status", "", "show the agent and its tokens", BIT(JSON), 0, 0, cmd_status},
+    {"status", "", "show the agent and its tokens", BIT(JSON) | BIT(METRICS), 0, 0, cmd_status},
+    {"reload", "", "have the agent read its policy again (admins only)", BIT(JSON), 0, 0,
+        cmd_reload},
 };
 
 static void

@@ -52,6 +52,7 @@ static const struct {
     [OPTION_PUBLISH] = {'p', "--publish", NULL, "for old scripts: nothing is ever staged"},
     [OPTION_PIN_FILE] = {0, "--pin-file", "FILE", "read the PIN from it; -: from standard input"},
     [OPTION_FORCE] = {0, "--force", NULL, "also where the token has one try left"},
+    [OPTION_METRICS] = {0, "--metrics", NULL, "as text for Prometheus (admins only)"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */

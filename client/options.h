@@ -50,6 +50,7 @@ enum option_id {
     OPTION_CA,
     OPTION_PIN_FILE,
     OPTION_FORCE,
+    OPTION_METRICS,
     OPTION_MAX_
 };
 

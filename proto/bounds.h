@@ -118,6 +118,7 @@
 #define UNIT_NAME_MAX_BYTES    255    /* systemd.unit(5) */
 #define APPROVALS_MAX          16     /* people who must agree: more never meet in an hour */
 #define QUOTA_MAX              100000 /* documents in a window: each is a row of the ledger */
+#define QUOTAS_SHOWN_MAX       1024   /* in Status to an admin */
 #define QUOTA_WINDOW_MAX_S     (31LL * 86400) /* a month: rows older than that go */
 #define POLICY_READ_TRIES      3              /* readings, where files change under the reader */
 #define PATTERN_MAX_BYTES      512            /* twice the repository's 255: wildcards add little */

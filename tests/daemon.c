@@ -100,6 +100,7 @@ daemon_stop(struct agent *a)
     trails_free(a->trails);
     audit_free(a->audit);
     policy_unref(a->policy);
+    metrics_done(&a->metrics);
     ledger_close(a->ledger);
     sd_event_unref(a->event);
     softkeyring_reset();

@@ -182,6 +182,64 @@ test_tells_its_status(void **state)
 }
 
 static void
+test_shows_the_rest_of_its_status_to_admins_only(void **state)
+{
+    struct daemon *d = *state;
+    json_auto_t *of_alice = daemon_call(d, UID_ALICE, "Status", NULL);
+    json_auto_t *of_admin = daemon_call(d, UID_ADMIN, "Status", NULL);
+    const json_t *insight = json_object_get(daemon_assert_reply(of_admin), "insight");
+    const json_t *door = json_array_get(json_object_get(insight, "doors"), 0);
+
+    assert_null(json_object_get(daemon_assert_reply(of_alice), "insight"));
+    assert_string_equal(json_string_value(json_object_get(door, "name")), "agent");
+    assert_int_equal(
+        json_integer_value(json_object_get(insight, "records")), ledger_head_seq(d->agent.ledger));
+    assert_int_equal(json_integer_value(json_object_get(insight, "connections")), 1);
+    assert_true(json_integer_value(json_object_get(insight, "ledger_bytes")) > 0);
+    assert_null(json_object_get(insight, "reload_problem"));
+}
+
+static void
+test_says_why_its_policy_was_not_read_again(void **state)
+{
+    struct daemon *d = *state;
+    char *text = strdup(daemon_policy());
+
+    assert_non_null(text);
+    daemon_set_policy(d, "grants: {}\nnonsense: {}\n");
+    json_auto_t *failed = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    json_auto_t *status = daemon_call(d, UID_ADMIN, "Status", NULL);
+    const json_t *insight = json_object_get(daemon_assert_reply(status), "insight");
+
+    daemon_assert_error(failed, "Malformed", "where", "parameters");
+    assert_non_null(
+        strstr(json_string_value(json_object_get(insight, "reload_problem")), "nonsense"));
+    assert_non_null(json_object_get(insight, "reload_failed_at"));
+
+    daemon_set_policy(d, text);
+    free(text);
+    json_auto_t *mended = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    json_auto_t *again = daemon_call(d, UID_ADMIN, "Status", NULL);
+    daemon_assert_reply(mended);
+    insight = json_object_get(daemon_assert_reply(again), "insight");
+    assert_null(json_object_get(insight, "reload_problem"));
+}
+
+static void
+test_gives_its_figures_to_admins_only(void **state)
+{
+    struct daemon *d = *state;
+    json_auto_t *denied = daemon_call(d, UID_ALICE, "Metrics", NULL);
+    json_auto_t *answer = daemon_call(d, UID_ADMIN, "Metrics", NULL);
+    const char *text = json_string_value(json_object_get(daemon_assert_reply(answer), "text"));
+
+    daemon_assert_error(denied, "Denied", "reason", "not-admin");
+    assert_non_null(strstr(text, "\ncountersign_requests_total{method=\"Metrics\","
+                                 "verdict=\"refused\",reason=\"not-admin\"} 1\n"));
+    assert_non_null(strstr(text, "\ncountersign_token_ready{token=\"hsm\"} 1\n"));
+}
+
+static void
 test_reloads_for_admins_only(void **state)
 {
     struct daemon *d = *state;
@@ -291,6 +349,9 @@ main(void)
         DAEMON(test_records_a_limited_number_of_refusals),
         DAEMON(test_lists_scopes_of_keys_only_to_who_may_use_them),
         DAEMON(test_tells_its_status),
+        DAEMON(test_shows_the_rest_of_its_status_to_admins_only),
+        DAEMON(test_says_why_its_policy_was_not_read_again),
+        DAEMON(test_gives_its_figures_to_admins_only),
         DAEMON(test_reloads_for_admins_only),
         DAEMON(test_refuses_everything_without_a_policy),
         DAEMON(test_explains_what_it_would_decide),

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * status — what the agent says of itself: Status for everybody whom the policy names, with more of
+ * it for admins, and Metrics for them alone.
+ */
+#include "agent/agent.h"
+
+/* The files of the policy were read: they are in force, or why says what is wrong. */
+void status_note_loading(struct agent *agent, enum rc rc, const struct why *why);
+
+void status_call(struct agent *agent, struct conn *conn, const json_t *parameters);
+void status_metrics(struct agent *agent, struct conn *conn, const json_t *parameters);
