@@ -359,6 +359,7 @@ go_over(struct agent *agent, json_t **ret_changes, struct why *why)
     json_array_foreach(changes, i, change)
         log_line(LOG_LEVEL_INFO, "reload: %s", json_string_value(change));
     *ret_changes = changes;
+    vigils_wake(agent->vigils, NULL);
     return RC_OK;
 }
 
@@ -442,6 +443,8 @@ start(struct agent *agent, struct why *why)
         rc = reservations_new(&agent->reservations, agent->event, why);
     }
     if (!rc)
+        rc = vigils_new(&agent->vigils, agent->event, agent->ledger, why);
+    if (!rc)
         rc = listener_new(&agent->listener, agent->event, agent->options.socket_path, &owner, why);
     if (!rc)
         rc = seclusion_new(
@@ -465,6 +468,7 @@ stop(struct agent *agent)
     reservations_free(agent->reservations);
     quota_free(agent->quota);
     trails_free(agent->trails);
+    vigils_free(agent->vigils);
     audit_free(agent->audit);
     policy_unref(agent->policy);
     metrics_done(&agent->metrics);

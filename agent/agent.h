@@ -10,6 +10,7 @@
 #include "agent/metrics.h"
 #include "agent/release.h"
 #include "agent/reservation.h"
+#include "agent/vigil.h"
 
 struct agent_options {
     const char *policy_path, *socket_path, *state_dir, *worker_path;
@@ -34,6 +35,7 @@ struct agent {
     struct release *release;
     struct reservations *reservations;
     struct quota *quota;
+    struct vigils *vigils;
     struct listener *listener;
     struct trails *trails;
     struct metrics metrics;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "agent/log.h"
+#include "agent/parking.h"
 #include "proto/bounds.h"
 #include "proto/tuf_root.h"
 
@@ -257,6 +258,8 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
         answer_rollback(conn, agent, j);
     else if (j->decision->rc == RC_STALE)
         answer_stale(conn, j);
+    else if (j->decision->rc == RC_PENDING && j->votes.id[0])
+        conn_error(conn, RC_PENDING, parking_format_error(j, conn_peer(conn)->uid));
     else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)
         answer_away(conn, verdict);
     else

@@ -22,7 +22,8 @@ void answer_bad_document(struct conn *conn, enum rc rc, int document, const stru
 /* The reason alone, for callers who are to learn no more. record: where admins find more; 0:
  * nowhere. */
 void answer_reason(struct conn *conn, enum reason reason, int64_t record);
-/* What the decision, which is no RC_OK, says: Denied, TokenUnavailable, Stale or Rollback. record:
+/* What the decision, which is no RC_OK, says: Denied, TokenUnavailable, Stale, Rollback, or
+ * NeedsApproval, where the request is parked. record:
  * its sequence; 0: it is not recorded. */
 void answer_decision(
     struct conn *conn, struct agent *agent, const struct judgment *judgment, int64_t record);

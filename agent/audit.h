@@ -25,6 +25,7 @@ enum audit_outcome {
     AUDIT_FAILED,    /* allowed, but the token or the ledger failed */
     AUDIT_CANCELLED, /* allowed, but the client went away */
     AUDIT_REFUSED,
+    AUDIT_PARKED, /* allowed, should others agree */
     AUDIT_OUTCOME_MAX_
 };
 const char *audit_outcome_name(enum audit_outcome outcome); /* as in records */

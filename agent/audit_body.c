@@ -15,6 +15,7 @@ audit_outcome_name(enum audit_outcome outcome)
         [AUDIT_FAILED] = "failed",
         [AUDIT_CANCELLED] = "cancelled",
         [AUDIT_REFUSED] = "refused",
+        [AUDIT_PARKED] = "parked",
     };
 
     return names[outcome];
@@ -161,6 +162,15 @@ put_peer(struct bytes *b, const struct peer *peer)
     bytes_putc(b, '}');
 }
 
+static const char *
+verdict_name(enum audit_outcome outcome)
+{
+    if (outcome == AUDIT_PARKED)
+        return "pending";
+
+    return outcome == AUDIT_REFUSED ? "denied" : "allowed";
+}
+
 /* Members in canonical order. */
 void
 audit_body_put_request(struct bytes *b, const struct audit_request *request, const char *ledger_id)
@@ -186,8 +196,7 @@ audit_body_put_request(struct bytes *b, const struct audit_request *request, con
         bytes_puts(b, "null");
     bytes_puts(b, ",\"reason\":");
     put_text(b, request->reason == REASON_NONE ? NULL : reason_id(request->reason));
-    bytes_printf(
-        b, ",\"verdict\":\"%s\"}", request->outcome == AUDIT_REFUSED ? "denied" : "allowed");
+    bytes_printf(b, ",\"verdict\":\"%s\"}", verdict_name(request->outcome));
 }
 
 void

@@ -185,6 +185,12 @@ has_approvals(const struct matter *m, struct decide_check *check)
 
     m->verdict->grant = m->verdict->choices[waiting].grant;
     weigh_say(m, &m->verdict->choices[waiting], waiting, check);
+    if (m->request->denial) {
+        check->reason = REASON_APPROVAL_DENIED;
+        decide_say(check->have, "%s", m->request->denial);
+        return false;
+    }
+
     m->verdict->rc = RC_PENDING;
     return false;
 }

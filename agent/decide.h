@@ -63,6 +63,8 @@ struct decide_request {
     bool is_partial;
     const int64_t *free_at; /* for each grant, where used is all that its quota allows: when there
                                is room again, seconds UTC; 0: not known; NULL: for none */
+    const char
+        *denial; /* by whom an approver's no to these bytes is, and why; NULL: none said no */
 };
 
 #define DECIDE_TEXT_BYTES sizeof((struct why){0}.text) /* what is wrong with a base, whole */

@@ -15,6 +15,13 @@ heeds_bases(const struct ending *e)
            (e->outcome == AUDIT_REFUSED && (rc == RC_ROLLBACK || rc == RC_STALE));
 }
 
+/* Whether more than its record must be durable. */
+static bool
+writes(const struct ending *e)
+{
+    return e->outcome == AUDIT_RELEASED || e->outcome == AUDIT_PARKED;
+}
+
 static enum rc
 on_write(void *userdata, struct ledger *ledger, struct why *why)
 {
@@ -28,11 +35,9 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
     if (rc)
         return rc;
 
-    if (e->outcome != AUDIT_RELEASED)
-        return RC_OK;
-
-    rc = quota_take(e->judgment->hold, e->judgment->decision, agent_now_us() / 1000000, why);
-    return rc ? rc : e->write(e->request, ledger, why);
+    if (e->outcome == AUDIT_RELEASED)
+        rc = quota_take(e->judgment->hold, e->judgment->decision, agent_now_us() / 1000000, why);
+    return rc || !writes(e) ? rc : e->write(e->request, ledger, why);
 }
 
 static void
@@ -47,12 +52,13 @@ answer_failure(const struct ending *e)
 }
 
 /* Nothing was written, so nothing is released. Where a mark was raised meanwhile, by a base that
- * somebody else brought, or the clock was set back, the decision is another one now. */
+ * somebody else brought, the clock was set back, or an approver said no, the decision is another
+ * one now. */
 static void
 end_anew(struct ending *e, enum rc rc, const struct why *why)
 {
     e->token = NULL; /* it was the judgment's */
-    if ((rc == RC_ROLLBACK || rc == RC_DENIED) &&
+    if ((rc == RC_ROLLBACK || rc == RC_DENIED || rc == RC_PENDING) &&
         !judgment_decide(e->judgment, e->agent, e->peer, NULL) && e->judgment->decision->rc)
         ending_finish(e, AUDIT_REFUSED);
     else
@@ -78,7 +84,7 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
 {
     struct ending *e = userdata;
 
-    if (rc && e->outcome == AUDIT_RELEASED) {
+    if (rc && writes(e)) {
         end_anew(e, rc, why);
         return;
     }
@@ -86,6 +92,9 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
     if (!rc && heeds_bases(e))
         epoch_change_by(&e->agent->epoch, e->judgment, e->peer);
     count(e);
+    if (e->conn && e->outcome == AUDIT_PARKED && e->stay && e->stay(e->request))
+        return;
+
     if (e->conn) {
         conn_set_work(e->conn, NULL, NULL);
         if (e->outcome == AUDIT_REFUSED)
@@ -122,6 +131,20 @@ ending_finish(struct ending *e, enum audit_outcome outcome)
     enum rc rc = release_add(e->agent->release, &item, &why);
     if (rc)
         on_recorded(e, rc, &why);
+}
+
+void
+ending_reopen(struct ending *e)
+{
+    e->is_finishing = false;
+    (void)sd_event_source_set_enabled(e->deadline, SD_EVENT_OFF);
+}
+
+void
+ending_hurry(struct ending *e)
+{
+    sd_event_source_set_time_relative(e->deadline, SIGN_TIMEOUT_S * UINT64_C(1000000));
+    sd_event_source_set_enabled(e->deadline, SD_EVENT_ONESHOT);
 }
 
 void

@@ -20,6 +20,7 @@ struct ending {
     void (*stop)(void *request); /* no callback of its work comes any more */
     enum rc (*write)(void *request, struct ledger *ledger, struct why *why); /* what it releases */
     void (*reply)(void *request);
+    bool (*stay)(void *request); /* parked: it goes on, after ending_reopen(); NULL: never */
     void (*free)(void *request);
 
     sd_event_source *deadline;
@@ -37,10 +38,13 @@ struct ending {
 must_check enum rc ending_begin(struct ending *ending, struct why *why);
 /* It waits for nobody but its tokens: what is recorded meanwhile may wait for it. */
 void ending_expect(struct ending *ending);
+/* It is recorded, and yet not over: its call stays, without a deadline until ending_hurry(). */
+void ending_reopen(struct ending *ending);
+void ending_hurry(struct ending *ending); /* SIGN_TIMEOUT_S from now */
 /*
- * The end: released, refused by the decision, failed, or cancelled. The request is freed later,
- * never from within this call unless there is no memory. What cannot be released after all ends as
- * refused or failed; then stop() is called again.
+ * The end: released, refused by the decision, parked, failed, or cancelled. The request is freed
+ * later, never from within this call unless there is no memory. What cannot be released after all
+ * ends as refused or failed; then stop() is called again.
  */
 void ending_finish(struct ending *ending, enum audit_outcome outcome);
 /* The same for a failure, which the caller is told. */

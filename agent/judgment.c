@@ -93,6 +93,7 @@ forget(struct judgment *j)
     free(steal(j->keys));
     free(steal(j->details));
     known_free(steal(j->known));
+    votes_done(&j->votes);
     j->n_keys = 0;
 }
 
@@ -163,6 +164,8 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     }
     if (!rc)
         rc = quota_uses_of(&uses, agent->quota, j->policy, peer, now, why);
+    if (!rc && policy_wants_approvals(j->policy))
+        rc = votes_new(&j->votes, agent->ledger, j->subjects, j->n_subjects, peer->uid, now, why);
     if (rc)
         return rc;
 
@@ -176,9 +179,10 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
         .n_subjects = j->n_subjects,
         .used = uses.n,
         .free_at = uses.free_at,
-        .votes = NULL, /* nobody votes yet */
-        .n_votes = 0,
         .now = now,
+        .votes = (const struct peer *const *)j->votes.peers,
+        .n_votes = j->votes.n_peers,
+        .denial = j->votes.denial[0] ? j->votes.denial : NULL,
         .is_partial = j->request.partial,
     };
     rc = decide(&j->decision, &request, why);
@@ -291,7 +295,7 @@ judgment_record(
         .detail = end->failure,
         .outcome = end->outcome,
     };
-    if (end->outcome == AUDIT_REFUSED) {
+    if (end->outcome == AUDIT_REFUSED || end->outcome == AUDIT_PARKED) {
         const struct decide_check *failed = j->decision->verdicts[j->decision->refused].failed;
         snprintf(detail, sizeof detail, "want %s; have %s", failed->want, failed->have);
         request.reason = failed->reason;

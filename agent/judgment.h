@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/known.h"
 #include "agent/quota.h"
+#include "agent/votes.h"
 
 struct judgment_detail {
     char text[200]; /* as in keyring.h */
@@ -23,6 +24,7 @@ struct judgment {
     struct judgment_detail *details; /* of keys: the keyring's do not outlive a reload */
     size_t n_keys;
     struct known *known;
+    struct votes votes;        /* on this request; none where no grant asks for any */
     struct decision *decision; /* NULL before judgment_decide() */
     struct quota_hold *hold;   /* what it takes of quotas; NULL: nothing */
     int64_t decided_us;        /* when, by the wall clock */

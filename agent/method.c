@@ -8,6 +8,7 @@
 #include "agent/issue.h"
 #include "agent/keylist.h"
 #include "agent/locking.h"
+#include "agent/parked.h"
 #include "agent/provision.h"
 #include "agent/refusal.h"
 #include "agent/signing.h"
@@ -97,9 +98,9 @@ static const struct {
     {"ImportKey", provision_import, true},
     {"Lock", locking_lock},
     {"Unlock", locking_unlock, true},
-    {"Pending", NULL},
-    {"Approve", NULL},
-    {"Deny", NULL},
+    {"Pending", parked_list},
+    {"Approve", parked_approve},
+    {"Deny", parked_deny},
     {"Retire", NULL},
     {"Supersede", NULL},
     {"Audit", trail_start},

@@ -149,6 +149,16 @@ policy_grant_may_approve(const struct policy_grant *grant, const struct peer *pe
 }
 
 bool
+policy_wants_approvals(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n_grants; i++)
+        if (policy->grants[i].approvals.count > 0)
+            return true;
+
+    return false;
+}
+
+bool
 policy_knows(const struct policy *policy, const struct peer *peer)
 {
     if (policy_is_admin(policy, peer))

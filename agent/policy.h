@@ -151,6 +151,8 @@ bool policy_grant_is_for(const struct policy_grant *grant, const struct peer *pe
 /* Whether the vote of peer, who is at the main door, would count for what requester asks for. */
 bool policy_grant_may_approve(
     const struct policy_grant *grant, const struct peer *peer, uid_t requester);
+/* Some grant asks for approvals. */
+bool policy_wants_approvals(const struct policy *policy);
 /* Some grant, admins or approvals name the peer. Others are strangers and learn nothing. */
 bool policy_knows(const struct policy *policy, const struct peer *peer);
 

@@ -9,6 +9,7 @@ struct refusal {
     struct peer *peer;
     const char *method;
     enum reason reason;
+    char name[64]; /* of what it is about; "": nothing */
     int64_t record;
 };
 
@@ -36,6 +37,7 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
         .policy = refusal->agent->policy ? &refusal->agent->policy->digest : NULL,
         .peer = refusal->peer,
         .reason = refusal->reason,
+        .detail = refusal->name[0] ? refusal->name : NULL,
         .outcome = AUDIT_REFUSED,
     };
     return audit_put(refusal->agent->audit, &request, &refusal->record, why);
@@ -66,7 +68,8 @@ on_cancel(void *work)
 }
 
 void
-refusal_start(struct agent *agent, struct conn *conn, const char *method, enum reason reason)
+refusal_start_about(struct agent *agent, struct conn *conn, const char *method, enum reason reason,
+    const char *name)
 {
     closing(refusal_freep) struct refusal *refusal = calloc(1, sizeof *refusal);
     struct why why;
@@ -76,7 +79,8 @@ refusal_start(struct agent *agent, struct conn *conn, const char *method, enum r
         return;
     }
 
-    *refusal = (struct refusal){agent, conn, peer_ref(conn_peer(conn)), method, reason, 0};
+    *refusal = (struct refusal){agent, conn, peer_ref(conn_peer(conn)), method, reason, "", 0};
+    snprintf(refusal->name, sizeof refusal->name, "%s", name);
     struct release_item item = {on_write, on_recorded, refusal};
     if (release_add(agent->release, &item, &why)) {
         answer_reason(conn, reason, 0);
@@ -85,4 +89,10 @@ refusal_start(struct agent *agent, struct conn *conn, const char *method, enum r
 
     conn_set_work(conn, refusal, on_cancel);
     (void)steal(refusal); /* from now on its event owns it */
+}
+
+void
+refusal_start(struct agent *agent, struct conn *conn, const char *method, enum reason reason)
+{
+    refusal_start_about(agent, conn, method, reason, "");
 }

@@ -8,3 +8,6 @@
 
 /* method is borrowed and must be a literal of the method table. */
 void refusal_start(struct agent *agent, struct conn *conn, const char *method, enum reason reason);
+/* The same for what the call is about, by a name that the record shows. */
+void refusal_start_about(struct agent *agent, struct conn *conn, const char *method,
+    enum reason reason, const char *name);

@@ -2,22 +2,28 @@
 #include "agent/signing.h"
 
 #include "agent/answer.h"
+#include "agent/parking.h"
 #include "agent/signed.h"
+#include "agent/vigil.h"
 #include "proto/bounds.h"
 
 /*
  *   judged ──allowed──▶ WAITING ──its turn──▶ judged again ──allowed──▶ SIGNING ──all signed──▶
- *      │  └──allowed, its turn at once───────────────│──────────────▶   RECORDING ──durable──▶
- * replied └──denied───────────────────────────────────┴──▶ RECORDING ──▶ refused
+ *    ▲ │  └──allowed, its turn at once───────────────│──────────────▶   RECORDING ──durable──▶
+ *    │ │                                              │                              replied
+ *    │ ├──denied───────────────────────────────────────┴──▶ RECORDING ──▶ refused
+ *    │ └──needs votes──▶ RECORDING ──parked──▶ its id is told
+ *    └─────────────────── VIGIL ◀── and the call waits
  *
- * Only what is allowed waits: its place in the queue is one that nobody else has meanwhile. A
- * failed or cancelled request leaves a record and no mark.
+ * Only what is allowed waits for its turn: its place in the queue is one that nobody else has
+ * meanwhile. A failed or cancelled request leaves a record and no mark.
  */
 struct signing {
     struct ending ending;
     struct reservation *reservation;
     struct waiting *waiting;       /* NULL: nobody wants to know */
     struct signatures *signatures; /* NULL: not begun */
+    struct vigil *vigil;           /* NULL: no votes are waited for */
 };
 
 static void
@@ -26,6 +32,7 @@ signing_free(struct signing *s)
     if (!s)
         return;
 
+    vigil_free(s->vigil);
     signatures_free(s->signatures);
     waiting_free(s->waiting);
     reservation_free(s->reservation);
@@ -40,13 +47,30 @@ on_reply(void *request)
 {
     struct signing *s = request;
 
-    conn_reply(s->ending.conn, signed_format(s->ending.judgment, s->signatures, s->ending.record));
+    if (s->ending.outcome == AUDIT_PARKED)
+        answer_decision(s->ending.conn, s->ending.agent, s->ending.judgment, s->ending.record);
+    else
+        conn_reply(
+            s->ending.conn, signed_format(s->ending.judgment, s->signatures, s->ending.record));
+}
+
+/* Whoever denied it while it was being signed was in time. */
+static enum rc
+use_votes(const struct votes *votes, struct ledger *ledger, struct why *why)
+{
+    closing(parked_done) struct parked parked = {0};
+
+    enum rc rc = ledger_parked(&parked, ledger, votes->id, votes->expires_at - 1, why);
+    if (rc == RC_NOT_FOUND || (!rc && parked.state == PARKED_DENIED))
+        return fail(why, RC_PENDING, "request %s was denied or withdrawn", votes->id);
+
+    return rc ? rc : ledger_put_released(ledger, votes->id, why);
 }
 
 static enum rc
-on_write(void *request, struct ledger *ledger, struct why *why)
+write_released(struct signing *s, struct ledger *ledger, struct why *why)
 {
-    struct signing *s = request;
+    const struct votes *votes = &s->ending.judgment->votes;
 
     for (size_t i = 0; i < s->ending.judgment->n_subjects; i++) {
         const struct subject *subject = s->ending.judgment->subjects[i];
@@ -62,7 +86,17 @@ on_write(void *request, struct ledger *ledger, struct why *why)
             return rc;
     }
 
-    return RC_OK;
+    return votes->id[0] ? use_votes(votes, ledger, why) : RC_OK;
+}
+
+static enum rc
+on_write(void *request, struct ledger *ledger, struct why *why)
+{
+    struct signing *s = request;
+
+    return s->ending.outcome == AUDIT_PARKED
+               ? parking_put(s->ending.judgment, ledger, s->ending.peer->uid, why)
+               : write_released(s, ledger, why);
 }
 
 static void
@@ -77,9 +111,18 @@ on_stop(void *request)
     struct signing *s = request;
 
     waiting_free(steal(s->waiting));
+    vigil_free(steal(s->vigil));
     signatures_stop(s->signatures);
     if (s->ending.outcome != AUDIT_RELEASED) /* others need not wait for a record */
         reservation_free(steal(s->reservation));
+}
+
+static enum rc
+judge_again(struct signing *s, struct why *why)
+{
+    return s->ending.agent->policy
+               ? judgment_decide(s->ending.judgment, s->ending.agent, s->ending.peer, why)
+               : fail(why, RC_DENIED, "the policy went away");
 }
 
 /* Its turn has come: no other request holds one of its roles. */
@@ -89,9 +132,7 @@ on_granted(void *userdata)
     struct signing *s = userdata;
     struct why why;
 
-    enum rc rc = s->ending.agent->policy
-                     ? judgment_decide(s->ending.judgment, s->ending.agent, s->ending.peer, &why)
-                     : fail(&why, RC_DENIED, "the policy went away");
+    enum rc rc = judge_again(s, &why);
     if (rc) {
         ending_fail(&s->ending, rc, &why);
         return;
@@ -126,7 +167,9 @@ describe_wait(char text[WAITING_TEXT_BYTES], void *userdata)
     const struct signing *s = userdata;
     const struct subject *subject = s->ending.judgment->subjects[0];
 
-    if (!signatures_describe_wait(s->signatures, text))
+    if (s->vigil)
+        parking_describe(text, WAITING_TEXT_BYTES, s->ending.judgment, s->ending.peer->uid);
+    else if (!signatures_describe_wait(s->signatures, text))
         snprintf(text, WAITING_TEXT_BYTES, "waiting for another request for %s of %s",
             subject->role, subject->repository);
 }
@@ -159,12 +202,55 @@ answer_dry_run(struct signing *s)
         on_reply(s);
 }
 
+static void on_woken(void *userdata);
+
+/* Its call waits for votes, if it wants to; else its id is the answer. */
+static bool
+on_parked(void *request)
+{
+    struct signing *s = request;
+    struct vigil_request vigil = {s->ending.judgment->votes.id, s->ending.peer->uid, on_woken, s};
+
+    if (!conn_wants(s->ending.conn).more || s->ending.judgment->request.no_wait ||
+        parking_n_bytes(s->ending.judgment) > VIGIL_MAX_BYTES ||
+        vigil_new(&s->vigil, s->ending.agent->vigils, &vigil, NULL))
+        return false;
+
+    waiting_free(steal(s->waiting));
+    if (tell_waits(s, NULL)) {
+        vigil_free(steal(s->vigil));
+        return false;
+    }
+
+    ending_reopen(&s->ending);
+    return true;
+}
+
+/* What is parked already is not recorded again, unless as one more refusal. */
+static void
+park(struct signing *s)
+{
+    const struct votes *votes = &s->ending.judgment->votes;
+    bool is_parked = votes->id[0] && votes->state == PARKED_OPEN;
+
+    if (!is_parked)
+        ending_finish(&s->ending, AUDIT_PARKED);
+    else if (!on_parked(s))
+        ending_finish(&s->ending, AUDIT_REFUSED);
+}
+
 static void
 begin(struct signing *s)
 {
+    const struct judgment *j = s->ending.judgment;
     struct why why;
 
-    if (s->ending.judgment->decision->rc) {
+    if (j->decision->rc == RC_PENDING) {
+        park(s);
+        return;
+    }
+
+    if (j->decision->rc) {
         ending_finish(&s->ending, AUDIT_REFUSED);
         return;
     }
@@ -174,6 +260,31 @@ begin(struct signing *s)
         rc = signatures_begin(&s->signatures, &s->ending, &why);
     if (rc)
         ending_fail(&s->ending, rc, &why);
+}
+
+/* Somebody voted, the policy changed, or the parked request is no more. */
+static void
+on_woken(void *userdata)
+{
+    struct signing *s = userdata;
+    struct why why;
+
+    enum rc rc = judge_again(s, &why);
+    if (rc) {
+        ending_fail(&s->ending, rc, &why);
+        return;
+    }
+
+    bool is_parked = s->ending.judgment->votes.id[0];
+    if (s->ending.judgment->decision->rc == RC_PENDING && is_parked)
+        return;
+
+    vigil_free(steal(s->vigil));
+    ending_hurry(&s->ending);
+    if (s->ending.judgment->decision->rc == RC_PENDING) /* expired, or withdrawn */
+        ending_finish(&s->ending, AUDIT_REFUSED);
+    else
+        begin(s);
 }
 
 void
@@ -193,6 +304,7 @@ signing_start(struct agent *agent, struct conn *conn, const json_t *parameters)
             .stop = on_stop,
             .write = on_write,
             .reply = on_reply,
+            .stay = on_parked,
             .free = on_free};
         rc = judgment_new(&s->ending.judgment, parameters, false, &document, &why);
     }

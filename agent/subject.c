@@ -58,6 +58,7 @@ subject_new_certificate(struct subject **ret, const char *repository, const stru
     subject->keys = key;
     subject->n_keys = 1;
     subject->expires_at = expires_at;
+    subject->is_certificate = true;
     *ret = subject;
     return RC_OK;
 }

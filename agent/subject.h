@@ -30,6 +30,8 @@ struct subject {
     size_t n_listings;
     struct digest delegations; /* of their canonical bytes; zeros: it lists none */
 
+    bool is_certificate; /* to be issued: there are no bytes yet */
+
     enum reason flaw; /* REASON_NONE, or the first rule of the format that it breaks */
     struct why flaw_why;
 };

@@ -162,6 +162,13 @@ count_votes(const struct matter *m, const struct policy_grant *grant)
     return n;
 }
 
+/* A certificate says whose key it is; what that is good for is said by a root document. */
+static bool
+has_votes(const struct matter *m, const struct policy_grant *grant)
+{
+    return m->subject->is_certificate || count_votes(m, grant) >= grant->approvals.count;
+}
+
 /* In the order of how close that is. */
 static enum reason
 judge_grant(const struct matter *m, const struct decide_key *key, const struct policy_grant *grant)
@@ -205,7 +212,7 @@ judge_grant(const struct matter *m, const struct decide_key *key, const struct p
     if (count_left(m, grant) <= 0)
         return REASON_QUOTA;
 
-    if (count_votes(m, grant) < grant->approvals.count)
+    if (!has_votes(m, grant))
         return REASON_APPROVALS;
 
     return REASON_NONE;

@@ -100,10 +100,13 @@
 #define PARKED_MAX_PER_UID       16                 /* people look at each of them */
 #define PARKED_MAX_BYTES         (64 * 1024 * 1024) /* of all of them, in the ledger */
 #define PARKED_REQUEST_MAX_BYTES (896 * 1024)       /* of one, as JSON: one reply shows it all */
-#define PARKED_CLOSED_MAX        1024          /* released or denied ones, remembered for retries */
-#define PARKED_VOTES_MAX         256           /* votes on one request */
-#define PARKED_REASON_MAX_BYTES  400           /* why somebody denied one */
-#define PARKED_WAIT_MAX_BYTES    (1024 * 1024) /* of a call that waits: it is held in memory */
+#define PARKED_CLOSED_MAX        1024         /* released or denied ones, remembered for retries */
+#define PARKED_VOTES_MAX         256          /* votes on one request */
+#define PARKED_REASON_MAX_BYTES  400          /* why somebody denied one */
+#define SCOPE_NAMES_MAX          256          /* places in which the keys of one count, listed */
+#define VIGILS_MAX               64           /* calls that wait for votes */
+#define VIGILS_MAX_PER_UID       8            /* of one uid */
+#define VIGIL_MAX_BYTES          (512 * 1024) /* documents and bases of one: they stay in memory */
 
 /* The policy */
 #define POLICY_FILE_MAX_BYTES  (1024 * 1024) /* one YAML file */

@@ -77,6 +77,7 @@ struct message_sign {
     struct message_chain *bases;
     size_t n_bases;
     bool partial, dry_run;
+    bool no_wait;     /* "wait" is there, and false */
     const char *user; /* Explain only; NULL: the caller */
 };
 

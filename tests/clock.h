@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * clock — the monotonic clock of a test, which it sets forward instead of waiting, and the
- * processor time of its thread, which goes on only as it says.
+ * clock — the clocks of a test, which it sets forward instead of waiting, and the processor time of
+ * its thread, which goes on only as it says.
  *
  * clock_gettime() of the whole program is this one, sd-event's timers included.
  */

@@ -81,6 +81,7 @@ daemon_start(struct agent *a)
         audit_new(&a->audit, a->ledger, &why) || quota_new(&a->quota, a->ledger, &why) ||
         trails_new(&a->trails, &why) || release_new(&a->release, a->event, a->ledger, &why) ||
         reservations_new(&a->reservations, a->event, &why) ||
+        vigils_new(&a->vigils, a->event, a->ledger, &why) ||
         policy_load(&a->policy, a->options.policy_path, &why) ||
         keyring_new(&a->keyring, a->event, a->ledger, a->policy, &(struct worker_form){""}, &why) ||
         listener_new(&a->listener, a->event, a->options.socket_path, &owner, &why) ||
@@ -98,6 +99,7 @@ daemon_stop(struct agent *a)
     reservations_free(a->reservations);
     quota_free(a->quota);
     trails_free(a->trails);
+    vigils_free(a->vigils);
     audit_free(a->audit);
     policy_unref(a->policy);
     metrics_done(&a->metrics);

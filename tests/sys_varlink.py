@@ -96,8 +96,7 @@ def test_knows_every_method_of_its_description(connection):
 
 
 def test_tells_of_methods_of_later_versions(connection):
-    for method in ("TrustedRoot", "Pending", "Approve",
-                   "Deny", "Retire", "Supersede", "Audit"):
+    for method in ("TrustedRoot", "Retire", "Supersede", "Audit"):
         told = error(connection, method)
         assert told.name == f"{SERVICE}.MethodNotImplemented"
         assert told.parameters == {"method": f"{INTERFACE}.{method}"}

@@ -61,7 +61,6 @@ test_refuses_what_it_does_not_offer(void **state)
         {"org.other.Sign", "InterfaceNotFound", "interface", "org.other"},
         {"org.countersign.Agents.Sign", "InterfaceNotFound", "interface", "org.countersign.Agents"},
         {".", "InterfaceNotFound", "interface", ""},
-        {"Pending", "MethodNotImplemented", "method", "org.countersign.Agent.Pending"},
         {"org.varlink.service.GetInterfaceDescription", "InvalidParameter", "parameter",
             "interface"},
     };
