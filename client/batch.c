@@ -2,13 +2,14 @@
 #include "client/batch.h"
 
 #include "client/agent_error.h"
+#include "client/chain.h"
+#include "client/collected.h"
 #include "proto/tuf_root.h"
-
-#define FRAME_SLACK_BYTES 1024 /* around the parameters of a call */
 
 void
 batch_document_done(struct batch_document *document)
 {
+    intent_done(&document->intent);
     bytes_done(&document->file);
     bytes_done(&document->signed_by);
     bytes_done(&document->left_out);
@@ -124,128 +125,6 @@ format_documents(json_t **ret, const struct signer *signer, const struct batch *
     return RC_OK;
 }
 
-/* The bases, if one frame holds them and the documents, with what stands around both. */
-static const json_t *
-bases_that_fit(const struct batch *batch, const json_t *documents)
-{
-    if (!batch->bases)
-        return NULL;
-
-    size_t len = json_dumpb(documents, NULL, 0, JSON_COMPACT) + FRAME_SLACK_BYTES;
-    return len + json_dumpb(batch->bases, NULL, 0, JSON_COMPACT) <= FRAME_MAX_BYTES ? batch->bases
-                                                                                    : NULL;
-}
-
-/* Signatures as they are collected: the decoded bytes of all, one after the other. */
-struct collected {
-    struct verify_signature *signatures;
-    size_t n;
-    struct bytes bytes;
-};
-
-#define COLLECTED_INIT                                                                             \
-    ((struct collected){.bytes = BYTES_INIT(SIGNATURES_MAX * SIGNATURE_MAX_BYTES)})
-
-static void
-collected_done(struct collected *collected)
-{
-    free(collected->signatures);
-    bytes_done(&collected->bytes);
-}
-
-/* A key listed for the role that is the one with this canonical ID; NULL: none. */
-static const struct pubkey *
-find_listed(struct pubkey *const *listed, size_t n, const struct keyid *canonical_id)
-{
-    for (size_t i = 0; i < n; i++)
-        if (keyid_eq(pubkey_canonical_id(listed[i]), canonical_id))
-            return listed[i];
-
-    return NULL;
-}
-
-/* One Signature of the interface, put under the ID by which the metadata lists its key. */
-static enum rc
-collect(struct collected *ret, const json_t *object, struct pubkey *const *listed, size_t n_listed,
-    struct why *why)
-{
-    const char *id = "", *name = "", *method = "", *sig = "";
-    struct keyid canonical_id;
-    struct members m;
-
-    members_open(&m, object, "signature");
-    members_text(&m, "key", &id);
-    members_text(&m, "name", &name);
-    members_text(&m, "method", &method);
-    members_text(&m, "sig", &sig);
-    enum rc rc = members_close_tolerant(&m, why);
-    if (!rc)
-        rc = keyid_parse(&canonical_id, span_of(id), why);
-    if (rc)
-        return rc;
-
-    const struct pubkey *key = find_listed(listed, n_listed, &canonical_id);
-    if (!key)
-        return fail(why, RC_UNTRUSTED, "a signature by key %s, which nobody asked for", id);
-
-    struct verify_signature *signature =
-        mem_grow(&ret->signatures, ret->n, sizeof *signature, SIGNATURES_MAX);
-    if (!signature)
-        return fail_memory(why);
-
-    size_t at = ret->bytes.len;
-    rc = base64_parse(&ret->bytes, span_of(sig), why);
-    if (rc)
-        return within(why, rc, "signature by '%s'", name);
-
-    /* The place of the bytes is known when all are there. */
-    *signature = (struct verify_signature){.keyid = *pubkey_id(key),
-        .method = verify_method_find(span_of(method)),
-        .signature = {NULL, ret->bytes.len - at}};
-    ret->n++;
-    return RC_OK;
-}
-
-static enum rc
-collect_all(struct collected *ret, const json_t *array, struct pubkey *const *listed,
-    size_t n_listed, struct why *why)
-{
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        enum rc rc = collect(ret, json_array_get(array, i), listed, n_listed, why);
-        if (rc)
-            return rc;
-    }
-
-    const uint8_t *at = ret->bytes.p;
-    for (size_t i = 0; i < ret->n; i++) {
-        ret->signatures[i].signature.p = at;
-        at += ret->signatures[i].signature.len;
-    }
-
-    return RC_OK;
-}
-
-/* Make the file and read it back as strictly as anybody will. */
-static enum rc
-make_file(
-    struct bytes *ret, struct span message, const struct collected *collected, struct why *why)
-{
-    closing(tuf_file_freep) struct tuf_file *file = NULL;
-
-    bytes_clear(ret);
-    tuf_file_format(ret, message, collected->signatures, collected->n);
-    enum rc rc = bytes_check(ret, why);
-    if (!rc)
-        rc = tuf_file_parse(&file, bytes_span(ret), TUF_STRICT, why);
-    if (rc)
-        return within(why, rc, "the file to publish");
-
-    if (!span_eq(bytes_span(&file->message), message) || file->n_signatures != collected->n)
-        return fail(why, RC_MALFORMED, "the file to publish does not read as it was written");
-
-    return RC_OK;
-}
-
 static void
 put_name(struct bytes *b, const char *name, const char *reason)
 {
@@ -304,12 +183,12 @@ read_signed(struct batch_document *document, const struct signer *signer, const 
     if (strcmp(digest, want) != 0)
         return fail(why, RC_UNTRUSTED, "the agent signed digest %s, want %s", digest, want);
 
-    rc = collect_all(&collected, signatures, document->listed, document->n_listed, why);
+    rc = collected_read(&collected, signatures, document->listed, document->n_listed, why);
     if (!rc)
         rc = verify_threshold(document->listed, document->n_listed, document->threshold,
             collected.signatures, collected.n, document->message, why);
     if (!rc)
-        rc = make_file(&document->file, document->message, &collected, why);
+        rc = collected_make_file(&document->file, document->message, &collected, why);
     return rc ? rc : put_names(document, signer, signatures, left_out, why);
 }
 
@@ -330,8 +209,8 @@ read_released(
     if (!rc)
         rc = tuf_role_keys(&keys, &n_keys, &root->roles[RANK_ROOT], &root->keys, why);
     if (!rc)
-        rc = collect_all(&collected, signatures, keys, n_keys, why);
-    return rc ? rc : make_file(&mark->file, bytes_span(&message), &collected, why);
+        rc = collected_read(&collected, signatures, keys, n_keys, why);
+    return rc ? rc : collected_make_file(&mark->file, bytes_span(&message), &collected, why);
 }
 
 static enum rc
@@ -391,6 +270,58 @@ read_rollback(struct batch_marks *ret, const json_t *parameters, struct why *why
     return RC_ROLLBACK;
 }
 
+/* RC_STALE with what the agent has seen; the sentence is that of the agent. */
+static enum rc
+read_stale(struct batch_marks *ret, const json_t *parameters, struct why *why)
+{
+    const char *repository = "", *role = "", *file = NULL;
+    struct batch_mark seen = {.file = BYTES_INIT(DOCUMENT_MAX_BYTES)};
+    struct members m;
+    struct why problem;
+
+    members_open(&m, parameters, "Stale");
+    members_text(&m, "repository", &repository);
+    members_text(&m, "role", &role);
+    members_int(&m, "version", 1, INTEGER_MAX, &seen.version);
+    members_text_maybe(&m, "file", &file);
+    enum rc rc = members_close_tolerant(&m, &problem);
+    if (rc)
+        return fail(why, agent_error_of_reply(rc, &problem), "%s", problem.text);
+
+    if (file && base64_parse(&seen.file, span_of(file), NULL))
+        bytes_clear(&seen.file); /* of no use, and no harm */
+    seen.repository = strdup(repository);
+    seen.role = strdup(role);
+    struct batch_mark *mark = mem_grow(&ret->marks, ret->n, sizeof *mark, 1);
+    if (!mark) {
+        free(seen.repository);
+        free(seen.role);
+        bytes_done(&seen.file);
+        return fail_memory(why);
+    }
+
+    *mark = seen;
+    ret->n = 1;
+    return mark->repository && mark->role ? RC_STALE : fail_memory(why);
+}
+
+/* The agent signed what it saw; whether that is what was meant, it cannot know. */
+static enum rc
+check_differences(const struct batch *batch, const json_t *array, struct why *why)
+{
+    for (size_t i = 0; i < batch->n_documents; i++) {
+        const struct batch_document *document = batch->documents[i];
+        const json_t *difference = json_object_get(json_array_get(array, i), "difference");
+
+        enum rc rc = intent_check(
+            &document->intent, json_is_null(difference) ? NULL : difference, batch->progress, why);
+        if (rc)
+            return within(why, rc, "%s", document->role);
+    }
+
+    return RC_OK;
+}
+
 enum rc
 batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks *ret_marks,
     struct why *why)
@@ -404,14 +335,16 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     if (rc)
         return rc;
 
-    closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:O*,s:b}", "documents", list,
-        "bases", bases_that_fit(batch, list), "partial", batch->mode == BATCH_PARTIAL);
+    closing(json_decrefp) json_t *parameters =
+        json_pack("{s:O,s:b}", "documents", list, "partial", batch->mode == BATCH_PARTIAL);
     if (!parameters)
         return fail_memory(why);
 
-    rc = agent_call(&reply, signer_call(signer), "Sign", parameters, why);
+    rc = chain_call(&reply, signer_call(signer), "Sign", parameters, batch->bases, why);
     if (rc == RC_ROLLBACK)
         return read_rollback(ret_marks, reply, why);
+    if (rc == RC_STALE)
+        return read_stale(ret_marks, reply, why);
     if (rc)
         return rc;
 
@@ -425,7 +358,7 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     for (size_t i = 0; !rc && i < batch->n_documents; i++)
         rc = read_signed(batch->documents[i], signer, json_array_get(array, i), why);
 
-    return rc ? agent_error_of_reply(rc, why) : RC_OK;
+    return rc ? agent_error_of_reply(rc, why) : check_differences(batch, array, why);
 }
 
 enum rc
@@ -441,12 +374,12 @@ batch_explain(json_t **ret, struct signer *signer, const struct batch *batch, co
     if (rc)
         return rc;
 
-    closing(json_decrefp) json_t *parameters = json_pack(
-        "{s:O,s:O*,s:s*}", "documents", list, "bases", bases_that_fit(batch, list), "user", user);
+    closing(json_decrefp) json_t *parameters =
+        json_pack("{s:O,s:s*}", "documents", list, "user", user);
     if (!parameters)
         return fail_memory(why);
 
-    rc = agent_call(&reply, signer_call(signer), "Explain", parameters, why);
+    rc = chain_call(&reply, signer_call(signer), "Explain", parameters, batch->bases, why);
     if (rc)
         return rc;
 

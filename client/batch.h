@@ -6,6 +6,7 @@
  *
  * What comes back is verified here, under the keys and the threshold of the role, before it leaves.
  */
+#include "client/intent.h"
 #include "client/signer.h"
 
 /* One document of a batch, and what becomes of it. */
@@ -15,6 +16,7 @@ struct batch_document {
     struct pubkey *const *listed; /* the keys that may sign it, as the role lists them */
     size_t n_listed;
     int64_t threshold;
+    struct intent intent; /* what it is meant to change */
 
     struct bytes file;      /* set by batch_sign(): the wire form with its signatures */
     struct bytes signed_by; /* names of the agent's keys, "qa, releases" */
@@ -26,12 +28,13 @@ struct batch_document {
         .left_out = BYTES_INIT(FRAME_SMALL_MAX_BYTES)})
 void batch_document_done(struct batch_document *document);
 
-/* What the agent has released already for one role. */
+/* What the agent has released already for one role, or has seen published. */
 struct batch_mark {
     char *repository, *role;
     int64_t version;
-    struct digest digest; /* of the message */
-    struct bytes file;    /* roots only: the released document with its signatures; else empty */
+    struct digest digest; /* of the message, where it was released */
+    struct bytes
+        file; /* a root that was released, with its signatures; or what was seen; or empty */
 };
 
 struct batch_marks {
@@ -49,14 +52,17 @@ enum batch_mode {
 struct batch {
     struct batch_document *const *documents;
     size_t n_documents;
-    const json_t *bases; /* as chain_format() makes them; NULL: none. Left out if they do not fit */
+    const json_t *bases; /* as chain_format() makes them; NULL: none */
     enum batch_mode mode;
+    const struct progress *progress; /* shows both sides of a difference; NULL: nobody listens */
 };
 
 /*
- * Sign all or nothing. RC_ROLLBACK: *ret_marks says what was released instead; batch_marks_done().
+ * Sign all or nothing. RC_ROLLBACK: *ret_marks says what was released instead, and RC_STALE what
+ * was seen published, one of it; batch_marks_done().
  * RC_DENIED: no key listed for a role may be used, or what the agent says. RC_UNTRUSTED: what the
- * agent gave does not reach the threshold, or is not what was asked for.
+ * agent gave does not reach the threshold, or is not what was asked for, or changes what was not
+ * meant.
  */
 must_check enum rc batch_sign(struct signer *signer, const struct batch *batch,
     struct batch_marks *ret_marks, struct why *why);

@@ -87,7 +87,7 @@ draft_all(struct question *q, struct session *session, struct why *why)
         q->documents[i] = &q->steps[i].signature;
     }
 
-    return rc ? rc : step_bases(&q->bases, &q->publication, q->steps, q->n, why);
+    return rc ? rc : step_bases(&q->bases, &q->publication, q->steps, q->n, q->n, why);
 }
 
 static enum rc

@@ -81,11 +81,12 @@ sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
     if (n == 0)
         return RC_OK;
 
-    enum rc rc = step_bases(&bases, p->publication, p->steps, p->n_steps, why);
+    enum rc rc = step_bases(&bases, p->publication, p->steps, p->n_steps, n, why);
     if (rc)
         return rc;
 
-    const struct batch batch = {documents, n, bases, p->publication->mode};
+    const struct batch batch = {
+        documents, n, bases, p->publication->mode, p->publication->progress};
     rc = batch_sign(p->publication->signer, &batch, ret_marks, why);
     if (rc)
         return rc;
@@ -292,14 +293,27 @@ on_conflict(struct publisher *p, struct why *why)
     return trust_update(p->publication->trust, why);
 }
 
-/* The agent knows a newer version than the published one: whoever got it may still publish it. */
+/*
+ * The agent knows a newer version than the one that we got: others have published meanwhile, or are
+ * about to. Where the server lists a file that it has lost, the agent may still have it.
+ */
 static enum rc
-on_stale(struct publisher *p, struct why *why)
+on_stale(struct publisher *p, const struct batch_marks *seen, struct why *why)
 {
-    struct why said = *why;
+    const struct batch_mark *mark = &seen->marks[0];
+    enum rc rc = RC_OK;
 
-    enum rc rc = on_conflict(p, why);
-    return rc == RC_CONFLICT ? fail(why, rc, "%s, which nobody publishes", said.text) : rc;
+    if (mark->file.len > 0)
+        rc = trust_offer(p->publication->trust, bytes_span(&mark->file), why);
+    if (!rc)
+        rc = on_conflict(p, why);
+    return rc == RC_CONFLICT
+               ? fail(why, rc,
+                     "the agent knows version %" PRId64 " of '%s' in '%s', which nobody publishes: "
+                     "it was released to somebody who keeps it, or %s was put back from a backup, "
+                     "or shows old files; whoever runs it must look into it",
+                     mark->version, mark->role, mark->repository, repo_url(p->publication->repo))
+               : rc;
 }
 
 /* The server has refused for another reason than a version. The usual one: the snapshot key is with
@@ -384,7 +398,7 @@ go_round(struct publisher *p, bool *ret_is_done, struct why *why)
     if (rc == RC_ROLLBACK)
         return on_rollback(p, &marks, why);
     if (rc == RC_STALE)
-        return on_stale(p, why);
+        return on_stale(p, &marks, why);
 
     return rc ? rc : post_and_check(p, ret_is_done, why);
 }
@@ -428,19 +442,6 @@ publisher_init(struct publisher *p, const struct publication *publication, struc
 }
 
 static enum rc
-put_result(struct publish_result *result, const char *role, int64_t version, const char *signed_by,
-    const char *left_out)
-{
-    struct published *place = &result->roles[result->n_roles++];
-
-    place->version = version;
-    place->role = strdup(role);
-    place->signed_by = strdup(version > 0 ? signed_by : "");
-    place->left_out = version > 0 && *left_out ? strdup(left_out) : NULL;
-    return place->role && place->signed_by ? RC_OK : RC_NO_MEMORY;
-}
-
-static enum rc
 make_result(struct publish_result *ret, const struct publisher *p, struct why *why)
 {
     closing(publish_result_done) struct publish_result result = {0};
@@ -451,11 +452,11 @@ make_result(struct publish_result *ret, const struct publisher *p, struct why *w
         return fail_memory(why);
 
     if (p->founding)
-        rc = put_result(
+        rc = publish_result_add(
             &result, "root", 1, founding_signed_by(p->founding), founding_left_out(p->founding));
     for (size_t i = 0; !rc && i < p->publication->n_roles; i++) {
         const struct step *step = find_step(p, p->publication->roles[i].role);
-        rc = put_result(&result, step->want->role, step->published,
+        rc = publish_result_add(&result, step->want->role, step->published,
             bytes_text(&step->signature.signed_by), bytes_text(&step->signature.left_out));
     }
     if (rc)
@@ -464,18 +465,6 @@ make_result(struct publish_result *ret, const struct publisher *p, struct why *w
     *ret = result;
     result = (struct publish_result){0};
     return RC_OK;
-}
-
-void
-publish_result_done(struct publish_result *result)
-{
-    for (size_t i = 0; i < result->n_roles; i++) {
-        free(result->roles[i].role);
-        free(result->roles[i].signed_by);
-        free(result->roles[i].left_out);
-    }
-    free(result->roles);
-    *result = (struct publish_result){0};
 }
 
 enum rc

@@ -14,6 +14,7 @@
  */
 #include "client/batch.h"
 #include "client/draft.h"
+#include "client/publish_result.h"
 #include "client/trust.h"
 
 /* What changes in one role: "targets" or a delegation. */
@@ -37,20 +38,6 @@ struct publication {
     int64_t now;                     /* seconds UTC */
     const struct progress *progress; /* NULL: nobody listens */
 };
-
-/* What became of one role. */
-struct published {
-    char *role;
-    int64_t version; /* 0: nothing to publish, it was so already */
-    char *signed_by; /* names of the agent's keys */
-    char *left_out;  /* keys that did not sign, and why; NULL: none */
-};
-
-struct publish_result {
-    struct published *roles; /* in the order of the publication, root first where it is new */
-    size_t n_roles;
-};
-void publish_result_done(struct publish_result *result);
 
 /*
  * On RC_OK the server's snapshot lists what the result says, or a newer version that holds the same

@@ -272,34 +272,89 @@ is_delegating(const struct tuf_targets *document)
     return document && (document->n_roles > 0 || document->keys.n > 0);
 }
 
-/* To be signed now, and there are delegations in what is drafted or in what that replaces. */
 static bool
-wants_base(const struct step *step, const struct trust *trust)
+is_to_be_signed(const struct step *step)
+{
+    return step->version > 0 && !step->is_signed;
+}
+
+/* There are delegations in what is drafted or in what that replaces. */
+static bool
+is_about_delegations(const struct step *step, const struct trust *trust)
 {
     const struct trust_role *published = trust_find(trust, step->want->role);
 
-    return step->version > 0 && !step->is_signed &&
-           (is_delegating(step->document) || (published && is_delegating(published->document)));
+    return is_delegating(step->document) || (published && is_delegating(published->document));
 }
 
-enum rc
-step_bases(json_t **ret, const struct publication *publication, const struct step *steps,
+/* Whether the agent, which has the chain, knows what is published of the role. */
+static bool
+is_shown(const struct step *step, const struct publication *publication, const json_t *bases)
+{
+    const struct trust_role *published = trust_find(publication->trust, step->want->role);
+
+    bool is_there = published && (published->file || published->problem);
+
+    return bases && trust_pin(publication->trust) && !step->broken &&
+           (!is_there || chain_has(bases, step->want->role));
+}
+
+static enum rc
+intend(struct step *step, const struct publication *publication, const json_t *bases,
+    size_t n_documents, struct why *why)
+{
+    const struct trust_role *published = trust_find(publication->trust, step->want->role);
+    struct span base = published && published->file ? bytes_span(&published->file->raw) : SPAN("");
+    closing(freep) struct edit *edits = NULL;
+    size_t n_edits = 0;
+
+    step->signature.intent.is_required = is_shown(step, publication, bases);
+    enum rc rc = gather_edits(&edits, &n_edits, step, why);
+    if (!rc)
+        rc = intent_of_targets(&step->signature.intent, base, step->document, n_documents, why);
+    if (!rc && !step->broken) /* that one is ours, and has earlier edits in it */
+        rc = intent_check_edits(&step->signature.intent, edits, n_edits, why);
+    return rc ? within(why, rc, "%s of '%s'", step->want->role, publication->repository) : RC_OK;
+}
+
+static enum rc
+format_bases(json_t **ret, const struct publication *publication, const struct step *steps,
     size_t n_steps, struct why *why)
 {
     closing(freep) const char **roles = calloc(n_steps + 1, sizeof *roles);
+    const struct trust *trust = publication->trust;
+    bool is_wanted = trust_pin(trust);
     size_t n = 0;
 
     if (!roles)
         return fail_memory(why);
 
     for (size_t i = 0; i < n_steps; i++)
-        if (wants_base(&steps[i], publication->trust))
+        if (is_to_be_signed(&steps[i])) {
             roles[n++] = steps[i].want->role;
+            is_wanted = is_wanted || is_about_delegations(&steps[i], trust);
+        }
 
     *ret = NULL;
-    return n == 0 || !trust_root(publication->trust)
-               ? RC_OK
-               : chain_format(ret, publication->trust, roles, n, why);
+    return is_wanted && n > 0 && trust_root(trust) ? chain_format(ret, trust, roles, n, why)
+                                                   : RC_OK;
+}
+
+enum rc
+step_bases(json_t **ret, const struct publication *publication, struct step *steps, size_t n_steps,
+    size_t n_documents, struct why *why)
+{
+    closing(json_decrefp) json_t *bases = NULL;
+
+    enum rc rc = format_bases(&bases, publication, steps, n_steps, why);
+    for (size_t i = 0; !rc && i < n_steps; i++)
+        if (is_to_be_signed(&steps[i]))
+            rc = intend(&steps[i], publication, bases, n_documents, why);
+    if (rc)
+        return rc;
+
+    *ret = steal(bases);
+    return RC_OK;
 }
 
 void

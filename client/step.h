@@ -50,12 +50,14 @@ struct step_scene {
 must_check enum rc step_draft(struct step *step, const struct step_scene *scene, struct why *why);
 
 /*
- * What a request with the drafts brings along, as chain_format() makes it: where a draft, or what
- * it replaces, has delegations, those who may not change them must show the published ones. NULL:
- * not needed, or not to be had. What chain_format() says.
+ * What a request with the drafts brings along, as chain_format() makes it: where the agent pins the
+ * root, or a draft or what it replaces has delegations, which most may not change. NULL: not
+ * needed, or not to be had. Besides, what the drafts are meant to change, for batch_sign();
+ * n_documents: of the request. RC_UNTRUSTED: a draft changes what no edit is about. What
+ * chain_format() says.
  */
 must_check enum rc step_bases(json_t **ret, const struct publication *publication,
-    const struct step *steps, size_t n_steps, struct why *why);
+    struct step *steps, size_t n_steps, size_t n_documents, struct why *why);
 
 /* The server has the draft: it stands for itself from now on, whatever comes next. */
 void step_posted(struct step *step);

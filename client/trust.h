@@ -91,9 +91,10 @@ struct trust_role {
     const struct tuf_keys *listed_keys; /* of the document that lists it */
     const struct tuf_targets *document; /* NULL: nothing published, or it does not verify */
     const struct tuf_file *file;        /* likewise */
-    int64_t version;                    /* of what is published, verified or not; 0: nothing */
-    enum rc problem;                    /* RC_OK, or why it does not verify: readers skip it */
-    struct why why;                     /* where problem is set: a sentence without the role */
+    struct bytes unverified; /* what is published, where it does not verify; else empty */
+    int64_t version;         /* of what is published, verified or not; 0: nothing */
+    enum rc problem;         /* RC_OK, or why it does not verify: readers skip it */
+    struct why why;          /* where problem is set: a sentence without the role */
 };
 
 /* "targets" first, then delegations breadth-first in the order in which they are listed: the order

@@ -7,6 +7,13 @@
 #include "client/seen.h"
 #include "proto/role.h"
 
+static void
+role_done(struct trust_role *role)
+{
+    bytes_done(&role->unverified);
+    free(role->name);
+}
+
 void
 view_free(struct view *view)
 {
@@ -14,7 +21,7 @@ view_free(struct view *view)
         return;
 
     for (size_t i = 0; i < view->n_roles; i++)
-        free(view->roles[i].name);
+        role_done(&view->roles[i]);
     free(view->roles);
     bytes_done(&view->timestamp);
     bytes_done(&view->snapshot);
@@ -380,6 +387,10 @@ load_role(
     if (rc == RC_UNTRUSTED) {
         role->problem = rc;
         role->version = seen_claim(bytes_span(&raw));
+        if (!tuf_listed_check(listed, bytes_span(&raw), NULL)) {
+            role->unverified = raw;
+            raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
+        }
         return RC_OK;
     }
     if (rc)
@@ -455,45 +466,4 @@ view_complete(struct view *view, const struct view_sources *from, struct why *wh
 
     view->is_complete = true;
     return RC_OK;
-}
-
-/* Unless it is there already. */
-static enum rc
-store_file(const struct cache *cache, const char *role, struct span file, struct why *why)
-{
-    closing(bytes_done) struct bytes old = BYTES_INIT(DOCUMENT_MAX_BYTES);
-
-    if (!cache_load(&old, cache, role, NULL) && span_eq(bytes_span(&old), file))
-        return RC_OK;
-
-    return cache_store(cache, role, file, why);
-}
-
-enum rc
-view_store(const struct view *view, const struct view_sources *from, struct why *why)
-{
-    const struct tuf_root *root = walk_root_document(view->walk);
-    closing(fd_close) int lock = -1;
-
-    enum rc rc = cache_lock(&lock, from->cache, why);
-    if (rc)
-        return rc;
-
-    /* Another process may have seen more meanwhile: floors never sink. */
-    if (seen_version(from->cache, "timestamp", bytes_span(&view->timestamp),
-            &root->roles[RANK_TIMESTAMP],
-            &root->keys) > walk_timestamp_document(view->walk)->version)
-        return RC_OK;
-
-    rc = store_file(from->cache, "root", bytes_span(&walk_root_file(view->walk)->raw), why);
-    for (size_t i = 0; !rc && i < view->n_roles; i++)
-        if (view->roles[i].file)
-            rc = store_file(
-                from->cache, view->roles[i].name, bytes_span(&view->roles[i].file->raw), why);
-    if (!rc)
-        rc = store_file(from->cache, "snapshot", bytes_span(&view->snapshot), why);
-    if (!rc)
-        rc = store_file(from->cache, "timestamp", bytes_span(&view->timestamp), why);
-
-    return rc;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an agent replies to a client: to ListKeys, to Sign, and to IssueRootCertificate, one frame
- * for each. A file that comes out of it is signed by the key that the role lists, whoever replied.
+ * What an agent replies to a client: to ListKeys, Sign, IssueRootCertificate and TrustedRoot, one
+ * frame for each. A file that comes out of it is signed by the key that the role lists, whoever
+ * replied.
  */
 #include "client/agent_error.h"
 #include "client/batch.h"
+#include "client/root_pin.h"
 #include "proto/tuf.h"
 #include "tests/fuzz.h"
 
@@ -16,7 +18,7 @@
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE17kqF38tKfPjS85c3ZSs0ZaPnU"                               \
     "jyJyZevSnsHD5PhU+9nWkr9QEkDmfgIJxXNij8Nf+97GDOxw3nK5ViNCqTUw=="
 
-/* In place of the socket. */
+/* In place of the socket, and of the connection. */
 struct agent_call {
     struct span replies;
 };
@@ -36,6 +38,14 @@ agent_call(json_t **ret, struct agent_call *call, const char *method, const json
 
     *ret = json_incref((json_t *)reply.parameters);
     return reply.error ? agent_error(reply.error, reply.parameters, why) : RC_OK;
+}
+
+enum rc
+agent_call_briefly(json_t **ret, struct agent_call *call, const char *method,
+    const json_t *parameters, int64_t timeout_ms, struct why *why)
+{
+    (void)timeout_ms;
+    return agent_call(ret, call, method, parameters, why);
 }
 
 static void
@@ -77,12 +87,23 @@ check_sign(struct signer *signer, struct pubkey *listed)
     document.listed = &listed;
     document.n_listed = 1;
     document.threshold = 1;
+    document.intent.changes = json_array();
+    assert(document.intent.changes);
     enum rc rc = batch_sign(signer, &batch, &marks, NULL);
     if (!rc)
         check_file(&document, listed);
     else
         assert(document.file.len == 0);
-    assert(rc == RC_ROLLBACK || marks.n == 0);
+    assert(rc == RC_ROLLBACK || (rc == RC_STALE && marks.n == 1) || marks.n == 0);
+}
+
+static void
+check_pin(struct agent_call *call)
+{
+    closing(root_pin_done) struct root_pin pin = {0};
+
+    if (!root_pin_ask(&pin, call, REPOSITORY, NULL))
+        assert(pin.n_roots == 0 ? !pin.roots : pin.version > 0);
 }
 
 static void
@@ -117,5 +138,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     check_keys(signer);
     check_sign(signer, listed);
     check_certificate(signer);
+    check_pin(&call);
     return 0;
 }

@@ -244,20 +244,19 @@ test_asks_for_all_keys_where_the_caller_may_use_none(void **state)
     assert_string_equal(s.why.text, "said the agent");
 }
 
-/* Bases that make the call as large as a frame, with what batch.c keeps for what is around them;
- * and so many bytes more. */
+/* Bases that make the call, which was made once without them, as large as a frame, with what
+ * chain.c keeps for what is around them; and so many bytes more. */
 static json_t *
 large_bases(const struct scene *s, size_t more)
 {
-    size_t around =
-        json_dumpb(json_object_get(s->agent.asked, "documents"), NULL, 0, JSON_COMPACT) +
-        strlen("[\"\"]") + 1024;
+    size_t around = json_dumpb(s->agent.asked, NULL, 0, JSON_COMPACT) +
+                    strlen("[{\"files\":[],\"repository\":\"\"}]") + 1024;
     size_t len = FRAME_MAX_BYTES - around + more;
 
     closing(freep) char *text = malloc(len);
     assert_non_null(text);
     memset(text, 'x', len);
-    return json_pack("[s%]", text, len);
+    return json_pack("[{s:[],s:s%}]", "files", "repository", text, len);
 }
 
 static void
@@ -272,11 +271,11 @@ test_shows_what_is_published_where_it_fits_into_the_call(void **state)
     assert_null(json_object_get(s.agent.asked, "bases"));
 
     closing(json_decrefp) json_t *largest = large_bases(&s, 0);
+    closing(json_decrefp) json_t *larger = large_bases(&s, 1);
     s.bases = largest;
     assert_int_equal(sign(&s), RC_OK);
     assert_true(json_equal(json_object_get(s.agent.asked, "bases"), largest));
 
-    closing(json_decrefp) json_t *larger = large_bases(&s, 1);
     s.bases = larger;
     assert_int_equal(sign(&s), RC_OK);
     assert_null(json_object_get(s.agent.asked, "bases"));

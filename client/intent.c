@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/intent.h"
+
+#include "proto/bounds.h"
+
+#define NOTES_MAX 16 /* changes of one side that are shown; who needs more has the documents */
+
+void
+intent_done(struct intent *intent)
+{
+    json_decref(intent->changes);
+    *intent = (struct intent){0};
+}
+
+enum rc
+intent_of_targets(struct intent *ret, struct span base, const struct tuf_targets *document,
+    size_t n_documents, struct why *why)
+{
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    closing(tuf_targets_freep) struct tuf_targets *was = NULL;
+    closing(changes_done) struct changes changes = {0};
+    enum rc rc = RC_OK;
+
+    if (base.len > 0)
+        rc = tuf_file_parse(&file, base, TUF_TOLERANT, why);
+    if (!rc && file)
+        rc = tuf_targets_parse(&was, bytes_span(&file->message), why);
+    if (!rc)
+        rc = changes_of_targets(&changes, was, document, CHANGES_MAX_BYTES / n_documents, why);
+    if (rc)
+        return rc;
+
+    json_decref(ret->changes);
+    ret->changes = json_incref(changes.list);
+    return RC_OK;
+}
+
+static const char *
+text_of(const json_t *change, const char *member)
+{
+    const char *text = json_string_value(json_object_get(change, member));
+
+    return text ? text : "";
+}
+
+static bool
+is_kind(const json_t *change, const char *kind)
+{
+    return !strcmp(text_of(change, "kind"), kind);
+}
+
+/* Whether the edit can have made the change, by the name of the tag or role. */
+static bool
+is_about(const struct edit *edit, const json_t *change)
+{
+    closing(bytes_done) struct bytes name = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    bool is_tag = edit->kind == EDIT_SET_TARGET || edit->kind == EDIT_REMOVE_TARGET ||
+                  (edit->kind == EDIT_REPLAY && edit->change->kind == CHANGE_TAG);
+
+    if (is_tag != is_kind(change, "tag"))
+        return false;
+
+    if (edit->kind == EDIT_REPLAY)
+        canon_decode(&name, edit->change->name);
+    else
+        bytes_put(&name, edit->name);
+    const json_t *value = json_object_get(change, "name");
+    return span_eq(bytes_span(&name),
+        (struct span){(const uint8_t *)json_string_value(value), json_string_length(value)});
+}
+
+enum rc
+intent_check_edits(
+    const struct intent *intent, const struct edit *edits, size_t n_edits, struct why *why)
+{
+    for (size_t i = 0; i < json_array_size(intent->changes); i++) {
+        const json_t *change = json_array_get(intent->changes, i);
+        bool is_meant = is_kind(change, "expiry") || is_kind(change, "more");
+
+        for (size_t k = 0; !is_meant && k < n_edits; k++)
+            is_meant = is_about(&edits[k], change);
+        if (!is_meant)
+            return fail(why, RC_UNTRUSTED,
+                "it would change the %s '%.128s', which nobody asked for", text_of(change, "kind"),
+                text_of(change, "name"));
+    }
+
+    return RC_OK;
+}
+
+static bool
+has_change(const json_t *list, const json_t *change)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_equal(json_array_get(list, i), change))
+            return true;
+
+    return false;
+}
+
+static void
+note_change(const struct progress *progress, const char *who, const json_t *change)
+{
+    const char *was = text_of(change, "was"), *is = text_of(change, "is");
+
+    progress_note(progress, "%s: %s '%.128s': was %.160s, is %.160s", who, text_of(change, "kind"),
+        text_of(change, "name"), *was ? was : "not there", *is ? is : "gone");
+}
+
+/* What is in one list and not in the other. */
+static void
+note_more(const struct progress *progress, const char *who, const json_t *list, const json_t *other)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *change = json_array_get(list, i);
+        if (has_change(other, change))
+            continue;
+
+        if (n++ < NOTES_MAX)
+            note_change(progress, who, change);
+    }
+
+    if (n > NOTES_MAX)
+        progress_note(progress, "%s: and %zu more", who, n - NOTES_MAX);
+}
+
+enum rc
+intent_check(const struct intent *intent, const json_t *difference, const struct progress *progress,
+    struct why *why)
+{
+    if (!intent->changes || (!difference && !intent->is_required))
+        return RC_OK;
+
+    if (!difference)
+        return fail(why, RC_UNTRUSTED,
+            "the agent was shown what is published, and does not say what would change; nothing "
+            "was published: see its log");
+
+    if (json_equal(intent->changes, difference))
+        return RC_OK;
+
+    note_more(progress, "meant", intent->changes, difference);
+    note_more(progress, "the agent says", difference, intent->changes);
+    return fail(why, RC_UNTRUSTED,
+        "the agent has signed, and says that this changes something else than what was meant; "
+        "nothing was published: compare both above, and see its log and 'countersign status'");
+}

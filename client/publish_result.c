@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/publish_result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+publish_result_done(struct publish_result *result)
+{
+    for (size_t i = 0; i < result->n_roles; i++) {
+        free(result->roles[i].role);
+        free(result->roles[i].signed_by);
+        free(result->roles[i].left_out);
+    }
+    free(result->roles);
+    *result = (struct publish_result){0};
+}
+
+enum rc
+publish_result_add(struct publish_result *result, const char *role, int64_t version,
+    const char *signed_by, const char *left_out)
+{
+    struct published *place = &result->roles[result->n_roles++];
+
+    place->version = version;
+    place->role = strdup(role);
+    place->signed_by = strdup(version > 0 ? signed_by : "");
+    place->left_out = version > 0 && *left_out ? strdup(left_out) : NULL;
+    return place->role && place->signed_by ? RC_OK : RC_NO_MEMORY;
+}
