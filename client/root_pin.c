@@ -68,7 +68,7 @@ root_pin_ask(
         return fail_memory(why);
 
     enum rc rc = agent_call_briefly(
-        &answer, agent, "TrustedRoot", parameters, PIN_TIMEOUT_S * INT64_C(1000), why);
+        &answer, agent, "TrustedRoot", parameters, ROOT_PIN_TIMEOUT_S * INT64_C(1000), why);
     if (rc == RC_NOT_FOUND || rc == RC_UNSUPPORTED || is_stranger(rc, answer)) {
         *ret = (struct root_pin){0};
         return RC_OK;

@@ -24,7 +24,7 @@ void root_pin_done(struct root_pin *pin);
 /*
  * What the agent pins; root_pin_done(). Nothing where it pins nothing, where it is of a version
  * that cannot, or where its policy does not name the caller, whom it would not sign for either.
- * Bounded by PIN_TIMEOUT_S. What agent_call_briefly() says; RC_MALFORMED: its answer.
+ * Bounded by ROOT_PIN_TIMEOUT_S. What agent_call_briefly() says; RC_MALFORMED: its answer.
  */
 must_check enum rc root_pin_ask(
     struct root_pin *ret, struct agent_call *agent, const char *repository, struct why *why);

@@ -269,7 +269,7 @@ ask_pin(struct session *session, struct repository *repository, struct why *why)
     if (rc)
         return rc;
 
-    rc = agent_call_connect(agent, PIN_TIMEOUT_S * INT64_C(1000), &nobody);
+    rc = agent_call_connect(agent, ROOT_PIN_TIMEOUT_S * INT64_C(1000), &nobody);
     if (rc == RC_TOKEN)
         return RC_OK;
     if (rc)

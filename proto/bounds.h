@@ -63,7 +63,6 @@
 #define WORKER_PATH_BYTES       107         /* of a worker's socket; unix(7): a NUL is behind it */
 #define FORBIDDEN_MAX           67   /* paths that a worker is kept from: PINs of others, 4 */
 #define PIN_MAX_BYTES           256  /* tpm2-pkcs11 takes 128 */
-#define CHAIN_WHOLE_MAX_BYTES    (30 * 1024)        /* of a file; a larger one by digest first */
 #define PIN_TIMEOUT_S           10   /* to send a PIN; whoever types it did so before */
 #define UNLOCK_TIMEOUT_S        345  /* a PIN, and the longest call */
 #define PASSPHRASE_MAX_BYTES    1024 /* of a key file; what OpenSSL asks a terminal for */
@@ -145,8 +144,8 @@
 #define SECRET_MAX_BYTES         (64 * 1024)        /* a password or token; JWTs are some KiB */
 #define HELPER_TIMEOUT_S         60                 /* someone may have to unlock a keychain */
 #define BUSY_WAIT_S              30                 /* for an agent that says it is busy */
+#define ROOT_PIN_TIMEOUT_S       10                 /* TrustedRoot asks nobody else */
 #define CHAIN_WHOLE_MAX_BYTES    (30 * 1024)        /* of a file; a larger one by digest first */
-#define PIN_TIMEOUT_S            10                 /* TrustedRoot asks nobody else */
 #define UPLOAD_MAX_BYTES         (64 * 1024 * 1024) /* all files of one publication */
 #define MANIFEST_MAX_BYTES       (16 * 1024 * 1024) /* registries take 4 MiB, some more */
 #define ROOT_CHAIN_MAX           1024               /* roots walked in one update */
