@@ -7,7 +7,7 @@
 
 struct account {
     struct accounts *all;
-    uid_t uid;
+    uint64_t lane;
     size_t n_connections;
     size_t frame_bytes;
     const void *large; /* who reads a large frame now */
@@ -50,12 +50,13 @@ accounts_largest(const struct accounts *all)
 }
 
 enum rc
-account_enter(struct account **ret, struct accounts *all, uid_t uid, size_t max, struct why *why)
+account_enter(
+    struct account **ret, struct accounts *all, uint64_t lane, size_t max, struct why *why)
 {
     struct account *account;
 
     LIST_FOREACH(account, &all->list, next)
-        if (account->uid == uid)
+        if (account->lane == lane)
             break;
 
     if (account && account->n_connections >= max)
@@ -68,7 +69,7 @@ account_enter(struct account **ret, struct accounts *all, uid_t uid, size_t max,
             return fail_memory(why);
 
         account->all = all;
-        account->uid = uid;
+        account->lane = lane;
         LIST_INSERT_HEAD(&all->list, account, next);
     }
 

@@ -100,6 +100,23 @@ knows(void *userdata, const struct peer *peer)
 }
 
 static void
+on_door(void *userdata, enum doors_news news, const char *name, const char *detail)
+{
+    static const char *const words[] = {
+        [DOORS_OPENED] = "is open: listening on ",
+        [DOORS_CLOSED] = "is closed: ",
+        [DOORS_FAILED] = "is not there, so nothing is granted through it: ",
+    };
+    struct agent *agent = userdata;
+    char text[512];
+
+    snprintf(text, sizeof text, "socket '%s' %s%s", name, words[news], detail);
+    log_line(news == DOORS_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
+    if (agent->changes)
+        json_array_append_new(agent->changes, json_string(text));
+}
+
+static void
 start_listening(struct agent *agent)
 {
     struct why why;
@@ -118,6 +135,8 @@ start_listening(struct agent *agent)
     sd_event_source_set_time_relative(agent->started, START_US);
     sd_event_source_set_enabled(agent->started, SD_EVENT_ONESHOT);
     log_line(LOG_LEVEL_INFO, "listening on %s", listener_path(agent->listener));
+    if (agent->policy)
+        listener_follow(agent->listener, agent->policy);
     sd_notify(0, "READY=1");
 }
 
@@ -358,6 +377,10 @@ go_over(struct agent *agent, json_t **ret_changes, struct why *why)
     epoch_change(&agent->epoch);
     json_array_foreach(changes, i, change)
         log_line(LOG_LEVEL_INFO, "reload: %s", json_string_value(change));
+    agent->changes = changes;
+    if (agent->is_listening)
+        listener_follow(agent->listener, policy);
+    agent->changes = NULL;
     *ret_changes = changes;
     vigils_wake(agent->vigils, NULL);
     return RC_OK;
@@ -422,7 +445,7 @@ load_first_policy(struct agent *agent, struct why *why)
 static enum rc
 start(struct agent *agent, struct why *why)
 {
-    struct listener_owner owner = {agent, on_called, on_garbled, knows};
+    struct listener_owner owner = {agent, on_called, on_garbled, knows, on_door};
 
     if (sd_event_default(&agent->event) < 0)
         return fail(why, RC_SYSTEM, "cannot make an event loop");

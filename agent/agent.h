@@ -43,6 +43,7 @@ struct agent {
     sd_event_source *hup, *minute, *settled, *started, *head;
     uint64_t started_at, resolved_at; /* monotonic, microseconds */
     bool is_listening;
+    json_t *changes; /* to which a reload adds what becomes of doors; NULL: there is none */
 };
 
 /* Run until SIGTERM or SIGINT. RC_OK: ended in order. */

@@ -148,7 +148,7 @@ bundle_give_back(
         if (how)
             how = fail(&why, how, "token '%s': %s", token, detail);
         else
-            how = queue_put_back(queue, &job->item, job->uid, &why);
+            how = queue_put_back(queue, &job->item, job->lane, &why);
         if (how)
             job_finish(job, how, (struct span){0}, &why);
     }

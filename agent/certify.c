@@ -83,8 +83,8 @@ on_signed(void *userdata, enum rc rc, struct span signature, const struct why *w
 }
 
 static enum rc
-begin(struct certify *certify, const struct keyring_key *key, const struct wish *wish, uid_t uid,
-    struct why *why)
+begin(struct certify *certify, const struct keyring_key *key, const struct wish *wish,
+    uint64_t lane, struct why *why)
 {
     struct digest digest;
 
@@ -103,7 +103,7 @@ begin(struct certify *certify, const struct keyring_key *key, const struct wish 
     enum verify_method method = verify_method_of(key->pubkey);
     digest_of(&digest, message);
     struct keyring_order order = {key, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
-        message, &digest, uid, on_signed, certify, may_go};
+        message, &digest, lane, on_signed, certify, may_go};
     return keyring_sign(&certify->pending, &order, why);
 }
 
@@ -127,7 +127,7 @@ run(struct agent *agent, struct conn *conn, const struct wish *wish)
 {
     const struct keyring_key *key = keylist_find(agent->keyring, wish->key);
     closing(certify_freep) struct certify *certify = NULL;
-    uid_t uid = conn_peer(conn)->uid;
+    uint64_t lane = conn_peer(conn)->lane;
     struct why why;
 
     struct act *act =
@@ -144,7 +144,7 @@ run(struct agent *agent, struct conn *conn, const struct wish *wish)
     }
     if (!rc) {
         certify->act = act;
-        rc = begin(certify, key, wish, uid, &why);
+        rc = begin(certify, key, wish, lane, &why);
     }
     if (rc)
         act_finish(act, rc, &why, NULL);

@@ -269,7 +269,7 @@ on_turn(void *userdata)
         read_frame(conn);
 }
 
-/* Its uid has to pay for a long turn; what hung up does not keep its place until then. */
+/* Its lane has to pay for a long turn; what hung up does not keep its place until then. */
 static bool
 on_drop(void *userdata)
 {
@@ -315,15 +315,28 @@ on_timer(void *userdata)
         conn_enter(conn, CONN_CLOSED);
 }
 
+/* What it began to send is no call yet. A call in work is answered, unless its answers go on and
+ * on. */
+void
+conn_finish(struct conn *conn)
+{
+    conn->is_over = true;
+    conn->is_finishing = true;
+    timer_set(&conn->lifetime, timer_after_s(&conn->lifetime, UPGRADE_TIMEOUT_S));
+    if (conn->state == CONN_READING || conn->state == CONN_PAUSED)
+        conn_enter(conn, CONN_CLOSED);
+}
+
 /* The groups of a peer are those of connect time, so connections end. */
 static void
 on_lifetime(void *userdata)
 {
     struct conn *conn = userdata;
 
-    conn->is_finishing = true;
-    if (conn->state == CONN_READING || conn->state == CONN_PAUSED)
+    if (conn->is_over)
         conn_enter(conn, CONN_CLOSED);
+    else
+        conn_finish(conn);
 }
 
 enum rc

@@ -30,7 +30,7 @@ struct conn_owner {
     /* Bytes that a frame of this peer may have. */
     size_t (*frame_max)(void *userdata, const struct peer *peer);
     struct turns *turns; /* in which it reads; borrowed for life */
-    uid_t lane;          /* whose turns those are */
+    uint64_t lane;       /* whose turns those are */
 };
 
 /* Takes fd and peer (NULLs them) and a connection of account, also where it fails. owner is copied.
@@ -46,6 +46,10 @@ const struct account *conn_account(const struct conn *conn);
 uint64_t conn_idle_since(const struct conn *conn);
 /* Bytes of frames are free again: go on if it waited for them. */
 void conn_resume(struct conn *conn);
+
+/* Answer the call in work, if any, and end, within UPGRADE_TIMEOUT_S: as after its lifetime. It may
+ * be freed by this. */
+void conn_finish(struct conn *conn);
 
 /* Work on the call ends when the connection does: cancel(work) is called then, and never after the
  * reply. */

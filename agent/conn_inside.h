@@ -55,6 +55,7 @@ struct conn {
     struct outbox outbox;
     struct conn_wants wants;
     bool is_upgraded; /* its stream is read by somebody else */
+    bool is_over;     /* it was told to end, and has a little time left for that */
     bool is_finishing;
     uint64_t active_at; /* all times are monotonic, in microseconds */
     void *work;

@@ -75,7 +75,7 @@ dispatch_order(struct keyring_job **ret, const struct keyring_order *order, stru
     job->method = order->method;
     job->digest = *order->digest;
     job->whole_message = order->message;
-    job->uid = order->uid;
+    job->lane = order->lane;
     job->callback = order->callback;
     job->userdata = order->userdata;
     job->may_go = order->may_go;

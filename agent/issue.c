@@ -134,8 +134,8 @@ begin(struct issue *issue, struct why *why)
     certificate_digest(&digest, issue->certificate);
     enum verify_method method = verify_method_of(key->pubkey);
     struct keyring_order order = {key, method == VERIFY_RSAPSS ? VERIFY_RSAPKCS1V15 : method,
-        certificate_message(issue->certificate), &digest, issue->ending.peer->uid, on_signed, issue,
-        may_go};
+        certificate_message(issue->certificate), &digest, issue->ending.peer->lane, on_signed,
+        issue, may_go};
     return keyring_sign(&issue->pending, &order, why);
 }
 

@@ -15,7 +15,7 @@ struct keyring_job {
     struct digest digest;
     struct span whole_message; /* borrowed from whoever ordered it */
     struct span message;       /* the same where its place wants it; empty: the digest is enough */
-    uid_t uid;
+    uint64_t lane;
     uint64_t wanted_us; /* since when, monotonic */
     unsigned n_tries;   /* at that place */
     const struct keyring *keyring;

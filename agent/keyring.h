@@ -5,7 +5,7 @@
  * each has, and signatures by them.
  *
  * It runs the workers of every token (pool.h), finds each key of the policy in them, compares it
- * with what is pinned (keystate.h), and hands out digests fairly between uids. It judges nobody.
+ * with what is pinned (keystate.h), and hands out digests fairly between users. It judges nobody.
  */
 #include <systemd/sd-event.h>
 
@@ -100,7 +100,7 @@ struct keyring_order {
     enum verify_method method; /* verify_method_of(); VERIFY_RSAPKCS1V15 for certificates by RSA */
     struct span message;       /* what is signed; borrowed until the callback or a cancel */
     const struct digest *digest; /* its SHA-256 */
-    uid_t uid;                   /* on whose behalf: queues are fair between uids */
+    uint64_t lane;               /* on whose behalf, see peer.h: queues are fair between lanes */
     keyring_signed *callback;
     void *userdata;
     /* Asked when it has its turn, before the digest goes to a worker: whether it may still be
@@ -112,7 +112,7 @@ struct keyring_order {
  * A place that fails is followed by the key's next one that is ready, as if nothing had been.
  * The callback comes later, once, unless the job is canceled; never from within this call. The job
  * is over with it. The order is copied, not its message. RC_TOKEN, RC_LOCKED: the key is not ready.
- * RC_BUSY: the token's queue is full, or this uid's share of it. RC_UNSUPPORTED: the key does not
+ * RC_BUSY: the token's queue is full, or this lane's share of it. RC_UNSUPPORTED: the key does not
  * sign by that method.
  */
 must_check enum rc keyring_sign(

@@ -2,32 +2,23 @@
 #include "agent/listener.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stddef.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include "proto/bounds.h"
 
-#define ACCEPTS_PER_ROUND 4      /* then others have their turn */
-#define RETRY_US          100000 /* after descriptors or memory ran out */
+#define ACCEPTS_PER_ROUND 4 /* then others have their turn */
 
 /* Who holds a connection. */
 struct guest {
     struct conn *conn;
     bool is_stranger; /* when it connected */
+    uint32_t door;    /* its number */
 };
 
 struct listener {
     struct listener_owner owner;
     sd_event *event; /* borrowed */
-    sd_event_source *source, *retry;
-    int fd;
-    char *path;
-    bool is_ours; /* the file is to be removed */
+    struct doors *doors;
     struct accounts *accounts;
     struct turns *turns;
     struct guest guests[CONN_MAX];
@@ -134,19 +125,20 @@ refuse(int fd, const char *bound)
 }
 
 static void
-welcome(struct listener *listener, int *fd)
+welcome(struct listener *listener, const struct door *door, int *fd)
 {
     closing(peer_unrefp) struct peer *peer = NULL;
     struct account *account = NULL;
     struct conn *conn = NULL;
     struct why why;
 
-    if (peer_new(&peer, *fd, NULL, &why))
+    if (peer_new(&peer, *fd, door->name, &why))
         return;
 
+    peer->lane |= (uint64_t)door->number << 32;
     bool is_stranger = !listener->owner.knows(listener->owner.userdata, peer);
     size_t max = is_stranger ? CONN_MAX_PER_STRANGER : CONN_MAX_PER_UID;
-    enum rc rc = account_enter(&account, listener->accounts, peer->uid, max, &why);
+    enum rc rc = account_enter(&account, listener->accounts, peer->lane, max, &why);
     if (rc) {
         refuse(*fd, rc == RC_BUSY ? why.text : "memory");
         return;
@@ -161,150 +153,52 @@ welcome(struct listener *listener, int *fd)
     }
 
     struct conn_owner owner = {listener, on_called, on_garbled, on_freed, on_closed, frame_max,
-        listener->turns, is_stranger ? TURN_STRANGERS : peer->uid};
+        listener->turns, is_stranger ? TURN_STRANGERS : peer->lane};
     if (conn_new_take(&conn, listener->event, fd, &peer, account, &owner, &why))
         return;
 
-    listener->guests[listener->n_guests++] = (struct guest){conn, is_stranger};
+    listener->guests[listener->n_guests++] = (struct guest){conn, is_stranger, door->number};
     listener->n_strangers += is_stranger;
 }
 
-/* Connections that cannot be accepted stay in the queue, of which the loop would be told again at
- * once and for ever. */
 static void
-pause_accepting(struct listener *listener)
-{
-    sd_event_source_set_enabled(listener->source, SD_EVENT_OFF);
-    sd_event_source_set_time_relative(listener->retry, RETRY_US);
-    sd_event_source_set_enabled(listener->retry, SD_EVENT_ONESHOT);
-}
-
-static int
-on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+on_knock(void *userdata, const struct door *door)
 {
     struct listener *listener = userdata;
 
-    (void)source;
-    (void)usec;
-    sd_event_source_set_enabled(listener->source, SD_EVENT_ON);
-    return 0;
-}
-
-static int
-on_connect(sd_event_source *source, int listen_fd, uint32_t events, void *userdata)
-{
-    struct listener *listener = userdata;
-
-    (void)source;
-    (void)events;
     for (size_t i = 0; i < ACCEPTS_PER_ROUND; i++) {
-        closing(fd_close) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        closing(fd_close) int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             bool is_out = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
             if (is_out && !evict(listener, false))
-                pause_accepting(listener);
+                doors_pause(listener->doors);
             break;
         }
 
-        welcome(listener, &fd);
+        welcome(listener, door, &fd);
     }
 
     turns_next(listener->turns);
-    return 0;
 }
 
-/* Whether somebody answers at the socket file. */
-static bool
-is_alive(const struct sockaddr_un *address)
+/* What they were asked for is answered; what waits for a token is decided anew there. */
+static void
+on_door_closed(void *userdata, uint32_t number)
 {
-    closing(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct listener *listener = userdata;
 
-    return fd >= 0 &&
-           (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
+    for (size_t i = listener->n_guests; i > 0; i--) /* the last one takes the place of who goes */
+        if (i <= listener->n_guests && listener->guests[i - 1].door == number)
+            conn_finish(listener->guests[i - 1].conn);
 }
 
-static enum rc
-bind_path(struct listener *listener, const char *path, struct why *why)
+static void
+on_door_news(void *userdata, enum doors_news news, const char *name, const char *detail)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat st;
+    struct listener *listener = userdata;
 
-    if (strlen(path) >= sizeof address.sun_path)
-        return fail(why, RC_SYSTEM,
-            "socket path '%s' is longer than %zu bytes: name a shorter one with --socket", path,
-            sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-
-    if (lstat(path, &st) == 0) {
-        if (!S_ISSOCK(st.st_mode))
-            return fail(why, RC_SYSTEM,
-                "'%s' exists and is no socket: remove it, or name another with --socket", path);
-        if (is_alive(&address))
-            return fail(why, RC_BUSY,
-                "another agent listens on '%s': end that, or name another with --socket", path);
-        unlink(path);
-    }
-
-    listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener->fd < 0)
-        return fail(why, RC_SYSTEM, "socket: %s", strerror(errno));
-
-    mode_t mask = umask(0111); /* 0666 from the first moment on */
-    int bound = bind(listener->fd, (const struct sockaddr *)&address, sizeof address);
-    umask(mask);
-    if (bound < 0)
-        return fail(why, RC_SYSTEM,
-            "cannot make the socket '%s': %s: let its directory belong to uid %u, or name another "
-            "with "
-            "--socket",
-            path, strerror(errno), geteuid());
-
-    listener->is_ours = true;
-    if (listen(listener->fd, SOMAXCONN) < 0)
-        return fail(why, RC_SYSTEM, "listen on '%s': %s", path, strerror(errno));
-
-    return RC_OK;
-}
-
-/* For people; a socket without a name keeps the path that was asked for. */
-static enum rc
-read_path(struct listener *listener, struct why *why)
-{
-    struct sockaddr_un address;
-    socklen_t len = sizeof address;
-
-    if (getsockname(listener->fd, (struct sockaddr *)&address, &len) < 0)
-        return fail(why, RC_SYSTEM, "name of the socket: %s", strerror(errno));
-
-    size_t name = len > offsetof(struct sockaddr_un, sun_path)
-                      ? strnlen(address.sun_path, len - offsetof(struct sockaddr_un, sun_path))
-                      : 0;
-    if (name == 0)
-        return RC_OK;
-
-    free(listener->path);
-    listener->path = strndup(address.sun_path, name);
-    return listener->path ? RC_OK : fail_memory(why);
-}
-
-static enum rc
-take_activated(struct listener *listener, struct why *why)
-{
-    if (sd_listen_fds(1) != 1)
-        return fail(
-            why, RC_SYSTEM, "systemd passed more than one socket, want one: mend the socket unit");
-
-    if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-        return fail(why, RC_SYSTEM,
-            "systemd passed something that is no listening Unix socket: mend the socket unit");
-
-    listener->fd = SD_LISTEN_FDS_START;
-    /* systemd passes it blocking, unless the unit says NonBlocking=; accept would wait then. */
-    int flags = fcntl(listener->fd, F_GETFL);
-    if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return fail(why, RC_SYSTEM, "flags of the socket: %s", strerror(errno));
-
-    return read_path(listener, why);
+    if (listener->owner.door)
+        listener->owner.door(listener->owner.userdata, news, name, detail);
 }
 
 enum rc
@@ -317,11 +211,6 @@ listener_new(struct listener **ret, sd_event *event, const char *path,
 
     listener->owner = *owner;
     listener->event = event;
-    listener->fd = -1;
-    listener->path = strdup(path);
-    if (!listener->path)
-        return fail_memory(why);
-
     enum rc rc = accounts_new(&listener->accounts, why);
     if (rc)
         return rc;
@@ -330,7 +219,8 @@ listener_new(struct listener **ret, sd_event *event, const char *path,
     if (rc)
         return rc;
 
-    rc = sd_listen_fds(0) > 0 ? take_activated(listener, why) : bind_path(listener, path, why);
+    struct doors_owner doors = {listener, on_knock, on_door_closed, on_door_news};
+    rc = doors_new(&listener->doors, event, path, &doors, why);
     if (rc)
         return rc;
 
@@ -341,14 +231,13 @@ listener_new(struct listener **ret, sd_event *event, const char *path,
 enum rc
 listener_start(struct listener *listener, struct why *why)
 {
-    if (sd_event_add_io(
-            listener->event, &listener->source, listener->fd, EPOLLIN, on_connect, listener) < 0 ||
-        sd_event_add_time_relative(listener->event, &listener->retry, CLOCK_MONOTONIC, RETRY_US, 0,
-            on_retry, listener) < 0 ||
-        sd_event_source_set_enabled(listener->retry, SD_EVENT_OFF) < 0)
-        return fail(why, RC_SYSTEM, "cannot add an event source");
+    return doors_start(listener->doors, why);
+}
 
-    return RC_OK;
+void
+listener_follow(struct listener *listener, const struct policy *policy)
+{
+    doors_follow(listener->doors, policy);
 }
 
 void
@@ -357,16 +246,11 @@ listener_free(struct listener *listener)
     if (!listener)
         return;
 
-    sd_event_source_disable_unref(listener->source);
-    sd_event_source_disable_unref(listener->retry);
     while (listener->n_guests > 0)
         conn_free(listener->guests[--listener->n_guests].conn);
+    doors_free(listener->doors);
     turns_free(listener->turns);
     accounts_free(listener->accounts);
-    fd_close(&listener->fd);
-    if (listener->is_ours)
-        unlink(listener->path);
-    free(listener->path);
     free(listener);
 }
 
@@ -379,5 +263,5 @@ listener_n_connections(const struct listener *listener)
 const char *
 listener_path(const struct listener *listener)
 {
-    return listener->path;
+    return doors_main_path(listener->doors);
 }

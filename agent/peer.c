@@ -77,6 +77,7 @@ peer_new(struct peer **ret, int fd, const char *door, struct why *why)
         return fail(why, RC_SYSTEM, "the peer has no credentials");
 
     peer->uid = credentials.uid;
+    peer->lane = peer->uid;
     peer->gid = credentials.gid;
     peer->pid = credentials.pid;
     peer->label = read_label(fd);

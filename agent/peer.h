@@ -5,8 +5,12 @@
  *
  * Taken once, at accept: credentials are those of connect(2). Only uid, gids, the door and the unit
  * decide; pid and label are for the record.
+ *
+ * Whose turns and bounds a peer shares is its lane: its uid at its door. Root of a container is uid
+ * 0 like any other root, and must not take what those have who come through other doors.
  */
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "proto/rc.h"
@@ -19,10 +23,11 @@ struct peer {
     gid_t gid;
     gid_t *gids; /* supplementary groups */
     size_t n_gids;
-    pid_t pid;   /* 0: in a PID namespace that we do not see */
-    char *label; /* security label, or NULL */
-    char *door;  /* name of the socket of the policy it came through; NULL: the main one */
-    char *unit;  /* of systemd, in which it runs, by its pidfd; NULL: none, or not to be known */
+    pid_t pid;     /* 0: in a PID namespace that we do not see */
+    char *label;   /* security label, or NULL */
+    char *door;    /* name of the socket of the policy it came through; NULL: the main one */
+    char *unit;    /* of systemd, in which it runs, by its pidfd; NULL: none, or not to be known */
+    uint64_t lane; /* the uid, and above its 32 bits the number of the door; 0: the main one */
     unsigned n_refs;
 };
 

@@ -408,7 +408,7 @@ pool_sign(struct pool *pool, struct keyring_job *job, struct why *why)
     job->queue = pool->crew.queue;
     job->pool = pool;
     (void)sd_event_now(pool->crew.event, CLOCK_MONOTONIC, &job->wanted_us);
-    enum rc rc = queue_put(pool->crew.queue, &job->item, job->uid, why);
+    enum rc rc = queue_put(pool->crew.queue, &job->item, job->lane, why);
     if (rc)
         return within(why, rc, "token '%s'", pool->crew.token->name);
 

@@ -3,7 +3,7 @@
 
 /* Lanes form a ring in the order of their turns; a lane exists while something waits in it. */
 struct queue_lane {
-    uid_t uid;
+    uint64_t name;
     struct queue_item *first, *last;
     size_t len;
     struct queue_lane *next, *previous;
@@ -33,24 +33,24 @@ queue_free(struct queue *queue)
 }
 
 static struct queue_lane *
-find_lane(const struct queue *queue, uid_t uid)
+find_lane(const struct queue *queue, uint64_t name)
 {
     struct queue_lane *lane = queue->turn;
 
-    while (lane && lane->uid != uid)
+    while (lane && lane->name != name)
         lane = lane->next == queue->turn ? NULL : lane->next;
     return lane;
 }
 
 /* A new lane has its turn after all others. */
 static struct queue_lane *
-add_lane(struct queue *queue, uid_t uid)
+add_lane(struct queue *queue, uint64_t name)
 {
     struct queue_lane *lane = calloc(1, sizeof *lane);
     if (!lane)
         return NULL;
 
-    lane->uid = uid;
+    lane->name = name;
     lane->next = queue->turn ? queue->turn : lane;
     lane->previous = queue->turn ? queue->turn->previous : lane;
     lane->next->previous = lane;
@@ -85,9 +85,9 @@ insert(struct queue *queue, struct queue_lane *lane, struct queue_item *item,
 }
 
 enum rc
-queue_put(struct queue *queue, struct queue_item *item, uid_t uid, struct why *why)
+queue_put(struct queue *queue, struct queue_item *item, uint64_t name, struct why *why)
 {
-    struct queue_lane *lane = find_lane(queue, uid);
+    struct queue_lane *lane = find_lane(queue, name);
     size_t waiting = lane ? lane->len : 0;
 
     if (queue->len >= queue->max || waiting >= queue->max - queue->len)
@@ -95,7 +95,7 @@ queue_put(struct queue *queue, struct queue_item *item, uid_t uid, struct why *w
             queue->len, waiting);
 
     if (!lane)
-        lane = add_lane(queue, uid);
+        lane = add_lane(queue, name);
     if (!lane)
         return fail_memory(why);
 
@@ -104,11 +104,11 @@ queue_put(struct queue *queue, struct queue_item *item, uid_t uid, struct why *w
 }
 
 enum rc
-queue_put_back(struct queue *queue, struct queue_item *item, uid_t uid, struct why *why)
+queue_put_back(struct queue *queue, struct queue_item *item, uint64_t name, struct why *why)
 {
-    struct queue_lane *lane = find_lane(queue, uid);
+    struct queue_lane *lane = find_lane(queue, name);
     if (!lane)
-        lane = add_lane(queue, uid);
+        lane = add_lane(queue, name);
     if (!lane)
         return fail_memory(why);
 

@@ -3,12 +3,12 @@
 /*
  * queue — what waits for a token, fair between the users it waits for.
  *
- * Each uid has a lane, first in first out; the lanes take turns, whatever their length. A uid may
- * have as much waiting as room is left free: alone it gets half of the queue, with a second one a
- * third, and a newcomer always finds room.
+ * Each has a lane (see peer.h), first in first out; the lanes take turns, whatever their length.
+ * One may have as much waiting as room is left free: alone it gets half of the queue, with a second
+ * one a third, and a newcomer always finds room.
  */
 #include <stdbool.h>
-#include <sys/types.h>
+#include <stdint.h>
 
 #include "proto/rc.h"
 
@@ -27,11 +27,11 @@ DEFINE_CLEANUP(struct queue, queue_free);
 
 /* RC_BUSY: the queue, or this user's share of it, is full. RC_NO_MEMORY. */
 must_check enum rc queue_put(
-    struct queue *queue, struct queue_item *item, uid_t uid, struct why *why);
+    struct queue *queue, struct queue_item *item, uint64_t lane, struct why *why);
 /* Back to the front of its lane, whether there is room or not: it was taken before. RC_NO_MEMORY.
  */
 must_check enum rc queue_put_back(
-    struct queue *queue, struct queue_item *item, uid_t uid, struct why *why);
+    struct queue *queue, struct queue_item *item, uint64_t lane, struct why *why);
 
 /* The next one in turn, which waits no longer; NULL: none. */
 struct queue_item *queue_take(struct queue *queue);

@@ -151,7 +151,7 @@ add_job(struct signatures *s, size_t document, size_t choice, struct why *why)
         .method = job->method,
         .message = subject->message,
         .digest = &subject->digest,
-        .uid = ending->peer->uid,
+        .lane = ending->peer->lane,
         .callback = on_signed,
         .userdata = job,
         .may_go = may_go};

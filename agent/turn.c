@@ -17,17 +17,17 @@ TAILQ_HEAD(turn_list, turn);
 
 /* Somebody and a time, in microseconds. */
 struct moment {
-    uid_t uid;
+    uint64_t lane;
     uint64_t at;
 };
 
 struct turns {
     sd_event_source *next, *resume;
     struct queue *queue;              /* of those who may have turns */
-    struct turn_list paused;          /* of those whose uid pays for a long turn */
+    struct turn_list paused;          /* of those whose lane pays for a long turn */
     struct moment payers[PAYERS_MAX]; /* until when */
     uint64_t resume_at;               /* when the first of them has */
-    struct moment latest, other;      /* the last turn, and the last one of another uid */
+    struct moment latest, other;      /* the last turn, and the last one of another lane */
 };
 
 static uint64_t
@@ -45,25 +45,25 @@ turn_of(struct queue_item *item)
     return (struct turn *)((char *)item - offsetof(struct turn, queued));
 }
 
-/* When uid has paid; 0: it does not pay. */
+/* When lane has paid; 0: it does not pay. */
 static uint64_t
-paid_at(const struct turns *turns, uid_t uid)
+paid_at(const struct turns *turns, uint64_t lane)
 {
     for (size_t i = 0; i < PAYERS_MAX; i++)
-        if (turns->payers[i].uid == uid)
+        if (turns->payers[i].lane == lane)
             return turns->payers[i].at;
 
     return 0;
 }
 
-/* One entry for each uid; the one that has paid first gives its place to a new one. */
+/* One entry for each lane; the one that has paid first gives its place to a new one. */
 static void
-let_pay(struct turns *turns, uid_t uid, uint64_t until)
+let_pay(struct turns *turns, uint64_t lane, uint64_t until)
 {
     struct moment *place = &turns->payers[0];
 
     for (size_t i = 0; i < PAYERS_MAX; i++) {
-        if (turns->payers[i].uid == uid) {
+        if (turns->payers[i].lane == lane) {
             place = &turns->payers[i];
             break;
         }
@@ -71,24 +71,24 @@ let_pay(struct turns *turns, uid_t uid, uint64_t until)
             place = &turns->payers[i];
     }
 
-    *place = (struct moment){uid, until};
+    *place = (struct moment){lane, until};
 }
 
 static void
-note(struct turns *turns, uid_t uid, uint64_t at)
+note(struct turns *turns, uint64_t lane, uint64_t at)
 {
-    if (uid == TURN_STRANGERS)
+    if (lane == TURN_STRANGERS)
         return;
 
-    if (turns->latest.uid != uid)
+    if (turns->latest.lane != lane)
         turns->other = turns->latest;
-    turns->latest = (struct moment){uid, at};
+    turns->latest = (struct moment){lane, at};
 }
 
 static bool
-is_alone(const struct turns *turns, uid_t uid, uint64_t at)
+is_alone(const struct turns *turns, uint64_t lane, uint64_t at)
 {
-    uint64_t others_at = turns->latest.uid == uid ? turns->other.at : turns->latest.at;
+    uint64_t others_at = turns->latest.lane == lane ? turns->other.at : turns->latest.at;
 
     return others_at + LATELY_US < at;
 }
@@ -99,23 +99,23 @@ is_alone(const struct turns *turns, uid_t uid, uint64_t at)
  * are hit by turns of 500 us once in 5 ms, calls of 2 ms by turns of 3 ms and more every 200 ms.
  */
 static void
-charge(struct turns *turns, uid_t uid, uint64_t spent_us)
+charge(struct turns *turns, uint64_t lane, uint64_t spent_us)
 {
     uint64_t now = now_us(CLOCK_MONOTONIC), pause = spent_us * spent_us / FAIR_US;
 
-    note(turns, uid, now);
-    if (spent_us <= TURN_SHORT_US || is_alone(turns, uid, now))
+    note(turns, lane, now);
+    if (spent_us <= TURN_SHORT_US || is_alone(turns, lane, now))
         return;
 
     if (spent_us > TURN_PAUSE_MAX_MS * MS_US || pause > TURN_PAUSE_MAX_MS * MS_US)
         pause = TURN_PAUSE_MAX_MS * MS_US;
-    let_pay(turns, uid, now + pause);
+    let_pay(turns, lane, now + pause);
 }
 
 static void
 pause_turn(struct turns *turns, struct turn *turn)
 {
-    uint64_t at = paid_at(turns, turn->uid);
+    uint64_t at = paid_at(turns, turn->lane);
 
     if (TAILQ_EMPTY(&turns->paused) || at < turns->resume_at) {
         turns->resume_at = at;
@@ -134,7 +134,7 @@ end_pause(struct turns *turns, struct turn *turn)
     turn->is_paused = false;
 }
 
-/* The next one whose uid does not pay; NULL: none. */
+/* The next one whose lane does not pay; NULL: none. */
 static struct turn *
 take(struct turns *turns)
 {
@@ -143,7 +143,7 @@ take(struct turns *turns)
 
     while ((item = queue_take(turns->queue))) {
         struct turn *turn = turn_of(item);
-        if (paid_at(turns, turn->uid) <= now)
+        if (paid_at(turns, turn->lane) <= now)
             return turn;
 
         if (!turn->drop(turn->userdata))
@@ -159,10 +159,10 @@ turns_next(struct turns *turns)
     struct turn *turn = take(turns);
 
     if (turn) {
-        uid_t uid = turn->uid;
+        uint64_t lane = turn->lane;
         uint64_t before = now_us(CLOCK_THREAD_CPUTIME_ID);
         turn->take(turn->userdata);
-        charge(turns, uid, now_us(CLOCK_THREAD_CPUTIME_ID) - before);
+        charge(turns, lane, now_us(CLOCK_THREAD_CPUTIME_ID) - before);
     }
 
     if (queue_len(turns->queue) == 0)
@@ -205,7 +205,7 @@ turns_new(struct turns **ret, sd_event *event, struct why *why)
         return fail_memory(why);
 
     TAILQ_INIT(&turns->paused);
-    /* As much as may wait leaves as much free, so no uid is ever over its share of the queue. */
+    /* As much as may wait leaves as much free, so no lane is ever over its share of the queue. */
     enum rc rc = queue_new(&turns->queue, 2 * CONN_MAX + 1, why);
     if (rc)
         return rc;
@@ -236,7 +236,7 @@ turns_free(struct turns *turns)
 enum rc
 turns_wait(struct turns *turns, struct turn *turn, struct why *why)
 {
-    enum rc rc = queue_put(turns->queue, &turn->queued, turn->uid, why);
+    enum rc rc = queue_put(turns->queue, &turn->queued, turn->lane, why);
     if (rc)
         return rc;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * turn — connections with something to read have turns, one at a time, fair between uids.
+ * turn — connections with something to read have turns, one at a time, fair between lanes (see
+ * peer.h).
  *
- * There is one loop, so all wait for what one call costs. Uids take turns, however many connections
- * they have. Who had a long turn waits before the next one, but only where others want turns too:
- * the longer it was, the rarer it may happen to them. All strangers are one uid here, and do not
- * count as others.
+ * There is one loop, so all wait for what one call costs. Lanes take turns, however many
+ * connections they have. Who had a long turn waits before the next one, but only where others want
+ * turns too: the longer it was, the rarer it may happen to them. All strangers are in one lane
+ * here, and do not count as others.
  */
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -14,14 +15,14 @@
 
 #include "agent/queue.h"
 
-#define TURN_STRANGERS ((uid_t)-1) /* the uid of them all; the kernel has none like it */
+#define TURN_STRANGERS UINT64_MAX /* the lane of them all; no door has so high a number */
 
 /* Embedded in what waits for turns. Zero it, but for the first four. */
 struct turn {
-    uid_t uid;
+    uint64_t lane;
     /* Each may free it. It is its turn, and it waits no longer. */
     void (*take)(void *userdata);
-    /* Its uid has to pay first: go, if nobody would hear the answer. It waits no longer where that
+    /* Its lane has to pay first: go, if nobody would hear the answer. It waits no longer where that
      * is true. */
     bool (*drop)(void *userdata);
     void *userdata;

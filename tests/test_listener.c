@@ -338,6 +338,35 @@ test_bounds_the_connections_of_a_user(void **state)
         fd_close(&fds[i]);
 }
 
+/* Root of a container is uid 0, too. */
+static void
+test_bounds_a_user_at_each_door_alone(void **state)
+{
+    struct house *h = *state;
+    struct policy_socket socket = {(char *)"ci", strdup(fixture_path(&h->directory, "ci")), 0600};
+    const struct policy with = {.sockets = &socket, .n_sockets = 1}, without = {0};
+    int fds[CONN_MAX_PER_UID];
+
+    listener_follow(h->listener, &with);
+    for (size_t i = 0; i < CONN_MAX_PER_UID; i++)
+        fds[i] = dial(socket.path);
+    pump(h);
+    closing(fd_close) int over = dial(socket.path), main_one = dial(h->path);
+    pump(h);
+    assert_busy(over, "CONN_MAX_PER_UID");
+    call(h, main_one);
+    call(h, fds[0]);
+
+    listener_follow(h->listener, &without);
+    pump(h);
+    for (size_t i = 0; i < CONN_MAX_PER_UID; i++) {
+        assert_false(is_open(fds[i]));
+        fd_close(&fds[i]);
+    }
+    call(h, main_one);
+    free(socket.path);
+}
+
 static void
 test_bounds_strangers_more_narrowly(void **state)
 {
@@ -450,6 +479,7 @@ main(void)
         HOUSE(test_refuses_paths_that_are_no_place_for_a_socket),
         HOUSE(test_takes_the_socket_that_systemd_passes),
         HOUSE(test_bounds_the_connections_of_a_user),
+        HOUSE(test_bounds_a_user_at_each_door_alone),
         HOUSE(test_bounds_strangers_more_narrowly),
         HOUSE(test_closes_the_longest_idle_stranger_where_there_are_too_many),
         HOUSE(test_closes_the_longest_idle_connection_of_the_largest_holder),

@@ -75,11 +75,11 @@ tear_down(void **state)
 }
 
 static struct visitor *
-come(struct room *room, uid_t uid, char name, int64_t takes_us)
+come(struct room *room, uint64_t lane, char name, int64_t takes_us)
 {
     struct visitor *v = &room->visitors[room->n_visitors++];
 
-    *v = (struct visitor){{uid, on_take, on_drop, v}, room, name, takes_us, false};
+    *v = (struct visitor){{lane, on_take, on_drop, v}, room, name, takes_us, false};
     assert_int_equal(turns_wait(room->turns, &v->turn, NULL), RC_OK);
     return v;
 }
