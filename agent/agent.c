@@ -10,9 +10,9 @@
 #include "agent/footprint.h"
 #include "agent/log.h"
 #include "agent/method.h"
+#include "agent/news.h"
 #include "agent/quota.h"
 #include "agent/status.h"
-#include "agent/token/landlock.h"
 #include "agent/trail.h"
 #include "proto/bounds.h"
 
@@ -102,18 +102,9 @@ knows(void *userdata, const struct peer *peer)
 static void
 on_door(void *userdata, enum doors_news news, const char *name, const char *detail)
 {
-    static const char *const words[] = {
-        [DOORS_OPENED] = "is open: listening on ",
-        [DOORS_CLOSED] = "is closed: ",
-        [DOORS_FAILED] = "is not there, so nothing is granted through it: ",
-    };
     struct agent *agent = userdata;
-    char text[512];
 
-    snprintf(text, sizeof text, "socket '%s' %s%s", name, words[news], detail);
-    log_line(news == DOORS_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
-    if (agent->changes)
-        json_array_append_new(agent->changes, json_string(text));
+    news_of_door(agent->changes, news, name, detail);
 }
 
 static void
@@ -144,23 +135,6 @@ static void
 on_tokens_settled(void *userdata)
 {
     start_listening(userdata);
-}
-
-static void
-on_key_moved(const struct keyring_key *key)
-{
-    log_line(LOG_LEVEL_INFO, "key '%s' signs on token '%s' now%s%s", key->policy->name,
-        key->token->name, key->stand_in[0] ? ", because of " : "", key->stand_in);
-}
-
-static void
-on_token(void *userdata, const struct keyring_token *token)
-{
-    bool is_ready = token->state == KEYRING_READY;
-
-    (void)userdata;
-    log_line(is_ready ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "token '%s' is %s%s%s",
-        token->policy->name, keyring_state_name(token->state), is_ready ? "" : ": ", token->detail);
 }
 
 static int
@@ -265,23 +239,6 @@ on_head(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Children of the agent keep themselves from what is the agent's, as far as the kernel lets them.
- */
-static void
-warn_unsecluded(const struct policy *policy)
-{
-    int version = landlock_version();
-    bool has_children = false;
-
-    for (size_t i = 0; i < policy->n_tokens; i++)
-        has_children |= !policy->tokens[i].worker;
-    if (has_children && version < LANDLOCK_VERSION_NETWORK)
-        log_line(LOG_LEVEL_WARNING,
-            "this kernel's Landlock does not keep modules of tokens from %s;"
-            " give the tokens units of their own, see 'worker' in countersign-policy(5)",
-            version == 0 ? "the ledger and the PINs of others" : "the network");
-}
-
 static enum rc
 start_keyring(struct agent *agent, struct why *why)
 {
@@ -292,9 +249,9 @@ start_keyring(struct agent *agent, struct why *why)
     if (rc)
         return rc;
 
-    warn_unsecluded(agent->policy);
-    keyring_on_news(agent->keyring, on_token, NULL);
-    keyring_on_moved(agent->keyring, on_key_moved);
+    news_of_seclusion(agent->policy);
+    keyring_on_news(agent->keyring, news_of_token, NULL);
+    keyring_on_moved(agent->keyring, news_of_key);
     keyring_on_settled(agent->keyring, on_tokens_settled, agent);
     return RC_OK;
 }
