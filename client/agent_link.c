@@ -172,9 +172,8 @@ agent_link_disconnect(struct agent_link *link)
     fd_close(&link->fd);
 }
 
-/* As whom the agent runs, by name or number; -1: there is no such user. */
-static uid_t
-agent_uid(void)
+uid_t
+agent_link_user(void)
 {
     const char *name = getenv("COUNTERSIGN_AGENT_USER");
     const struct passwd *user = getpwnam(name && *name ? name : "countersign");
@@ -192,7 +191,7 @@ agent_uid(void)
 enum rc
 agent_link_check_listener(const struct agent_link *link, struct why *why)
 {
-    uid_t expected = agent_uid();
+    uid_t expected = agent_link_user();
     struct ucred peer;
     socklen_t len = sizeof peer;
 

@@ -4,6 +4,8 @@
  * agent_link — a connection to the agent's socket: frames that end with a NUL, and how long the
  * other side may keep us waiting. It knows nothing of what they say.
  */
+#include <sys/types.h>
+
 #include "proto/bytes.h"
 
 struct agent_link;
@@ -32,6 +34,10 @@ void agent_link_disconnect(struct agent_link *link);
  * of COUNTERSIGN_AGENT_USER, by default "countersign".
  */
 must_check enum rc agent_link_check_listener(const struct agent_link *link, struct why *why);
+
+/* As whom an agent of the system runs: COUNTERSIGN_AGENT_USER, a name or a number; -1: there is no
+ * such user. */
+uid_t agent_link_user(void);
 
 /* Send bytes; an agent that closes meanwhile says why in what is received. RC_TIMEOUT. */
 must_check enum rc agent_link_send(

@@ -26,6 +26,9 @@ struct command {
 #define COMMAND_MANY SIZE_MAX
 
 COMMAND(cmd_addhash);
+COMMAND(cmd_audit_export);
+COMMAND(cmd_audit_show);
+COMMAND(cmd_audit_verify);
 COMMAND(cmd_delegation_add);
 COMMAND(cmd_delegation_list);
 COMMAND(cmd_explain_sign);

@@ -56,6 +56,14 @@ static const struct command commands[] = {
     {"status", "", "show the agent and its tokens", BIT(JSON) | BIT(METRICS), 0, 0, cmd_status},
     {"reload", "", "have the agent read its policy again (admins only)", BIT(JSON), 0, 0,
         cmd_reload},
+    {"audit show", "", "show records of requests: one's own, or for admins all",
+        BIT(SINCE) | BIT(UNTIL) | BIT(USER) | BIT(REPOSITORY) | BIT(ROLE) | BIT(OUTCOME) |
+            BIT(REASON) | BIT(LINES) | BIT(FOLLOW) | BIT(JSON),
+        0, 0, cmd_audit_show},
+    {"audit verify", "", "verify all records, and heads in the journal (admins only)",
+        BIT(FILE) | BIT(HEAD) | BIT(JOURNAL) | BIT(JSON), 0, 0, cmd_audit_verify},
+    {"audit export", "", "write all records as lines of JSON (admins only)", 0, 0, 0,
+        cmd_audit_export},
 };
 
 static void

@@ -53,6 +53,17 @@ static const struct {
     [OPTION_PIN_FILE] = {0, "--pin-file", "FILE", "read the PIN from it; -: from standard input"},
     [OPTION_FORCE] = {0, "--force", NULL, "also where the token has one try left"},
     [OPTION_METRICS] = {0, "--metrics", NULL, "as text for Prometheus (admins only)"},
+    [OPTION_SINCE] = {0, "--since", "TIME", "'2 h ago', a day, or a time as in RFC 3339"},
+    [OPTION_UNTIL] = {0, "--until", "TIME", "the last moment, likewise"},
+    [OPTION_USER] = {0, "--user", "USER", "requests of that user (of others: admins only)"},
+    [OPTION_REPOSITORY] = {0, "--repository", "GUN", "what is about that repository"},
+    [OPTION_OUTCOME] = {0, "--outcome", "OUTCOME", "released, done, refused, failed or cancelled"},
+    [OPTION_REASON] = {0, "--reason", "ID", "what was refused for that reason"},
+    [OPTION_LINES] = {'n', "--lines", "NUMBER", "only so many, the newest"},
+    [OPTION_FOLLOW] = {'f', "--follow", NULL, "go on with new records as they are made"},
+    [OPTION_FILE] = {0, "--file", "FILE", "an export instead of the agent; -: standard input"},
+    [OPTION_HEAD] = {0, "--head", "SEQ:HASH", "a record that is known to have that hash"},
+    [OPTION_JOURNAL] = {0, "--journal", "PATH", "a directory of journal files, or one file"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */

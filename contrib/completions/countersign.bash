@@ -24,12 +24,16 @@ _countersign()
 
     COMPREPLY=()
     case $before in
-        --socket | --tlscacert | --tlscert | --tlskey | --key | --pin-file)
+        --socket | --tlscacert | --tlscert | --tlskey | --key | --pin-file | --file | --journal)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return ;;
         --type)
             mapfile -t COMPREPLY < <(compgen -W \
                 "ec-p256 ec-p384 ec-p521 rsa-2048 rsa-3072 rsa-4096 ed25519" -- "$current")
+            return ;;
+        --outcome)
+            mapfile -t COMPREPLY < <(compgen -W \
+                "released done refused failed cancelled" -- "$current")
             return ;;
         -d | --trust-dir)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
