@@ -58,16 +58,10 @@ allocate(struct question *q, struct why *why)
     return q->roles && q->steps && q->documents ? RC_OK : fail_memory(why);
 }
 
-/* As publish() makes them; a tag that is signed already is asked for all the same. */
+/* What all documents have in common. */
 static enum rc
-draft_all(struct question *q, struct session *session, struct why *why)
+prepare(struct question *q, struct session *session, struct why *why)
 {
-    struct step_scene scene = {.publication = &q->publication, .steps = q->steps};
-
-    enum rc rc = allocate(q, why);
-    if (rc)
-        return rc;
-
     q->publication = (struct publication){
         .trust = q->image.repository->trust,
         .repo = q->image.repository->repo,
@@ -77,38 +71,117 @@ draft_all(struct question *q, struct session *session, struct why *why)
         .now = session_now(session),
         .progress = session_progress(session),
     };
-    rc = session_signer(&q->publication.signer, session, why);
-    for (size_t i = 0; !rc && i < q->selection.n_roles; i++) {
+    for (size_t i = 0; i < q->selection.n_roles; i++) {
         q->roles[i] = (struct publish_role){
             .role = q->selection.roles[i], .edits = &q->edit, .n_edits = 1, .is_renewed = true};
         step_init(&q->steps[i], &q->publication, i);
-        q->n++;
-        rc = step_draft(&q->steps[i], &scene, why);
         q->documents[i] = &q->steps[i].signature;
+        q->n++;
     }
 
+    return session_signer(&q->publication.signer, session, why);
+}
+
+/* As publish() makes them; a tag that is signed already is asked for all the same. */
+static enum rc
+draft_all(struct question *q, struct why *why)
+{
+    struct step_scene scene = {.publication = &q->publication, .steps = q->steps};
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < q->n; i++)
+        rc = step_draft(&q->steps[i], &scene, why);
     return rc ? rc : step_bases(&q->bases, &q->publication, q->steps, q->n, q->n, why);
+}
+
+/* Every key of the agent that is for that role, as far as the caller may know. */
+static enum rc
+suppose_keys(struct step *step, const struct signer *signer, struct why *why)
+{
+    const struct batch_document *document = &step->signature;
+
+    step->listed = calloc(signer_n_keys(signer) + 1, sizeof(struct pubkey *));
+    if (!step->listed)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < signer_n_keys(signer); i++) {
+        const struct signer_key *key = signer_key_at(signer, i);
+        if (signer_public(key) && signer_is_for(key, document->repository, document->role))
+            step->listed[step->signature.n_listed++] = signer_public(key);
+    }
+
+    return step->signature.n_listed > 0
+               ? RC_OK
+               : fail(why, RC_DENIED,
+                     "the agent shows you no key for %s of '%s'; ask an administrator of it for a "
+                     "grant",
+                     document->role, document->repository);
+}
+
+/* The first document of a role whose repository nobody has made yet. */
+static enum rc
+suppose(struct step *step, const struct question *q, struct why *why)
+{
+    const struct publication *publication = &q->publication;
+    struct draft draft = {.edits = &q->edit, .n_edits = 1, .version = 1};
+
+    enum rc rc = suppose_keys(step, publication->signer, why);
+    if (rc)
+        return rc;
+
+    step->version = draft.version;
+    step->signature.listed = step->listed;
+    step->signature.threshold = 1;
+    draft.expires_at =
+        publication->now + signer_validity_s(publication->signer, publication->repository,
+                               step->want->role, step->listed, step->signature.n_listed,
+                               TARGETS_VALIDITY_S);
+    rc = draft_targets(&step->message, &draft, why);
+    step->signature.message = bytes_span(&step->message);
+    return rc;
+}
+
+static enum rc
+compose_new(struct question *q, struct session *session, struct why *why)
+{
+    progress_note(session_progress(session),
+        "%s; this is about its first documents, as if they listed all keys that are for them",
+        why->text);
+    enum rc rc = selection_for_new(&q->selection, session, why);
+    if (!rc)
+        rc = allocate(q, why);
+    if (!rc)
+        rc = prepare(q, session, why);
+    for (size_t i = 0; !rc && i < q->n; i++)
+        rc = suppose(&q->steps[i], q, why);
+    return rc;
 }
 
 static enum rc
 compose(struct question *q, struct session *session, const char *argument, struct why *why)
 {
     enum rc rc = image_arg_read(&q->image, session, argument, why);
-    if (!rc)
-        rc = session_update_existing(session, q->image.repository, why);
     if (rc)
         return rc;
 
     q->edit = image_arg_edit(&q->image);
-    rc = choose_roles(q, session, why);
-    return rc ? rc : draft_all(q, session, why);
+    rc = session_update_existing(session, q->image.repository, why);
+    if (rc == RC_NOT_FOUND)
+        return compose_new(q, session, why);
+    if (!rc)
+        rc = choose_roles(q, session, why);
+    if (!rc)
+        rc = allocate(q, why);
+    if (!rc)
+        rc = prepare(q, session, why);
+    return rc ? rc : draft_all(q, why);
 }
 
 /* A verdict of the agent. */
 struct answer {
     bool is_allowed;
     const char *grant, *reason, *remedy;
-    const json_t *checks;
+    const json_t *checks, *difference;
 };
 
 static enum rc
@@ -123,6 +196,7 @@ read_answer(struct answer *ret, const json_t *verdict, struct why *why)
     members_text_maybe(&m, "reason", &answer.reason);
     members_text(&m, "remedy", &answer.remedy);
     members_array(&m, "checks", SIZE_MAX, &answer.checks);
+    members_array_maybe(&m, "difference", SIZE_MAX, &answer.difference);
     enum rc rc = members_close_tolerant(&m, why);
     if (!rc)
         *ret = answer;
@@ -171,6 +245,18 @@ print_checks(const json_t *checks, struct why *why)
     return RC_OK;
 }
 
+/* What it would change, as the agent sees it. */
+static void
+print_difference(const json_t *difference)
+{
+    for (size_t i = 0; i < json_array_size(difference); i++) {
+        closing(bytes_done) struct bytes text = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+
+        intent_put_change(&text, json_array_get(difference, i));
+        printf("  changes  %s\n", bytes_text(&text));
+    }
+}
+
 static enum rc
 print_answer(const struct step *step, const struct answer *answer, struct why *why)
 {
@@ -179,9 +265,12 @@ print_answer(const struct step *step, const struct answer *answer, struct why *w
         printf("allowed by grant '%s'\n", answer->grant ? answer->grant : "");
     else if (is_allowed(answer))
         puts("allowed, past a version that was released to somebody and is not published");
+    else if (is_because(answer, "approvals"))
+        printf("needs approval, under grant '%s'\n", answer->grant ? answer->grant : "");
     else
         printf("refused (%s)\n", answer->reason ? answer->reason : "");
 
+    print_difference(answer->difference);
     enum rc rc = print_checks(answer->checks, why);
     if (rc || is_allowed(answer))
         return rc;

@@ -98,13 +98,40 @@ has_change(const json_t *list, const json_t *change)
     return false;
 }
 
+/* Names come from documents of others, and may go to a terminal. */
 static void
-note_change(const struct progress *progress, const char *who, const json_t *change)
+put_printable(struct bytes *b, const char *text, size_t max)
+{
+    for (size_t i = 0; text[i] && i < max; i++)
+        bytes_putc(b, text[i] < ' ' || text[i] > '~' ? '?' : (uint8_t)text[i]);
+    if (strlen(text) > max)
+        bytes_puts(b, "...");
+}
+
+void
+intent_put_change(struct bytes *b, const json_t *change)
 {
     const char *was = text_of(change, "was"), *is = text_of(change, "is");
 
-    progress_note(progress, "%s: %s '%.128s': was %.160s, is %.160s", who, text_of(change, "kind"),
-        text_of(change, "name"), *was ? was : "not there", *is ? is : "gone");
+    put_printable(b, text_of(change, "kind"), 16);
+    if (*text_of(change, "name")) {
+        bytes_puts(b, " '");
+        put_printable(b, text_of(change, "name"), TAG_MAX_BYTES);
+        bytes_puts(b, "'");
+    }
+    bytes_puts(b, ": was ");
+    put_printable(b, *was ? was : "not there", 160);
+    bytes_puts(b, ", is ");
+    put_printable(b, *is ? is : "gone", 160);
+}
+
+static void
+note_change(const struct progress *progress, const char *who, const json_t *change)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+
+    intent_put_change(&text, change);
+    progress_note(progress, "%s: %s", who, bytes_text(&text));
 }
 
 /* What is in one list and not in the other. */

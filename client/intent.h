@@ -27,6 +27,10 @@ must_check enum rc intent_of_targets(struct intent *ret, struct span base,
 must_check enum rc intent_check_edits(
     const struct intent *intent, const struct edit *edits, size_t n_edits, struct why *why);
 
+/* Append a change of either list for people, on one line: "tag 'v1': was not there, is sha256:…".
+ */
+void intent_put_change(struct bytes *b, const json_t *change);
+
 /* difference: what the agent says; NULL: nothing. RC_UNTRUSTED: it is another; the notes show both.
  */
 must_check enum rc intent_check(const struct intent *intent, const json_t *difference,

@@ -32,23 +32,33 @@ selection_done(struct selection *selection)
 }
 
 static enum rc
+check_role(const char *role, struct why *why)
+{
+    enum rank rank = role_rank(span_of(role));
+
+    return rank == RANK_TARGETS || rank == RANK_DELEGATION
+               ? RC_OK
+               : fail(why, RC_MALFORMED, "'%s' holds no targets: want targets or targets/NAME",
+                     role);
+}
+
+static enum rc
 add_named(struct selection *selection, struct session *session, const struct repository *repository,
     struct why *why)
 {
     const struct options *options = session_options(session);
 
     for (size_t i = 0; i < options->n_roles; i++) {
-        if (role_rank(span_of(options->roles[i])) != RANK_DELEGATION &&
-            strcmp(options->roles[i], "targets") != 0)
-            return fail(why, RC_MALFORMED, "'%s' holds no targets: want targets or targets/NAME",
-                options->roles[i]);
+        enum rc rc = check_role(options->roles[i], why);
+        if (rc)
+            return rc;
 
         if (!trust_find(repository->trust, options->roles[i]))
             return fail(why, RC_NOT_FOUND,
                 "'%s' has no role '%s'; 'countersign delegation add' makes one", repository->name,
                 options->roles[i]);
 
-        enum rc rc = add(selection, options->roles[i], why);
+        rc = add(selection, options->roles[i], why);
         if (rc)
             return rc;
     }
@@ -164,6 +174,28 @@ selection_as_named(struct selection *ret, struct session *session,
     closing(selection_done) struct selection selection = {0};
 
     enum rc rc = add_named(&selection, session, repository, why);
+    if (!rc && selection.n_roles == 0)
+        rc = add(&selection, "targets", why);
+    if (rc)
+        return rc;
+
+    *ret = selection;
+    selection = (struct selection){0};
+    return RC_OK;
+}
+
+enum rc
+selection_for_new(struct selection *ret, struct session *session, struct why *why)
+{
+    const struct options *options = session_options(session);
+    closing(selection_done) struct selection selection = {0};
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < options->n_roles; i++) {
+        rc = check_role(options->roles[i], why);
+        if (!rc)
+            rc = add(&selection, options->roles[i], why);
+    }
     if (!rc && selection.n_roles == 0)
         rc = add(&selection, "targets", why);
     if (rc)

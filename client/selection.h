@@ -25,4 +25,8 @@ must_check enum rc selection_for_anybody(struct selection *ret, struct session *
 /* The roles named with --role, else targets: as notary has it. RC_NOT_FOUND. */
 must_check enum rc selection_as_named(struct selection *ret, struct session *session,
     const struct repository *repository, struct why *why);
+/* For a repository that is not there yet: the roles named with --role, else targets. RC_MALFORMED:
+ * a role that holds no targets. */
+must_check enum rc selection_for_new(
+    struct selection *ret, struct session *session, struct why *why);
 void selection_done(struct selection *selection);

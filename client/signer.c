@@ -204,7 +204,13 @@ any_matches(const char *const *patterns, size_t n, const char *text)
 bool
 signer_may(const struct signer_key *key, const char *repository, const char *role)
 {
-    return key->is_usable && any_matches(key->repositories, key->n_repositories, repository) &&
+    return key->is_usable && signer_is_for(key, repository, role);
+}
+
+bool
+signer_is_for(const struct signer_key *key, const char *repository, const char *role)
+{
+    return any_matches(key->repositories, key->n_repositories, repository) &&
            any_matches(key->roles, key->n_roles, role);
 }
 

@@ -46,6 +46,8 @@ bool signer_is_restricted(const struct signer *signer);
 
 /* Whether the caller may use the key for a document of role, as far as ListKeys tells. */
 bool signer_may(const struct signer_key *key, const char *repository, const char *role);
+/* Whether the key is for that role, whoever may use it; its scope is told to admins. */
+bool signer_is_for(const struct signer_key *key, const char *repository, const char *role);
 /* The form in which documents list it: certificate, else plain. NULL: never seen. */
 struct pubkey *signer_public(const struct signer_key *key);
 /* Any of the keys listed for role may be used. */

@@ -124,9 +124,29 @@ def test_ends_like_sign_where_a_token_is_away(policy, new_token, new_agent, new_
     assert "targets/qa, version 1: refused (token-unavailable)" in done.stdout
 
 
-def test_needs_a_repository_and_an_image(client, gun, upload):
+def test_needs_an_image(client, gun):
     assert "has no 'v1'" in client.refused(1, "explain", "sign", f"{gun}:v1")
-    upload(f"{gun}:v1")
-    assert "'countersign init' makes it" in client.refused(1, "explain", "sign", f"{gun}:v1")
     client.refused(2, "explain", "sign")
     client.refused(2, "explain")
+
+
+def test_answers_before_there_is_a_repository(tester, client, agent, new_client, gun, upload):
+    upload(f"{gun}:v1")
+    done = client.try_run("explain", "sign", f"{gun}:v1")
+    assert done.returncode == 0, done.stderr
+    assert "'countersign init' makes it" in done.stderr
+    assert "targets, version 1: allowed by grant 'releaser'" in done.stdout
+    out = client.run("explain", "sign", f"{gun}:v1", "-r", "targets/qa,targets/devops")
+    assert "targets/qa, version 1: allowed" in out
+    assert "targets/devops, version 1: allowed" in out
+    # What the tester may not use, he is not told of; who is an admin may ask for him.
+    other = new_client(agent, tester)
+    assert "targets/qa, version 1: allowed by grant 'testers'" in other.run(
+        "explain", "sign", f"{gun}:v1", "-r", "targets/qa")
+    assert "no key for targets of" in other.refused(3, "explain", "sign", f"{gun}:v1")
+    name = pwd.getpwuid(0).pw_name
+    assert "refused (not-granted)" in client.try_run(
+        "explain", "sign", f"{gun}:v1", "--as", name).stdout
+    assert not [record for record in agent.ledger.records() if record.get("method") == "Sign"]
+    assert "holds no targets" in client.refused(
+        1, "explain", "sign", f"{gun}:v1", "-r", "snapshot")

@@ -119,7 +119,7 @@ test_refuses_and_shows_what_was_not_meant(void **state)
         {"[" ADDED "," ADDED "]", {"", ""}},
         {"[" ADDED ",7]", {"the agent says:", ""}},
         {"[" ADDED ",{\"kind\":\"expiry\",\"name\":\"\",\"is\":\"x\\u001b\"}]",
-            {"the agent says: expiry '': was not there, is x?", ""}},
+            {"the agent says: expiry: was not there, is x?", ""}},
         {"{}", {"meant: tag 'v2'", ""}},
     };
     closing(scene_done) struct scene s;
