@@ -147,6 +147,8 @@ def test_answers_before_there_is_a_repository(tester, client, agent, new_client,
     name = pwd.getpwuid(0).pw_name
     assert "refused (not-granted)" in client.try_run(
         "explain", "sign", f"{gun}:v1", "--as", name).stdout
-    assert not [record for record in agent.ledger.records() if record.get("method") == "Sign"]
     assert "holds no targets" in client.refused(
         1, "explain", "sign", f"{gun}:v1", "-r", "snapshot")
+    agent.stop()
+    assert not agent.ledger.marks()
+    assert not [record for record in agent.ledger.records() if record["outcome"] == "released"]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client meant to change, what the agent says that changes, and servers that move between."""
+import json
+
+import pytest
+
+from rig_agent_front import AgentFront
+
+LIES = {
+    "a tag more": lambda changes: changes.append(
+        {"kind": "tag", "name": "latest", "is": "sha256:00 1 bytes"}),
+    "another tag": lambda changes: changes[0].update(name="v3"),
+    "another digest": lambda changes: changes[0].update({"is": "sha256:00 1 bytes"}),
+    "a delegation": lambda changes: changes.append(
+        {"kind": "delegation", "name": "targets/mallory", "is": "1"}),
+    "nothing": lambda changes: changes.clear(),
+    "less": lambda changes: changes.pop(),
+    "the same twice": lambda changes: changes.append(changes[0]),
+}
+
+
+@pytest.fixture
+def front(agent):
+    with AgentFront(agent) as front:
+        yield front
+
+
+def add(client, gun, tag, **environment):
+    return client.start("addhash", gun, tag, 1, "--sha256", "0" * 64, **environment)
+
+
+def targets(notary_server, gun):
+    return json.loads(notary_server.get(f"/v2/{gun}/_trust/tuf/targets.json"))["signed"]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_nothing_is_published_if_the_agent_sees_another_change(lie, repository, client, front,
+                                                               notary_server):
+    def spoil(reply):
+        LIES[lie](reply["parameters"]["documents"][0]["difference"])
+
+    before = targets(notary_server, repository)
+    front.lies["Sign"] = spoil
+    done = client.finish(add(client, repository, "v1", **front.environment))
+    assert done.returncode == 4, done.stderr
+    assert "nothing was published" in done.stderr
+    if lie == "another digest":
+        assert "meant: tag 'v1': was not there, is sha256:" + "0" * 64 in done.stderr
+        assert "the agent says: tag 'v1': was not there, is sha256:00 1 bytes" in done.stderr
+    assert len(front.asked("Sign")) == 1
+    assert targets(notary_server, repository) == before
+
+
+def test_after_a_lie_the_honest_agent_is_believed(repository, client, front, notary_server):
+    front.lies["Sign"] = lambda reply: reply["parameters"]["documents"][0]["difference"].clear()
+    assert client.finish(add(client, repository, "v1", **front.environment)).returncode == 4
+    front.lies.clear()
+    done = client.finish(add(client, repository, "v1", **front.environment))
+    assert done.returncode == 0, done.stderr
+    assert list(targets(notary_server, repository)["targets"]) == ["v1"]
+
+
+@pytest.mark.parametrize("role", ["targets", "targets/qa"])
+def test_a_server_that_moves_between_fetch_and_signature_costs_a_round(
+        role, repository, client, new_client, agent, front, notary_server):
+    other = new_client(agent)
+    other.run("list", repository)
+    front.before["Sign"] = lambda parameters: other.run(
+        "addhash", repository, "theirs", 1, "--sha256", "0" * 64, "-r", role)
+    done = client.try_run("addhash", repository, "ours", 2, "--sha256", "1" * 64, "-r", role,
+                          **front.environment)
+    assert done.returncode == 0, done.stderr
+    signed = json.loads(notary_server.get(f"/v2/{repository}/_trust/tuf/{role}.json"))["signed"]
+    assert set(signed["targets"]) == {"theirs", "ours"}
+    assert len(front.asked("Sign")) == 2
