@@ -73,6 +73,74 @@ pattern_matches(const char *pattern, const char *text)
     return true;
 }
 
+/* Bytes of the star at that place; 0: there is none. */
+static size_t
+star_len(const char *pattern)
+{
+    return *pattern != '*' ? 0 : pattern[1] == '*' ? 2 : 1;
+}
+
+/* Whether a star or '?' takes what the other pattern has at its place. */
+static bool
+takes(const char *wild, const char *other)
+{
+    return *other && (*other != '/' || star_len(wild) == 2);
+}
+
+/* Places behind the next character that both can have, as steps in each; a star stays where it is.
+ * false: there is no such character. Of two stars none goes on, as one of them has to end. */
+static bool
+step(size_t *ret_a, size_t *ret_b, const char *a, const char *b)
+{
+    bool is_star_a = star_len(a) > 0, is_star_b = star_len(b) > 0;
+
+    if (is_star_a && is_star_b)
+        return false;
+
+    *ret_a = is_star_a ? 0 : 1;
+    *ret_b = is_star_b ? 0 : 1;
+    if (*a == '?' && *b && *b != '/' && !is_star_b)
+        *ret_b = (size_t)(skip_character(b) - b);
+    else if (*b == '?' && *a && *a != '/' && !is_star_a)
+        *ret_a = (size_t)(skip_character(a) - a);
+    else if (is_star_a)
+        return takes(a, b);
+    else if (is_star_b)
+        return takes(b, a);
+    else
+        return *a && *a == *b;
+
+    return true;
+}
+
+/* Of each pair of places, from the ends, whether the rests have a text in common. */
+bool
+pattern_meets(const char *a, const char *b)
+{
+    /* A step goes on by at most the 4 bytes of a character. */
+    bool rows[5][PATTERN_MAX_BYTES + 5] = {0};
+    size_t len_a = strlen(a), len_b = strlen(b);
+
+    if (len_a > PATTERN_MAX_BYTES || len_b > PATTERN_MAX_BYTES)
+        return false;
+
+    for (size_t i = len_a + 1; i-- > 0;)
+        for (size_t j = len_b + 1; j-- > 0;) {
+            size_t star_a = star_len(a + i), star_b = star_len(b + j), on_a = 0, on_b = 0;
+            bool meets = i == len_a && j == len_b;
+
+            if (star_a > 0)
+                meets = meets || rows[(i + star_a) % 5][j];
+            if (star_b > 0)
+                meets = meets || rows[i % 5][j + star_b];
+            if (step(&on_a, &on_b, a + i, b + j))
+                meets = meets || rows[(i + on_a) % 5][j + on_b];
+            rows[i % 5][j] = meets;
+        }
+
+    return rows[0][0];
+}
+
 bool
 pattern_is_literal(const char *pattern)
 {

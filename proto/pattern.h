@@ -13,6 +13,8 @@
 
 /* The whole text. The time is bounded by the square of its length times that of the pattern. */
 bool pattern_matches(const char *pattern, const char *text);
+/* Whether there is a text that both match. */
+bool pattern_meets(const char *a, const char *b);
 bool pattern_is_literal(const char *pattern);
 /* RC_MALFORMED: empty, too long, control characters, three stars in a row. */
 must_check enum rc pattern_check(const char *pattern, struct why *why);

@@ -45,6 +45,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
 
     assert(pattern_matches(pattern, text) == matches(pattern, text));
+    if (!pattern_check(text, NULL) && pattern_is_literal(text))
+        assert(pattern_meets(pattern, text) == matches(pattern, text));
+    assert(pattern_meets(pattern, text) == pattern_meets(text, pattern));
     if (pattern_is_literal(pattern))
         assert(pattern_matches(pattern, text) == !strcmp(pattern, text));
     return 0;

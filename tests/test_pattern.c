@@ -124,6 +124,64 @@ test_takes_little_time_on_hostile_texts(void **state)
     assert_false(pattern_matches("**a*a*a*a*a**a*a*a*a*b", text));
 }
 
+static const struct {
+    const char *says, *a, *b;
+    bool want;
+} meetings[] = {
+    {"a literal meets itself", "r.io/a", "r.io/a", true},
+    {"a literal does not meet another", "r.io/a", "r.io/b", false},
+    {"a literal meets a pattern that matches it", "r.io/a", "r.io/*", true},
+    {"a literal does not meet a pattern above it", "r.io/a/b", "r.io/*", false},
+    {"two patterns with different ends", "r.io/*/web", "r.io/shop/*", true},
+    {"two patterns of different components", "r.io/a/*", "r.io/b/*", false},
+    {"stars that cross", "*b", "a*", true},
+    {"stars that cross in a slash", "*/b", "a/*", true},
+    {"one star and a slash too many", "*", "a/*", false},
+    {"two stars and any depth", "**/z", "a/*/*", true},
+    {"a question mark and a slash", "a?b", "a/b", false},
+    {"a question mark and a character of two bytes", "caf?", "caf\xc3\xa9", true},
+    {"two of them and one character", "caf\xc3\xa9", "caf??", false},
+};
+
+static void
+test_knows_which_patterns_meet(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(meetings); i++)
+        if (pattern_meets(meetings[i].a, meetings[i].b) != meetings[i].want ||
+            pattern_meets(meetings[i].b, meetings[i].a) != meetings[i].want)
+            fail_msg("%s", meetings[i].says);
+}
+
+static bool
+have_common_text(const char *a, const char *b)
+{
+    char text[8];
+
+    for (size_t i = 0; i < 3 * 3 * 3 * 3 * 3; i++) {
+        spell(text, sizeof text, "a/", i);
+        if (pattern_matches(a, text) && pattern_matches(b, text))
+            return true;
+    }
+
+    return false;
+}
+
+static void
+test_finds_a_text_of_all_patterns_that_meet(void **state)
+{
+    char a[8], b[8];
+
+    (void)state;
+    for (size_t i = 0; i < 5 * 5 * 5; i++)
+        for (size_t j = 0; j < 5 * 5 * 5; j++) {
+            spell(a, sizeof a, "a/*?", i);
+            spell(b, sizeof b, "a/*?", j);
+            if (pattern_meets(a, b) != have_common_text(a, b))
+                fail_msg("'%s' and '%s'", a, b);
+        }
+}
+
 static void
 test_tells_literals_from_patterns(void **state)
 {
@@ -161,6 +219,8 @@ main(void)
         cmocka_unit_test(test_matches_whole_texts),
         cmocka_unit_test(test_agrees_with_the_obvious_definition),
         cmocka_unit_test(test_takes_little_time_on_hostile_texts),
+        cmocka_unit_test(test_knows_which_patterns_meet),
+        cmocka_unit_test(test_finds_a_text_of_all_patterns_that_meet),
         cmocka_unit_test(test_tells_literals_from_patterns),
         cmocka_unit_test(test_refuses_what_is_no_pattern),
     };
