@@ -11,6 +11,7 @@
 #include "agent/log.h"
 #include "agent/method.h"
 #include "agent/news.h"
+#include "agent/policy_news.h"
 #include "agent/quota.h"
 #include "agent/status.h"
 #include "agent/trail.h"
@@ -256,57 +257,6 @@ start_keyring(struct agent *agent, struct why *why)
     return RC_OK;
 }
 
-like_printf(2, 3) static void add_change(json_t *changes, const char *fmt, ...)
-{
-    char text[160];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    json_array_append_new(changes, json_string(text));
-}
-
-static bool
-has_grant(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; policy && i < policy->n_grants; i++)
-        if (!strcmp(policy->grants[i].name, name))
-            return true;
-
-    return false;
-}
-
-/* What one policy has and the other has not. */
-static void
-add_differences(
-    json_t *changes, const struct policy *one, const struct policy *other, const char *what)
-{
-    for (size_t i = 0; one && i < one->n_keys; i++)
-        if (!other || !policy_find_key(other, one->keys[i].name))
-            add_change(changes, "key '%s' is %s", one->keys[i].name, what);
-
-    for (size_t i = 0; one && i < one->n_grants; i++)
-        if (!has_grant(other, one->grants[i].name))
-            add_change(changes, "grant '%s' is %s", one->grants[i].name, what);
-}
-
-/* Sentences for people: which keys and grants came and went by their names. What changed within
- * them shows in the digest alone. */
-static void
-compare(json_t *changes, const struct policy *was, const struct policy *is)
-{
-    char hex[DIGEST_HEX_LEN + 1];
-
-    add_differences(changes, is, was, "new");
-    add_differences(changes, was, is, "gone");
-    if (was && digest_eq(&was->digest, &is->digest))
-        return;
-
-    digest_hex(hex, &is->digest);
-    add_change(changes, "policy is now %.16s", hex);
-}
-
 static enum rc
 go_over(struct agent *agent, json_t **ret_changes, struct why *why)
 {
@@ -318,8 +268,7 @@ go_over(struct agent *agent, json_t **ret_changes, struct why *why)
     if (rc)
         return rc;
 
-    json_t *changes = json_array();
-    compare(changes, agent->policy, policy);
+    json_t *changes = policy_news(agent->policy, policy);
     struct policy *old = agent->policy;
     agent->policy = policy_ref(policy);
     rc = agent->keyring ? keyring_reload(agent->keyring, policy, why) : start_keyring(agent, why);

@@ -65,35 +65,13 @@ view_free(struct view *view)
 }
 DEFINE_CLEANUP(struct view, view_free);
 
-static bool
-is_same_text(const char *a, const char *b)
-{
-    return a && b ? !strcmp(a, b) : a == b;
-}
-
-/* Nothing that a worker was started with has changed. */
-static bool
-is_same_token(const struct policy_token *a, const struct policy_token *b)
-{
-    size_t i = 0;
-
-    while (a->environment[i] && is_same_text(a->environment[i], b->environment[i]))
-        i++;
-    return !a->environment[i] && !b->environment[i] && is_same_text(a->name, b->name) &&
-           is_same_text(a->module, b->module) && is_same_text(a->uri, b->uri) &&
-           is_same_text(a->serial, b->serial) && a->pin == b->pin &&
-           is_same_text(a->pin_source, b->pin_source) && a->workers == b->workers &&
-           is_same_text(a->worker, b->worker) && a->network == b->network &&
-           a->timeout_s == b->timeout_s;
-}
-
 /* The pool that serves such a token already; NULL: none. One that has looked for many keys that the
  * policy does not name any more is not taken over. */
 static struct pool *
 find_pool(const struct view *view, const struct policy_token *token, size_t n_keys)
 {
     for (size_t i = 0; view && i < view->policy->n_tokens; i++)
-        if (is_same_token(&view->policy->tokens[i], token) &&
+        if (policy_token_eq(&view->policy->tokens[i], token) &&
             pool_n_places(view->pools[i]) + n_keys <= TOKEN_KEYS_MAX)
             return view->pools[i];
 

@@ -11,7 +11,12 @@
 #include "agent/agent.h"
 #include "agent/footprint.h"
 #include "agent/log.h"
+#include "agent/policy_describe.h"
+#include "agent/policy_diff.h"
 #include "proto/bounds.h"
+
+/* What is said of a policy: all of its rights, each with the longest names. */
+#define REPORT_MAX_BYTES ((size_t)256 * 1024 * 1024)
 
 static const char help[] =
     "Usage: countersign-agent [OPTION]...\n"
@@ -23,6 +28,8 @@ static const char help[] =
     "  --state DIR          directory of the ledger\n"
     "                       (default: $STATE_DIRECTORY or /var/lib/countersign)\n"
     "  --check-policy FILE  judge and explain a policy, and exit with 0 or 1\n"
+    "  --check-policy --diff OLD NEW\n"
+    "                       say who gains and who loses what with a new policy\n"
     "  --help               show this and exit\n"
     "  --version            show the version and exit\n"
     "\n"
@@ -33,6 +40,7 @@ enum option_id {
     OPTION_SOCKET,
     OPTION_STATE,
     OPTION_CHECK_POLICY,
+    OPTION_DIFF,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -41,31 +49,64 @@ static const struct option options[] = {
     {"policy", required_argument, NULL, OPTION_POLICY},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"state", required_argument, NULL, OPTION_STATE},
-    {"check-policy", required_argument, NULL, OPTION_CHECK_POLICY},
+    {"check-policy", no_argument, NULL, OPTION_CHECK_POLICY},
+    {"diff", no_argument, NULL, OPTION_DIFF},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
 
 static int
-check_policy(const char *path)
+report(const struct bytes *text, enum rc rc, struct why *why)
 {
-    closing(policy_unrefp) struct policy *policy = NULL;
-    closing(bytes_done) struct bytes text = BYTES_INIT(16 * POLICY_FILE_MAX_BYTES);
-    struct why why;
-
-    enum rc rc = policy_load(&policy, path, &why);
-    if (!rc) {
-        policy_describe(&text, policy);
-        rc = bytes_check(&text, &why);
-    }
+    if (!rc)
+        rc = bytes_check(text, why);
     if (rc) {
-        fprintf(stderr, "countersign-agent: %s\n", why.text);
+        fprintf(stderr, "countersign-agent: %s\n", why->text);
         return 1;
     }
 
-    fputs(bytes_text(&text), stdout);
+    fputs(bytes_text(text), stdout);
     return fflush(stdout) ? 1 : 0;
+}
+
+static int
+check_policy(const char *path)
+{
+    closing(policy_unrefp) struct policy *policy = NULL;
+    closing(bytes_done) struct bytes text = BYTES_INIT(REPORT_MAX_BYTES);
+    struct why why;
+
+    enum rc rc = policy_load(&policy, path, &why);
+    if (!rc)
+        rc = policy_describe(&text, policy, &why);
+
+    return report(&text, rc, &why);
+}
+
+/* Both have a policy.yaml, so an error says which of them it is in. */
+static int
+compare_policies(const char *old_path, const char *new_path)
+{
+    closing(policy_unrefp) struct policy *was = NULL;
+    closing(policy_unrefp) struct policy *is = NULL;
+    closing(policy_diff_done) struct policy_diff diff = {0};
+    closing(bytes_done) struct bytes text = BYTES_INIT(REPORT_MAX_BYTES);
+    struct why why;
+
+    enum rc rc = policy_load(&was, old_path, &why);
+    if (rc)
+        return report(&text, within(&why, rc, "'%s'", old_path), &why);
+
+    rc = policy_load(&is, new_path, &why);
+    if (rc)
+        return report(&text, within(&why, rc, "'%s'", new_path), &why);
+
+    rc = policy_diff_of(&diff, was, is, &why);
+    if (!rc)
+        policy_diff_put(&text, &diff);
+
+    return report(&text, rc, &why);
 }
 
 /* Nothing of this process is for other eyes; and CONN_MAX connections want their descriptors. */
@@ -120,6 +161,31 @@ usage(void)
     return 2;
 }
 
+static int
+check(bool is_check, bool is_diff, const char *const *files, int n)
+{
+    int n_wanted = is_diff ? 2 : 1;
+
+    if (!is_check) {
+        fputs("countersign-agent: --diff is for --check-policy\n", stderr);
+        return usage();
+    }
+
+    if (n < n_wanted) {
+        fprintf(stderr, "countersign-agent: %s\n",
+            is_diff ? "--diff wants two policies, the old and the new one"
+                    : "--check-policy wants a policy");
+        return usage();
+    }
+
+    if (n > n_wanted) {
+        fprintf(stderr, "countersign-agent: unexpected argument '%s'\n", files[n_wanted]);
+        return usage();
+    }
+
+    return is_diff ? compare_policies(files[0], files[1]) : check_policy(files[0]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -130,6 +196,7 @@ main(int argc, char **argv)
         .state_dir = state ? state : "/var/lib/countersign",
     };
     closing(freep) char *worker = NULL;
+    bool is_check = false, is_diff = false;
     struct why why;
 
     for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -144,7 +211,11 @@ main(int argc, char **argv)
             run.state_dir = optarg;
             break;
         case OPTION_CHECK_POLICY:
-            return check_policy(optarg);
+            is_check = true;
+            break;
+        case OPTION_DIFF:
+            is_diff = true;
+            break;
         case OPTION_HELP:
             fputs(help, stdout);
             return fflush(stdout) ? 1 : 0;
@@ -155,6 +226,9 @@ main(int argc, char **argv)
             return usage();
         }
     }
+
+    if (is_check || is_diff)
+        return check(is_check, is_diff, (const char *const *)argv + optind, argc - optind);
 
     if (optind < argc) {
         fprintf(stderr, "countersign-agent: unexpected argument '%s'\n", argv[optind]);

@@ -122,6 +122,59 @@ policy_resolve(struct policy *policy)
     return is_new;
 }
 
+/* The admins, then of each grant its people and its approvers; NULL behind the last. */
+static const struct policy_who *
+who_at(const struct policy *policy, size_t i)
+{
+    if (i == 0)
+        return &policy->admins;
+
+    size_t grant = (i - 1) / 2;
+    if (grant >= policy->n_grants)
+        return NULL;
+
+    return i % 2 ? &policy->grants[grant].who : &policy->grants[grant].approvals.who;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return policy_who_compare(
+        *(const struct policy_name *const *)a, *(const struct policy_name *const *)b);
+}
+
+enum rc
+policy_unresolved(
+    const struct policy_name ***ret, size_t *ret_n, const struct policy *policy, struct why *why)
+{
+    closing(freep) const struct policy_name **names = NULL;
+    const struct policy_who *who;
+    size_t n = 0, n_different = 0;
+
+    for (size_t i = 0; (who = who_at(policy, i)); i++)
+        for (size_t k = 0; k < who->n_names; k++) {
+            if (who->names[k].is_resolved)
+                continue;
+
+            const struct policy_name **place = mem_grow(&names, n, sizeof *place, SIZE_MAX);
+            if (!place)
+                return fail_memory(why);
+
+            *place = &who->names[k];
+            n++;
+        }
+
+    if (n > 1)
+        qsort(names, n, sizeof *names, compare_names);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || policy_who_compare(names[i - 1], names[i]) != 0)
+            names[n_different++] = names[i];
+
+    *ret = steal(names);
+    *ret_n = n_different;
+    return RC_OK;
+}
+
 bool
 policy_is_admin(const struct policy *policy, const struct peer *peer)
 {
@@ -194,6 +247,27 @@ policy_pin_name(enum policy_pin pin)
     };
 
     return names[pin];
+}
+
+static bool
+is_same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool
+policy_token_eq(const struct policy_token *a, const struct policy_token *b)
+{
+    size_t i = 0;
+
+    while (a->environment[i] && is_same_text(a->environment[i], b->environment[i]))
+        i++;
+    return !a->environment[i] && !b->environment[i] && is_same_text(a->name, b->name) &&
+           is_same_text(a->module, b->module) && is_same_text(a->uri, b->uri) &&
+           is_same_text(a->serial, b->serial) && a->pin == b->pin &&
+           is_same_text(a->pin_source, b->pin_source) && a->workers == b->workers &&
+           is_same_text(a->worker, b->worker) && a->network == b->network &&
+           a->timeout_s == b->timeout_s;
 }
 
 const struct policy_token *

@@ -143,6 +143,10 @@ DEFINE_CLEANUP(struct policy, policy_unref);
 
 /* Look up names that were unknown; true if one became known. */
 bool policy_resolve(struct policy *policy);
+/* The names that are still unknown, each once, users first. *ret: free(); its elements are
+ * borrowed. RC_NO_MEMORY. */
+must_check enum rc policy_unresolved(
+    const struct policy_name ***ret, size_t *ret_n, const struct policy *policy, struct why *why);
 
 bool policy_who_has(const struct policy_who *who, const struct peer *peer);
 bool policy_is_admin(const struct policy *policy, const struct peer *peer);
@@ -159,6 +163,8 @@ bool policy_knows(const struct policy *policy, const struct peer *peer);
 /* Of a token, key, socket or grant. */
 bool policy_is_name(const char *text);
 const char *policy_pin_name(enum policy_pin pin); /* as in Status */
+/* Nothing is different that a worker is started with. */
+bool policy_token_eq(const struct policy_token *a, const struct policy_token *b);
 const struct policy_token *policy_find_token(const struct policy *policy, const char *name);
 const struct policy_key *policy_find_key(const struct policy *policy, const char *name);
 bool policy_grant_has_key(const struct policy_grant *grant, const struct policy_key *key);
@@ -177,6 +183,3 @@ bool policy_grant_admits_tag(const struct policy_grant *grant, const char *tag);
 /* The keys that the policy pins for repository; NULL: none. Of several patterns, the one with most
  * literal characters counts, of these the shortest, of these the first by name. */
 const struct policy_pin_root *policy_find_root(const struct policy *policy, const char *repository);
-
-/* Append what the policy means, for people: user × key × repositories × roles, and warnings. */
-void policy_describe(struct bytes *b, const struct policy *policy);

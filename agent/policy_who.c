@@ -133,6 +133,15 @@ policy_who_done(struct policy_who *who)
     *who = (struct policy_who){0};
 }
 
+int
+policy_who_compare(const struct policy_name *a, const struct policy_name *b)
+{
+    if (a->is_group != b->is_group)
+        return a->is_group ? 1 : -1;
+
+    return strcmp(a->name, b->name);
+}
+
 bool
 policy_who_resolve(struct policy_who *who)
 {

@@ -18,5 +18,8 @@ must_check enum rc policy_who_add_id(
     struct policy_who *who, enum policy_who_kind kind, id_t id, struct why *why);
 void policy_who_done(struct policy_who *who);
 
+/* As they are written: users before groups, then by name. */
+int policy_who_compare(const struct policy_name *a, const struct policy_name *b);
+
 /* Look up what is unresolved; true if something became known. */
 bool policy_who_resolve(struct policy_who *who);

@@ -134,33 +134,21 @@ add_own_quotas(json_t **ret, const struct agent *agent, const struct peer *peer,
     return rc;
 }
 
-static void
-add_unknown(json_t **names, const struct policy_who *who)
-{
-    for (size_t i = 0; i < who->n_names; i++)
-        if (!who->names[i].is_resolved)
-            answer_set(
-                names, who->names[i].name, json_string(who->names[i].is_group ? "group" : "user"));
-}
-
-/* Users and groups of the policy that the system does not know, and which therefore match nobody:
- * each name once. */
+/* Users and groups of the policy that the system does not know, and which therefore match nobody.
+ */
 static json_t *
 format_unknown(const struct policy *policy)
 {
-    json_t *names = json_object(), *ret = json_array();
-    const char *name;
-    json_t *kind;
+    closing(freep) const struct policy_name **names = NULL;
+    json_t *ret = json_array();
+    size_t n = 0;
 
-    add_unknown(&names, &policy->admins);
-    for (size_t i = 0; i < policy->n_grants; i++) {
-        add_unknown(&names, &policy->grants[i].who);
-        add_unknown(&names, &policy->grants[i].approvals.who);
-    }
+    if (policy_unresolved(&names, &n, policy, NULL))
+        answer_add(&ret, NULL);
+    for (size_t i = 0; i < n; i++)
+        answer_add(
+            &ret, json_sprintf("%s '%s'", names[i]->is_group ? "group" : "user", names[i]->name));
 
-    json_object_foreach(names, name, kind)
-        answer_add(&ret, json_sprintf("%s '%s'", json_string_value(kind), name));
-    json_decref(names);
     return ret;
 }
 

@@ -113,6 +113,8 @@
 #define POLICY_FILES_MAX       1000          /* files in policy.d */
 #define POLICY_DEPTH_MAX       16            /* a key's scope needs 7 */
 #define POLICY_ENTRIES_MAX     4096   /* of one list or mapping; names are compared pairwise */
+#define POLICY_RIGHTS_MAX      262144 /* user by key by repository by role, written out: 16 MiB */
+#define POLICY_CHANGES_MAX     200    /* sentences of a reload; then their number */
 #define POLICY_TEXT_MAX_BYTES  4096   /* one scalar: PATH_MAX */
 #define POLICY_NAME_MAX_BYTES  64     /* name of a token, key, socket or grant */
 #define POLICY_ENVIRONMENT_MAX 64     /* variables of one token */

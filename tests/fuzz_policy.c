@@ -3,11 +3,12 @@
  * A whole policy: policy.yaml, a file of policy.d and a certificate. One that is taken is complete:
  * names are unique, everything that is named is there, and nothing is beyond its bounds.
  */
-#include "agent/policy.h"
+#include "agent/policy_describe.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/policy_diff.h"
 #include "proto/pattern.h"
 #include "tests/fuzz.h"
 
@@ -172,6 +173,8 @@ static void
 check(const struct policy *policy)
 {
     closing(bytes_done) struct bytes described = BYTES_INIT(64 * 1024 * 1024);
+    closing(policy_diff_done) struct policy_diff same = {0};
+    closing(policy_diff_done) struct policy_diff all = {0};
 
     for (size_t i = 0; i < policy->n_tokens; i++) {
         const struct policy_token *token = &policy->tokens[i];
@@ -192,8 +195,12 @@ check(const struct policy *policy)
     check_who(&policy->admins);
     check_doors(policy);
     check_roots(policy);
-    policy_describe(&described, policy);
+    assert(!policy_describe(&described, policy, NULL));
     assert(!bytes_check(&described, NULL));
+    assert(!policy_diff_of(&same, policy, policy, NULL));
+    assert(same.n == 0);
+    assert(!policy_diff_of(&all, NULL, policy, NULL));
+    assert(all.n >= policy->n_tokens + policy->n_keys + policy->n_sockets + policy->n_roots);
 }
 
 int

@@ -260,9 +260,13 @@ test_reloads_for_admins_only(void **state)
     daemon_set_policy(d, extended);
     json_auto_t *changed = daemon_call(d, UID_ADMIN, "Reload", NULL);
     const json_t *changes = json_object_get(daemon_assert_reply(changed), "changes");
-    assert_int_equal(json_array_size(changes), 3);
-    assert_string_equal(json_string_value(json_array_get(changes, 0)), "grant 'qa-crew' is new");
-    assert_string_equal(json_string_value(json_array_get(changes, 1)), "grant 'qa-team' is gone");
+    assert_int_equal(json_array_size(changes), 5);
+    assert_string_equal(json_string_value(json_array_get(changes, 0)),
+        "uid 10004 gains key qa for role targets/qa of registry.example.com/shop/**, for at most"
+        " 1095 days, without changes of delegations");
+    assert_string_equal(json_string_value(json_array_get(changes, 2)),
+        "uid 10001 loses key qa for role targets/qa of registry.example.com/shop/**, for at most"
+        " 1095 days, without changes of delegations");
 
     json_auto_t *alice = daemon_call(d, UID_ALICE, "Status", NULL);
     daemon_assert_error(alice, "Denied", "reason", "not-granted");
