@@ -250,12 +250,14 @@ call_with(json_t **ret_parameters, struct agent_call *call, const char *method, 
     return rc;
 }
 
+/* Whether the agent has not seen a file of which it got the digest, or is of a version that takes
+ * no digests. */
 static bool
-is_about_file(const json_t *answer)
+is_about_file(enum rc rc, const json_t *answer)
 {
     const char *kind = json_string_value(json_object_get(answer, "kind"));
 
-    return kind && !strcmp(kind, "file");
+    return rc == RC_UNSUPPORTED || (rc == RC_NOT_FOUND && kind && !strcmp(kind, "file"));
 }
 
 enum rc
@@ -271,7 +273,7 @@ chain_call(json_t **ret_parameters, struct agent_call *call, const char *method,
     enum rc rc = make_brief(&brief, bases, why);
     if (!rc)
         rc = call_with(&answer, call, method, parameters, brief, why);
-    if (rc == RC_NOT_FOUND && is_about_file(answer))
+    if (is_about_file(rc, answer) && !json_equal(brief, bases))
         return call_with(ret_parameters, call, method, parameters, bases, why);
 
     if (answer)

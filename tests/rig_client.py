@@ -26,8 +26,10 @@ class Client:
             self.use_server(self._server.url)
         give_tree(home, self.user.uid)
 
-    def use_server(self, url):
-        """Reach the trust server under this address, for example through a proxy."""
+    def use_server(self, url, server=None):
+        """Reach the trust server under this address, for example through a proxy; or reach another
+        server from now on."""
+        self._server = server or self._server
         self.environment["DOCKER_CONTENT_TRUST_SERVER"] = url
         tls = self.home / ".docker" / "tls" / url.removeprefix("https://")
         tls.mkdir(parents=True)

@@ -130,6 +130,7 @@ test_sends_large_files_only_to_who_has_not_seen_them(void **state)
         {RC_OK, "{}", "timestamp #targets", 1},
         {RC_NOT_FOUND, "{\"kind\":\"file\",\"name\":\"00\"}", "timestamp targets", 2},
         {RC_NOT_FOUND, "{\"kind\":\"user\",\"name\":\"file\"}", "timestamp #targets", 1},
+        {RC_UNSUPPORTED, "{\"what\":\"a file without its message\"}", "timestamp targets", 2},
         {RC_NOT_FOUND, "{\"kind\":7}", "timestamp #targets", 1},
         {RC_DENIED, "{\"kind\":\"file\"}", "timestamp #targets", 1},
     };
@@ -155,6 +156,22 @@ test_sends_large_files_only_to_who_has_not_seen_them(void **state)
     }
 }
 
+static void
+test_does_not_ask_twice_where_all_was_shown(void **state)
+{
+    closing(json_decrefp) json_t *bases =
+        json_pack("[{s:s,s:[o]}]", "repository", GUN, "files", file_of("timestamp", 4));
+    closing(json_decrefp) json_t *parameters = json_object();
+    closing(json_decrefp) json_t *answer = NULL;
+    closing(softagent_done) struct agent_call agent;
+
+    (void)state;
+    softagent_init(&agent, NULL, 0);
+    agent.rc = RC_UNSUPPORTED;
+    assert_int_equal(chain_call(&answer, &agent, "Sign", parameters, bases, NULL), RC_UNSUPPORTED);
+    assert_int_equal(agent.n_calls, 1);
+}
+
 int
 main(void)
 {
@@ -162,6 +179,7 @@ main(void)
         cmocka_unit_test(test_brings_roots_since_the_pinned_one),
         cmocka_unit_test(test_brings_what_does_not_verify_if_it_is_what_is_listed),
         cmocka_unit_test(test_sends_large_files_only_to_who_has_not_seen_them),
+        cmocka_unit_test(test_does_not_ask_twice_where_all_was_shown),
     };
 
     return cmocka_run_group_tests(tests, repository_make_keys, repository_drop_keys);
