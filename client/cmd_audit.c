@@ -18,7 +18,7 @@ struct show {
     bool is_json, is_verbose, is_backwards;
     struct bytes text;
     char **kept;
-    size_t n_kept, room;
+    size_t n_kept;
 };
 
 static void
@@ -33,17 +33,17 @@ show_done(struct show *show)
 static enum rc
 keep(struct show *show, struct why *why)
 {
-    if (show->n_kept == show->room) {
-        size_t room = show->room > 0 ? 2 * show->room : 64;
-        char **kept = reallocarray(show->kept, room, sizeof *kept);
-        if (!kept)
-            return fail_memory(why);
-        show->kept = kept;
-        show->room = room;
+    char *text = span_dup(bytes_span(&show->text));
+    char **place = text ? mem_grow(&show->kept, show->n_kept, sizeof *place, LINES_MAX) : NULL;
+
+    if (!place) {
+        free(text);
+        return fail_memory(why);
     }
 
-    show->kept[show->n_kept] = span_dup(bytes_span(&show->text));
-    return show->kept[show->n_kept++] ? RC_OK : fail_memory(why);
+    *place = text;
+    show->n_kept++;
+    return RC_OK;
 }
 
 static enum rc
@@ -197,6 +197,8 @@ COMMAND(cmd_audit_show)
     (void)arguments;
     (void)n;
     enum rc rc = session_agent(&agent, session, why);
+    if (!rc && options_has(options, OPTION_FOLLOW) && options_has(options, OPTION_UNTIL))
+        rc = fail(why, RC_REFUSED, "--follow and --until exclude each other");
     if (!rc)
         rc = show_past(
             &end, &show, agent_call_path(agent), options, session_now(session) * MICROSECONDS, why);

@@ -7,6 +7,7 @@
  *     {"at_us":1700000000000000,"body":{…},"hash":"…","seq":1}
  *     {"head":{"hash":"…","ledger":"…","seq":1}}
  */
+#include "proto/bounds.h"
 #include "proto/record.h"
 
 #define RECORD_LINE_MAX_BYTES (RECORD_MAX_BYTES + 256)

@@ -10,6 +10,26 @@
 
 #define UNKNOWN "-"
 
+/* Whoever changed a ledger does not steer the terminal of who reads it. */
+static void
+put_text(struct bytes *b, const char *text)
+{
+    struct span rest = span_of(text);
+
+    while (rest.len > 0) {
+        uint32_t code = 0;
+        size_t len = span_utf8(&code, rest);
+        bool is_control = code < 0x20 || (code >= 0x7f && code <= 0x9f);
+
+        if (len == 0 || is_control)
+            bytes_putc(b, '?');
+        else
+            bytes_put(b, (struct span){rest.p, len});
+        len = len > 0 ? len : 1;
+        rest = (struct span){rest.p + len, rest.len - len};
+    }
+}
+
 static void
 put_user(struct bytes *b, const json_t *uid)
 {
@@ -30,7 +50,7 @@ static void
 put_value(struct bytes *b, const json_t *value)
 {
     if (json_is_string(value))
-        bytes_puts(b, json_string_value(value));
+        put_text(b, json_string_value(value));
     else if (json_is_integer(value))
         bytes_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else
@@ -80,7 +100,8 @@ static void
 put_other(struct bytes *b, const json_t *body, const char *kind)
 {
     put_user(b, json_object_get(body, "uid"));
-    bytes_printf(b, " %s", kind);
+    bytes_putc(b, ' ');
+    put_text(b, kind);
     if (!strcmp(kind, "refusals")) {
         put_word(b, body, "refused");
         bytes_puts(b, " refused,");

@@ -29,7 +29,7 @@ like_printf(3, 4) static void find(
     va_end(ap);
     utc_format(&at, head->at_us / 1000000);
     (void)!fail(&v->finding, RC_UNTRUSTED,
-        "uid %u wrote into the journal, at %s, the head for record %" PRId64 " %s", head->uid,
+        "uid %u wrote into the journal, at %s, the head for record %" PRId64 "%s", head->uid,
         bytes_text(&at), head->head.seq, problem);
 }
 
@@ -38,7 +38,7 @@ judge_order(struct verification *v)
 {
     if (v->next.head.seq < v->journal_seq)
         find(v, &v->next,
-            "after that for record %" PRId64 ": the ledger was set back, or two agents have it",
+            " after that for record %" PRId64 ": the ledger was set back, or two agents have it",
             v->journal_seq);
     v->journal_seq = v->next.head.seq;
 }
@@ -59,7 +59,7 @@ judge(struct verification *v)
         v->newest = v->next;
         v->n_agree++;
     } else if (v->next.head.seq == v->at.seq) {
-        find(v, &v->next, "with another hash: the ledger was changed up to there, or replaced");
+        find(v, &v->next, " with another hash: the ledger was changed up to there, or replaced");
     }
 }
 
@@ -124,7 +124,7 @@ judge_newer(struct verification *v, bool is_whole, struct why *why)
             v->n_newer++;
             if (is_whole)
                 find(v, &v->next,
-                    "but the ledger ends with record %" PRId64 ": it was cut off, or replaced",
+                    ", but the ledger ends with record %" PRId64 ": it was cut off, or replaced",
                     v->at.seq);
         }
         rc = read_next(v, why);
