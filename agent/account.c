@@ -5,6 +5,9 @@
 
 #include "proto/bounds.h"
 
+/* What one connection takes of the time, on average, where all of its lane are at work. */
+#define SHARE_MS 40
+
 struct account {
     struct accounts *all;
     uint64_t lane;
@@ -49,15 +52,40 @@ accounts_largest(const struct accounts *all)
     return largest;
 }
 
-enum rc
-account_enter(
-    struct account **ret, struct accounts *all, uint64_t lane, size_t max, struct why *why)
+static struct account *
+find(const struct accounts *all, uint64_t lane)
 {
     struct account *account;
 
     LIST_FOREACH(account, &all->list, next)
         if (account->lane == lane)
             break;
+
+    return account;
+}
+
+/* As if each of them were served alone. */
+uint64_t
+account_retry_ms(const struct account *account)
+{
+    uint64_t ms = account->n_connections * SHARE_MS;
+
+    return ms < BUSY_RETRY_MS ? BUSY_RETRY_MS : ms > BUSY_RETRY_MAX_MS ? BUSY_RETRY_MAX_MS : ms;
+}
+
+uint64_t
+accounts_retry_ms(const struct accounts *all, uint64_t lane)
+{
+    const struct account *account = find(all, lane);
+
+    return account ? account_retry_ms(account) : BUSY_RETRY_MS;
+}
+
+enum rc
+account_enter(
+    struct account **ret, struct accounts *all, uint64_t lane, size_t max, struct why *why)
+{
+    struct account *account = find(all, lane);
 
     if (account && account->n_connections >= max)
         return fail(why, RC_BUSY, "%s",

@@ -20,6 +20,11 @@ DEFINE_CLEANUP(struct accounts, accounts_free);
 /* The one with most connections; NULL: none. */
 const struct account *accounts_largest(const struct accounts *accounts);
 
+/* When one of that lane, who is over a bound of it, should come back: in milliseconds, the more
+ * connections share the bound the later, within BUSY_RETRY_MS and BUSY_RETRY_MAX_MS. */
+uint64_t accounts_retry_ms(const struct accounts *accounts, uint64_t lane);
+uint64_t account_retry_ms(const struct account *account); /* the same */
+
 /*
  * Count one more connection of lane, at most max. *ret is borrowed until account_leave().
  * RC_BUSY: over the bound; the sentence is its name in bounds.h. RC_NO_MEMORY.

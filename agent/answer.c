@@ -52,8 +52,8 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
         answer_token(conn, rc, "", why->text);
         return;
     case RC_BUSY:
-        parameters = json_pack("{s:s,s:i}", "bound", why->text, "retry_after_ms", 1000);
-        break;
+        answer_busy(conn, why->text, BUSY_RETRY_MS);
+        return;
     case RC_TIMEOUT:
         parameters = json_pack("{s:s}", "token", "");
         break;
@@ -78,6 +78,13 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
     }
 
     conn_error(conn, rc, parameters);
+}
+
+void
+answer_busy(struct conn *conn, const char *bound, uint64_t retry_ms)
+{
+    conn_error(conn, RC_BUSY,
+        json_pack("{s:s,s:I}", "bound", bound, "retry_after_ms", (json_int_t)retry_ms));
 }
 
 void

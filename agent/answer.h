@@ -16,6 +16,8 @@ void answer_set(json_t **ret, const char *name, json_t *value);
  */
 void answer_error(struct conn *conn, enum rc rc, const struct why *why);
 /* The token that failed at the work, by its name. rc: RC_TOKEN, RC_LOCKED or RC_TIMEOUT. */
+/* Over that bound; come back after so many milliseconds. */
+void answer_busy(struct conn *conn, const char *bound, uint64_t retry_ms);
 void answer_token(struct conn *conn, enum rc rc, const char *token, const char *remedy);
 /* A document at fault: its index in the request, or -1 for the request itself. */
 void answer_bad_document(struct conn *conn, enum rc rc, int document, const struct why *why);

@@ -165,7 +165,8 @@ static void
 refuse_bound(struct conn *conn, enum rc rc, const char *bound)
 {
     refuse_frame(conn, rc,
-        rc == RC_BUSY ? json_pack("{s:s,s:i}", "bound", bound, "retry_after_ms", 1000)
+        rc == RC_BUSY ? json_pack("{s:s,s:I}", "bound", bound, "retry_after_ms",
+                            (json_int_t)account_retry_ms(conn->account))
                       : json_pack("{s:s}", "bound", bound));
 }
 

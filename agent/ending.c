@@ -45,7 +45,9 @@ answer_failure(const struct ending *e)
 {
     bool is_of_token = e->failed == RC_TOKEN || e->failed == RC_LOCKED || e->failed == RC_TIMEOUT;
 
-    if (e->token && is_of_token)
+    if (e->failed == RC_BUSY && e->token)
+        answer_busy(e->conn, "TOKEN_QUEUE_MAX", keyring_retry_ms(e->agent->keyring, e->token));
+    else if (e->token && is_of_token)
         answer_token(e->conn, e->failed, e->token, e->failed_why.text);
     else
         answer_error(e->conn, e->failed, &e->failed_why);

@@ -385,6 +385,15 @@ keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct
     return dispatch_order(ret, order, why);
 }
 
+uint64_t
+keyring_retry_ms(const struct keyring *keyring, const char *token)
+{
+    const struct policy *policy = keyring->view->policy;
+    const struct policy_token *entry = policy_find_token(policy, token);
+
+    return entry ? pool_retry_ms(keyring->view->pools[entry - policy->tokens]) : BUSY_RETRY_MIN_MS;
+}
+
 struct keyring_wait
 keyring_wait(const struct keyring_job *job)
 {

@@ -118,6 +118,10 @@ struct keyring_order {
 must_check enum rc keyring_sign(
     struct keyring_job **ret, const struct keyring_order *order, struct why *why);
 
+/* When to come back to the token of that name, whose queue is full: in milliseconds, within
+ * BUSY_RETRY_MIN_MS and BUSY_RETRY_MAX_MS. */
+uint64_t keyring_retry_ms(const struct keyring *keyring, const char *token);
+
 /* What a job waits for. */
 struct keyring_wait {
     const char *token; /* name; borrowed, until the policy changes */

@@ -113,10 +113,11 @@ make_room(struct listener *listener, bool is_stranger)
 
 /* There is no connection yet whose state machine could say it; one attempt, without waiting. */
 static void
-refuse(int fd, const char *bound)
+refuse(int fd, const char *bound, uint64_t retry_ms)
 {
     closing(bytes_done) struct bytes out = BYTES_INIT(OUTPUT_MAX_BYTES);
-    json_t *parameters = json_pack("{s:s,s:i}", "bound", bound, "retry_after_ms", 1000);
+    json_t *parameters =
+        json_pack("{s:s,s:I}", "bound", bound, "retry_after_ms", (json_int_t)retry_ms);
 
     message_put_error(&out, MESSAGE_INTERFACE ".Busy", parameters);
     json_decref(parameters);
@@ -140,7 +141,8 @@ welcome(struct listener *listener, const struct door *door, int *fd)
     size_t max = is_stranger ? CONN_MAX_PER_STRANGER : CONN_MAX_PER_UID;
     enum rc rc = account_enter(&account, listener->accounts, peer->lane, max, &why);
     if (rc) {
-        refuse(*fd, rc == RC_BUSY ? why.text : "memory");
+        refuse(*fd, rc == RC_BUSY ? why.text : "memory",
+            accounts_retry_ms(listener->accounts, peer->lane));
         return;
     }
 
@@ -148,7 +150,7 @@ welcome(struct listener *listener, const struct door *door, int *fd)
     const char *bound = make_room(listener, is_stranger);
     if (bound) {
         account_leave(account);
-        refuse(*fd, bound);
+        refuse(*fd, bound, BUSY_RETRY_MS);
         return;
     }
 

@@ -2,6 +2,7 @@
 #include "agent/pool.h"
 
 #include "agent/gate.h"
+#include "agent/pace.h"
 
 /* Before the next call is read: while it is judged a worker signs already. What finds all of them
  * busy goes to the token in one message later. */
@@ -9,8 +10,6 @@
 
 /* How often to see whether workers sign for nobody, while others wait. */
 #define WATCH_INTERVAL_MS 250
-/* Beside a signature that takes as long, a message of its own costs nothing. */
-#define SLOW_US 20000
 
 struct pool {
     struct crew crew;
@@ -76,15 +75,15 @@ start_members(struct pool *pool)
             member_start(&pool->members[i]);
 }
 
-/* Of what waits, for one of those that are idle: together where that saves time, and one by one
- * where each may take long. There, who hangs up must not be in front of others in the same worker,
- * where nobody can take him away. */
+/* Of what waits, for one of those that are idle. */
 static size_t
 share(const struct pool *pool, size_t n_idle)
 {
-    bool is_slow = pool->crew.wants_touch || pool->crew.pace_us > SLOW_US;
+    const struct crew *crew = &pool->crew;
+    size_t max = crew->wants_touch ? 1 : pace_batch_max(crew->pace_us);
+    size_t fair = (queue_len(crew->queue) + n_idle - 1) / n_idle;
 
-    return is_slow ? 1 : (queue_len(pool->crew.queue) + n_idle - 1) / n_idle;
+    return fair < max ? fair : max;
 }
 
 static void
@@ -381,6 +380,12 @@ size_t
 pool_n_queued(const struct pool *pool)
 {
     return queue_len(pool->crew.queue);
+}
+
+uint64_t
+pool_retry_ms(const struct pool *pool)
+{
+    return pace_retry_ms(pool->crew.pace_us, queue_len(pool->crew.queue), pool_n_ready(pool));
 }
 
 size_t

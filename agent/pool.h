@@ -41,6 +41,9 @@ const char *pool_serial(const struct pool *pool); /* as the policy or the ledger
 enum keyring_state pool_state(const struct pool *pool, const char **ret_detail);
 bool pool_is_settled(const struct pool *pool); /* ready with all keys known, or not ready */
 size_t pool_n_queued(const struct pool *pool);
+/* In how many milliseconds what waits now is likely to be signed, within BUSY_RETRY_MIN_MS and
+ * BUSY_RETRY_MAX_MS. */
+uint64_t pool_retry_ms(const struct pool *pool);
 size_t pool_n_ready(const struct pool *pool); /* workers that are logged in */
 
 const struct meter *pool_meter(const struct pool *pool);

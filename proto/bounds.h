@@ -76,6 +76,9 @@
 #define ATTEST_MAX_BYTES        (48 * 1024) /* of all of them, within one message */
 #define GENERATE_TIMEOUT_S      120         /* a TPM looks for the primes of RSA for a minute */
 #define IMPORT_TIMEOUT_S        10          /* the client has the file ready before it asks */
+#define BUSY_RETRY_MIN_MS       100         /* until a client that found it busy should come back */
+#define BUSY_RETRY_MS           1000        /* likewise, where nothing better is known */
+#define BUSY_RETRY_MAX_MS       10000       /* likewise; clients wait BUSY_WAIT_S in all */
 #define SIGN_TIMEOUT_S          120         /* one Sign request, queueing included */
 
 /* The ledger */

@@ -180,6 +180,27 @@ test_bounds_the_bytes_of_all_users(void **state)
         account_leave(each[uid]);
 }
 
+static void
+test_tells_the_later_to_come_back_the_more_there_are(void **state)
+{
+    closing(accounts_freep) struct accounts *accounts = NULL;
+    struct account *account = NULL;
+
+    (void)state;
+    assert_int_equal(accounts_new(&accounts, NULL), RC_OK);
+    assert_int_equal(accounts_retry_ms(accounts, 7), BUSY_RETRY_MS);
+    for (size_t n = 1; n <= CONN_MAX_PER_UID; n++) {
+        assert_int_equal(account_enter(&account, accounts, 7, CONN_MAX_PER_UID, NULL), RC_OK);
+        uint64_t ms = account_retry_ms(account);
+        assert_int_equal(accounts_retry_ms(accounts, 7), ms);
+        assert_in_range(ms, BUSY_RETRY_MS, BUSY_RETRY_MAX_MS);
+    }
+    assert_int_equal(account_retry_ms(account), BUSY_RETRY_MAX_MS);
+    assert_int_equal(accounts_retry_ms(accounts, UINT64_C(1) << 32 | 7), BUSY_RETRY_MS);
+    for (size_t n = 1; n <= CONN_MAX_PER_UID; n++)
+        account_leave(account);
+}
+
 int
 main(void)
 {
@@ -189,6 +210,7 @@ main(void)
         cmocka_unit_test(test_lets_a_user_read_one_large_frame_at_a_time),
         cmocka_unit_test(test_bounds_the_bytes_of_a_user),
         cmocka_unit_test(test_bounds_the_bytes_of_all_users),
+        cmocka_unit_test(test_tells_the_later_to_come_back_the_more_there_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

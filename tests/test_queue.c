@@ -146,6 +146,49 @@ test_is_full_at_its_maximum(void **state)
         ;
 }
 
+/*
+ * Of a token that makes one signature at a time: who comes waits for the one that is being made,
+ * and for no more than one of each other lane, however much waits in these; and so does who comes
+ * again.
+ */
+static void
+test_a_flood_costs_nobody_more_than_a_turn(void **state)
+{
+    static struct queue_item flood[400], few[8][2];
+
+    (void)state;
+    for (size_t n_active = 1; n_active <= N_ELEMENTS(few); n_active++) {
+        closing(queue_freep) struct queue *queue = NULL;
+        struct queue_item late = {0};
+        size_t n_taken = 0;
+
+        memset(flood, 0, sizeof flood);
+        memset(few, 0, sizeof few);
+        assert_int_equal(queue_new(&queue, 1024, NULL), RC_OK);
+        for (size_t i = 0; i < N_ELEMENTS(flood); i++)
+            assert_int_equal(queue_put(queue, &flood[i], 1000, NULL), RC_OK);
+        for (size_t i = 1; i < n_active; i++)
+            for (size_t k = 0; k < 2; k++)
+                assert_int_equal(queue_put(queue, &few[i][k], i, NULL), RC_OK);
+
+        (void)queue_take(queue); /* this one is being made */
+        assert_int_equal(queue_put(queue, &late, 2000, NULL), RC_OK);
+        assert_true(queue_n_ahead(queue, &late) <= n_active);
+        while (queue_is_waiting(&late)) {
+            (void)queue_take(queue);
+            n_taken++;
+        }
+        assert_true(n_taken <= n_active + 1); /* its own among them */
+
+        assert_int_equal(queue_put(queue, &late, 2000, NULL), RC_OK);
+        for (n_taken = 0; queue_is_waiting(&late); n_taken++)
+            (void)queue_take(queue);
+        assert_true(n_taken <= n_active + 1);
+        while (queue_len(queue) > 0)
+            (void)queue_take(queue);
+    }
+}
+
 int
 main(void)
 {
@@ -156,6 +199,7 @@ main(void)
         cmocka_unit_test(test_forgets_what_is_removed),
         cmocka_unit_test(test_leaves_room_for_others),
         cmocka_unit_test(test_is_full_at_its_maximum),
+        cmocka_unit_test(test_a_flood_costs_nobody_more_than_a_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
