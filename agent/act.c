@@ -12,7 +12,10 @@ struct act {
     struct conn *conn; /* NULL: it hung up */
     struct peer *peer;
     const char *method;
-    char *token;
+    const char *noun;     /* "token" */
+    char *name;           /* of the token, or of what else it is about */
+    struct act_deed deed; /* write is NULL where there is none */
+    int64_t record;
     char note[400];
     enum rc rc;
     struct why why;
@@ -29,7 +32,7 @@ act_free(struct act *act)
 
     peer_unref(act->peer);
     json_decref(act->reply);
-    free(act->token);
+    free(act->name);
     free(act);
 }
 DEFINE_CLEANUP(struct act, act_free);
@@ -49,6 +52,13 @@ on_cancel(void *work)
 struct act *
 act_begin(struct agent *agent, struct conn *conn, const char *method, const char *token)
 {
+    return act_begin_on(agent, conn, method, "token", token);
+}
+
+struct act *
+act_begin_on(
+    struct agent *agent, struct conn *conn, const char *method, const char *noun, const char *name)
+{
     struct why why;
 
     if (!policy_is_admin(agent->policy, conn_peer(conn))) {
@@ -62,9 +72,10 @@ act_begin(struct agent *agent, struct conn *conn, const char *method, const char
             .conn = conn,
             .peer = peer_ref(conn_peer(conn)),
             .method = method,
-            .token = strdup(token)};
+            .noun = noun,
+            .name = strdup(name)};
     }
-    if (!act || !act->token) {
+    if (!act || !act->name) {
         answer_error(conn, fail_memory(&why), &why);
         return NULL;
     }
@@ -84,6 +95,12 @@ bool
 act_is_allowed(const struct act *act)
 {
     return act->agent->policy && policy_is_admin(act->agent->policy, act->peer);
+}
+
+void
+act_do(struct act *act, const struct act_deed *deed)
+{
+    act->deed = *deed;
 }
 
 void
@@ -129,12 +146,12 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
 {
     struct act *act = userdata;
     closing(bytes_done) struct bytes detail = BYTES_INIT(RECORD_MAX_BYTES);
-    int64_t record;
 
-    (void)ledger;
-    bytes_printf(&detail, "token '%s'%s%s%s", act->token, act->note, act->rc ? ": " : "",
+    bytes_printf(&detail, "%s '%s'%s%s%s", act->noun, act->name, act->note, act->rc ? ": " : "",
         act->rc ? act->why.text : "");
     enum rc rc = bytes_check(&detail, why);
+    if (!rc && !act->rc && act->deed.write)
+        rc = act->deed.write(act->deed.userdata, ledger, why);
     if (rc)
         return rc;
 
@@ -145,8 +162,10 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
         .peer = act->peer,
         .detail = bytes_text(&detail),
         .outcome = act->rc ? AUDIT_FAILED : AUDIT_DONE,
+        .documents = &act->deed.document,
+        .n_documents = act->deed.write ? 1 : 0,
     };
-    return audit_put(act->agent->audit, &request, &record, why);
+    return audit_put(act->agent->audit, &request, &act->record, why);
 }
 
 static void
@@ -155,7 +174,7 @@ answer(struct act *act, enum rc rc, const struct why *why)
     if (rc == RC_OK)
         conn_reply(act->conn, steal(act->reply));
     else if (rc == RC_TOKEN || rc == RC_LOCKED || rc == RC_TIMEOUT)
-        answer_token(act->conn, rc, act->token, why->text);
+        answer_token(act->conn, rc, act->name, why->text);
     else
         answer_error(act->conn, rc, why);
 }
@@ -167,6 +186,12 @@ on_recorded(void *userdata, enum rc rc, const struct why *why)
     closing(act_freep) struct act *act = userdata;
     const char *reason = act->rc ? rc_error_name(act->rc) : NULL;
 
+    if (act->deed.write) {
+        enum rc how = rc ? rc : act->rc;
+        if (!how)
+            answer_set(&act->reply, "record", json_integer(act->record));
+        act->deed.done(act->deed.userdata, how, &act->reply);
+    }
     metrics_count(&act->agent->metrics, act->method, act->rc ? AUDIT_FAILED : AUDIT_DONE,
         reason ? reason : "");
     if (!act->conn)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * act — what an admin does to a token: begun by a call, recorded with its outcome when it is over,
- * and answered then.
+ * act — what an admin does, to a token or in the ledger: begun by a call, recorded with its outcome
+ * when it is over, and answered then.
  *
  * Who hangs up does not undo what was begun: most acts go on, and the record says how they ended.
  */
@@ -15,6 +15,22 @@ struct act;
  * caller is no admin or there is no memory. act_finish() must follow. */
 struct act *act_begin(
     struct agent *agent, struct conn *conn, const char *method, const char *token);
+
+/* The same for what is no token: noun: what it is, a literal; name: as the call has it. */
+struct act *act_begin_on(
+    struct agent *agent, struct conn *conn, const char *method, const char *noun, const char *name);
+
+/* What the act does in the ledger, if it succeeds, in the transaction of its record. */
+struct act_deed {
+    enum rc (*write)(void *userdata, struct ledger *ledger, struct why *why);
+    /* Once, in the end, whatever became of it; the callee frees userdata. reply: where rc is RC_OK,
+     * to be filled in; it has "record" already. */
+    void (*done)(void *userdata, enum rc rc, json_t **reply);
+    void *userdata;
+    struct audit_document document; /* which it is about; borrowed by the act until done() */
+};
+/* Copied. Before act_finish(). */
+void act_do(struct act *act, const struct act_deed *deed);
 
 /* Reply to the call, and have a secret read from *ret_fd (borrowed) by somebody else; see
  * conn_upgrade(). False: the act is finished. */

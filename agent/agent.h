@@ -39,6 +39,7 @@ struct agent {
     struct listener *listener;
     struct trails *trails;
     struct metrics metrics;
+    uint64_t n_retired; /* repositories, since the start */
     struct agent_loading loading;
     sd_event_source *hup, *minute, *settled, *started, *head;
     uint64_t started_at, resolved_at; /* monotonic, microseconds */

@@ -101,6 +101,23 @@ has_key(const struct matter *m, struct decide_check *check)
     return false;
 }
 
+/* Rule 8: the roots of a repository that was deleted, and made again with the same root key, would
+ * be roots of the new one. */
+static bool
+is_no_replay(const struct matter *m, struct decide_check *check)
+{
+    const struct decide_key *key =
+        m->known->replays ? weigh_find_key(m->request, m->known->replays) : NULL;
+
+    decide_say(check->want, "a root key without a past in '%s', which was retired",
+        m->subject->repository);
+    decide_say(check->have, "'%s', with which newer roots were signed",
+        key                 ? key->policy->name
+        : m->known->replays ? m->known->replays->hex
+                            : "");
+    return !m->known->replays;
+}
+
 /* Rule 5: a granted key whose token is away fails the request, unless the client said partial and
  * another key signs. */
 static bool
@@ -208,6 +225,7 @@ static const struct {
     {"base", REASON_BASE, has_sound_base},
     {"keys", REASON_NOT_GRANTED, has_key},
     {"own-keys", REASON_OWN_KEY_OUTSIDE_SCOPE, lists_own_keys_in_scope},
+    {"replay", REASON_REPLAY, is_no_replay},
     {"tokens", REASON_TOKEN, has_tokens},
     {"mark", REASON_ROLLBACK, is_no_rollback},
     {"version-step", REASON_VERSION_JUMP, is_no_jump},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/judgment.h"
 
+#include "agent/succession.h"
 #include "proto/bounds.h"
 
 /* Two versions of one role in one request would be judged against the same mark. */
@@ -187,6 +188,7 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     };
     rc = decide(&j->decision, &request, why);
     j->decided_us = now_us;
+    j->n_retired = agent->n_retired;
     j->epoch = epoch_of(&agent->epoch, j, peer);
     if (rc || j->decision->rc)
         return rc;
@@ -349,7 +351,7 @@ put_base_role(const struct judgment *j, const struct known_base *base, const str
     if (rc == RC_ROLLBACK) /* more was released, or other bytes were: that stays */
         return RC_OK;
     if (!rc && root.len > 0 && !strcmp(role->name, "root"))
-        rc = ledger_put_root(ledger, base->repository, role->version, root, "base", why);
+        rc = succession_put_root(ledger, base->repository, role->version, root, "base", why);
     if (rc || before.version == role->version)
         return rc;
 
@@ -361,6 +363,9 @@ put_base_role(const struct judgment *j, const struct known_base *base, const str
 enum rc
 judgment_put_bases(const struct judgment *j, const struct judgment_end *end, struct why *why)
 {
+    if (j->n_retired != end->agent->n_retired) /* it may be of one that was retired meanwhile */
+        return RC_OK;
+
     for (size_t i = 0; i < j->known->n_bases; i++) {
         const struct known_base *base = &j->known->bases[i];
         for (size_t k = 0; base->base && k < base->base->n_roles; k++) {

@@ -29,6 +29,7 @@ struct judgment {
     struct quota_hold *hold;   /* what it takes of quotas; NULL: nothing */
     int64_t decided_us;        /* when, by the wall clock */
     uint64_t epoch;            /* what it stands on, see epoch.h */
+    uint64_t n_retired;        /* repositories, by then */
 };
 
 /*

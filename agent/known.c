@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/known.h"
 
+#include "agent/ledger_past.h"
 #include "proto/bounds.h"
 
 /* Without a root of ours nothing vouches for a chain, so it says nothing. */
@@ -68,7 +69,45 @@ know_mark(struct decide_known *fact, const struct subject *subject, struct ledge
     fact->version = mark.version;
     fact->digest = mark.digest;
     fact->newest_delegations = mark.delegations;
+    if (subject->rank != RANK_ROOT)
+        return RC_OK;
+
+    /* As if it had never been released. If it is published after all, the base shows it. */
+    rc = ledger_superseded(ledger, subject->repository, &mark, why);
+    if (rc)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+
+    fact->version--;
+    fact->digest = (struct digest){0};
     return RC_OK;
+}
+
+static enum rc
+know_replay(struct decide_known *fact, const struct keyid *key, const struct subject *subject,
+    struct ledger *ledger, struct why *why)
+{
+    enum rc rc = ledger_retired(ledger, subject->repository, key, why);
+    if (!rc)
+        fact->replays = key;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* Root keys that are retired there: of a certificate that is asked for, or that the root lists. */
+static enum rc
+know_replays(struct decide_known *fact, const struct subject *subject, struct ledger *ledger,
+    struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    if (subject->rank != RANK_ROOT)
+        return RC_OK;
+
+    if (subject->version == 0)
+        rc = know_replay(fact, &subject->keys[0], subject, ledger, why);
+    for (size_t i = 0; !rc && i < subject->n_listings; i++)
+        if (span_eq(subject->listings[i].role, SPAN("root")))
+            rc = know_replay(fact, &subject->listings[i].key, subject, ledger, why);
+    return rc;
 }
 
 /* On top of the mark. What was released under the version that is published, but is not what is
@@ -155,6 +194,8 @@ gather_facts(struct known *known, const struct known_request *request, struct wh
         const struct known_base *base = find_base(known, subject->repository);
 
         enum rc rc = know_mark(&known->facts[i], subject, request->ledger, why);
+        if (!rc)
+            rc = know_replays(&known->facts[i], subject, request->ledger, why);
         if (rc)
             return rc;
 

@@ -11,6 +11,7 @@
 #include "agent/parked.h"
 #include "agent/provision.h"
 #include "agent/refusal.h"
+#include "agent/retire.h"
 #include "agent/signing.h"
 #include "agent/status.h"
 #include "agent/trail.h"
@@ -101,8 +102,8 @@ static const struct {
     {"Pending", parked_list},
     {"Approve", parked_approve},
     {"Deny", parked_deny},
-    {"Retire", NULL},
-    {"Supersede", NULL},
+    {"Retire", retire_start},
+    {"Supersede", retire_supersede},
     {"Audit", trail_start},
     {"Reload", reload},
 };

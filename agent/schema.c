@@ -64,6 +64,16 @@ static const char trail_schema[] =
     " UNION ALL SELECT CAST(value ->> '$.repository' AS TEXT) AS name, at_us, seq"
     " FROM record, json_each(" TEXT ", '$.documents') WHERE type = 'object' AND name IS NOT NULL";
 
+static const char past_schema[] =
+    "CREATE TABLE root_key (repository TEXT NOT NULL, key TEXT NOT NULL,"
+    " PRIMARY KEY (repository, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE kept_root (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
+    " file BLOB NOT NULL, pinned_by TEXT NOT NULL) STRICT;"
+    "CREATE TABLE retired (repository TEXT NOT NULL, key TEXT NOT NULL,"
+    " PRIMARY KEY (repository, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE superseded (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
+    " digest BLOB NOT NULL) STRICT";
+
 /* A version of the schema is how many of these were taken. */
 static const char *const steps[] = {
     first_schema,
@@ -74,6 +84,7 @@ static const char *const steps[] = {
     parked_schema,
     "CREATE TABLE quota (grant TEXT NOT NULL, uid INTEGER NOT NULL, minute INTEGER NOT NULL,"
     " n INTEGER NOT NULL, PRIMARY KEY (grant, uid, minute)) STRICT, WITHOUT ROWID",
+    past_schema,
     trail_schema,
 };
 
@@ -171,6 +182,34 @@ static const char *const statements[STATEMENT_MAX_] = {
         " ON CONFLICT DO UPDATE SET n = n + excluded.n",
     [STATEMENT_FORGET_QUOTA_AFTER] = "DELETE FROM quota WHERE minute > ?",
     [STATEMENT_FORGET_QUOTA_BEFORE] = "DELETE FROM quota WHERE minute < ?",
+    [STATEMENT_PUT_ROOT_KEY] =
+        "INSERT INTO root_key (repository, key) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    [STATEMENT_KEEP_ROOT] = "REPLACE INTO kept_root (repository, version, file, pinned_by)"
+                            " SELECT repository, version, file, pinned_by FROM root"
+                            " WHERE repository = ? AND version < ?",
+    [STATEMENT_FORGET_KEPT_ROOT] = "DELETE FROM kept_root WHERE repository = ?",
+    [STATEMENT_BRING_BACK_ROOT] =
+        "INSERT INTO root (repository, version, file, pinned_by)"
+        " SELECT repository, version, file, pinned_by FROM kept_root WHERE repository = ?"
+        " ON CONFLICT DO NOTHING",
+    [STATEMENT_FORGET_ROOT] = "DELETE FROM root WHERE repository = ?",
+    [STATEMENT_FORGET_ROOT_OF] = "DELETE FROM root WHERE repository = ? AND version = ?",
+    [STATEMENT_FORGET_ROOT_MARK] = "DELETE FROM mark WHERE repository = ? AND role = 'root'",
+    [STATEMENT_RETIRE_ROOT_KEYS] =
+        "INSERT INTO retired (repository, key) SELECT repository, key FROM root_key"
+        " WHERE repository = ? ON CONFLICT DO NOTHING",
+    [STATEMENT_FORGET_RETIRED] = "DELETE FROM retired WHERE repository = ?",
+    [STATEMENT_RETIRED] = "SELECT 1 FROM retired WHERE repository = ? AND key = ?",
+    [STATEMENT_NEXT_RETIRED] =
+        "SELECT key FROM retired WHERE repository = ? AND key > ? ORDER BY key LIMIT 1",
+    [STATEMENT_SUPERSEDE] = "REPLACE INTO superseded (repository, version, digest)"
+                            " SELECT repository, version, digest FROM mark"
+                            " WHERE repository = ? AND role = 'root' AND version = ?",
+    [STATEMENT_SUPERSESSION] =
+        "SELECT 1 FROM superseded WHERE repository = ? AND version = ? AND digest = ?",
+    [STATEMENT_USE_SUPERSESSION] =
+        "DELETE FROM superseded WHERE repository = ? AND version = ? AND digest <> ?",
+    [STATEMENT_FORGET_SUPERSESSION] = "DELETE FROM superseded WHERE repository = ?",
     [STATEMENT_NEXT_QUOTA] = "SELECT grant, uid FROM quota WHERE (grant, uid) > (?, ?)"
                              " ORDER BY grant, uid LIMIT 1",
 };

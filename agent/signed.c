@@ -3,6 +3,7 @@
 
 #include "agent/answer.h"
 #include "agent/subject_notary.h"
+#include "agent/succession.h"
 #include "proto/bounds.h"
 
 static json_t *
@@ -95,6 +96,6 @@ signed_put_root(struct ledger *ledger, const struct judgment *j,
     if (rc)
         return rc;
 
-    return ledger_put_root(
+    return succession_put_root(
         ledger, subject->repository, subject->version, bytes_span(&file), "signed", why);
 }

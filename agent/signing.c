@@ -2,6 +2,7 @@
 #include "agent/signing.h"
 
 #include "agent/answer.h"
+#include "agent/ledger_past.h"
 #include "agent/parking.h"
 #include "agent/signed.h"
 #include "agent/vigil.h"
@@ -76,7 +77,12 @@ write_released(struct signing *s, struct ledger *ledger, struct why *why)
         const struct subject *subject = s->ending.judgment->subjects[i];
         struct ledger_mark mark = {subject->version, subject->digest, subject->delegations};
 
-        enum rc rc = ledger_put_mark(ledger, subject->repository, subject->role, &mark, why);
+        enum rc rc = subject->rank == RANK_ROOT
+                         ? ledger_use_supersession(
+                               ledger, subject->repository, subject->version, &subject->digest, why)
+                         : RC_OK;
+        if (!rc)
+            rc = ledger_put_mark(ledger, subject->repository, subject->role, &mark, why);
         if (rc)
             return rc;
 

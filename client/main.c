@@ -64,6 +64,10 @@ static const struct command commands[] = {
         BIT(FILE) | BIT(HEAD) | BIT(JOURNAL) | BIT(JSON), 0, 0, cmd_audit_verify},
     {"audit export", "", "write all records as lines of JSON (admins only)", 0, 0, 0,
         cmd_audit_export},
+    {"retire", "GUN", "let a repository that was deleted begin again (admins only)",
+        BIT(ACCEPT_REPLAY), 1, 1, cmd_retire},
+    {"supersede", "GUN root VERSION", "allow another root of that version, once (admins only)", 0,
+        3, 3, cmd_supersede},
 };
 
 static void

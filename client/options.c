@@ -64,6 +64,8 @@ static const struct {
     [OPTION_FILE] = {0, "--file", "FILE", "an export instead of the agent; -: standard input"},
     [OPTION_HEAD] = {0, "--head", "SEQ:HASH", "a record that is known to have that hash"},
     [OPTION_JOURNAL] = {0, "--journal", "PATH", "a directory of journal files, or one file"},
+    [OPTION_ACCEPT_REPLAY] = {0, "--accept-replay", NULL,
+        "let root keys sign again whose old roots can come back"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */

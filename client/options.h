@@ -62,6 +62,7 @@ enum option_id {
     OPTION_FILE,
     OPTION_HEAD,
     OPTION_JOURNAL,
+    OPTION_ACCEPT_REPLAY,
     OPTION_MAX_
 };
 
