@@ -213,7 +213,8 @@ has_approvals(const struct matter *m, struct decide_check *check)
 }
 
 /* In this order; the first that does not hold decides. What is asked after has_key is told only to
- * callers who may use a key there: it shows the scopes of keys, and what was released. */
+ * callers who may use a key there: it shows the scopes of keys, what was seen published, and what
+ * was released. */
 static const struct {
     const char *name;
     enum reason reason; /* unless the rule finds a closer one */
@@ -222,8 +223,8 @@ static const struct {
     {"normal-form", REASON_NOT_NORMAL, is_normal},
     {"format", REASON_TYPE, is_sound},
     {"expiry", REASON_EXPIRED, is_unexpired},
-    {"base", REASON_BASE, has_sound_base},
     {"keys", REASON_NOT_GRANTED, has_key},
+    {"base", REASON_BASE, has_sound_base},
     {"own-keys", REASON_OWN_KEY_OUTSIDE_SCOPE, lists_own_keys_in_scope},
     {"replay", REASON_REPLAY, is_no_replay},
     {"tokens", REASON_TOKEN, has_tokens},

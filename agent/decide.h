@@ -33,6 +33,7 @@ enum decide_base {
 struct decide_known {
     int64_t version;                  /* the highest that was released or is published; 0: none */
     struct digest digest;             /* of that version */
+    int64_t base_version;             /* of the published file; 0: there is none, or no base */
     struct digest base_delegations;   /* zeros also: there is no verified base */
     struct digest newest_delegations; /* of that version, which may be newer than the base */
     const char *base_problem; /* why the base that was brought does not verify; NULL: no problem */

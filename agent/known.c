@@ -126,6 +126,7 @@ know_base(struct decide_known *fact, const struct subject *subject, const struct
     if (!role)
         return;
 
+    fact->base_version = role->version;
     fact->base_delegations = role->delegations;
     if (role->version >= fact->version)
         fact->newest_delegations = role->delegations;

@@ -68,12 +68,18 @@ may_delegate(const struct matter *m, const struct policy_grant *grant)
     return grant->delegate || digest_eq(&m->subject->delegations, &m->known->base_delegations);
 }
 
-/* Rules 7 and 9: a base that is older than what is known would bring back a delegation that was
- * taken away. */
+/* Rules 7, 9 and 10: a base that is older than what was released would bring back a delegation that
+ * was taken away, or a tag as it was before somebody else changed it. */
 static bool
 is_up_to_date(const struct matter *m, const struct policy_grant *grant)
 {
-    return grant->delegate || digest_eq(&m->subject->delegations, &m->known->newest_delegations);
+    const struct subject *subject = m->subject;
+    const struct decide_known *known = m->known;
+    bool is_again =
+        subject->version == known->version && digest_eq(&subject->digest, &known->digest);
+
+    return (grant->delegate || digest_eq(&subject->delegations, &known->newest_delegations)) &&
+           (!grant->tags || is_again || known->version <= known->base_version);
 }
 
 /* Rule 10. NULL: all tags that change are granted. */
@@ -169,18 +175,13 @@ has_votes(const struct matter *m, const struct policy_grant *grant)
     return m->subject->is_certificate || count_votes(m, grant) >= grant->approvals.count;
 }
 
-/* In the order of how close that is. */
+/* What is published, and what the document changes of it. Where it does not verify, decide.c says
+ * so, and there is nothing to compare. */
 static enum reason
-judge_grant(const struct matter *m, const struct decide_key *key, const struct policy_grant *grant)
+judge_base(const struct matter *m, const struct decide_key *key, const struct policy_grant *grant)
 {
-    if (!policy_key_covers(key->policy, m->subject->repository, m->subject->role))
-        return REASON_KEY_OUTSIDE_SCOPE;
-
-    if (!policy_grant_admits(grant, m->subject->repository))
-        return REASON_REPOSITORY;
-
-    if (!is_in_unit(m, grant))
-        return REASON_UNIT;
+    if (m->known->base_problem)
+        return REASON_NONE;
 
     if (!has_wanted_base(m, grant))
         return REASON_BASE_MISSING;
@@ -190,9 +191,6 @@ judge_grant(const struct matter *m, const struct decide_key *key, const struct p
 
     if (m->known->stale_role)
         return REASON_STALE;
-
-    if (!is_short_enough(m, grant))
-        return REASON_VALIDITY;
 
     if (!may_delegate(m, grant))
         return REASON_DELEGATION_RIGHT;
@@ -209,6 +207,29 @@ judge_grant(const struct matter *m, const struct decide_key *key, const struct p
     if (find_elsewhere(m, key))
         return REASON_LISTED_ELSEWHERE;
 
+    return REASON_NONE;
+}
+
+/* Who it is first, so that nobody learns what is known of a place where he may not sign. */
+static enum reason
+judge_grant(const struct matter *m, const struct decide_key *key, const struct policy_grant *grant)
+{
+    if (!policy_key_covers(key->policy, m->subject->repository, m->subject->role))
+        return REASON_KEY_OUTSIDE_SCOPE;
+
+    if (!policy_grant_admits(grant, m->subject->repository))
+        return REASON_REPOSITORY;
+
+    if (!is_in_unit(m, grant))
+        return REASON_UNIT;
+
+    if (!is_short_enough(m, grant))
+        return REASON_VALIDITY;
+
+    enum reason reason = judge_base(m, key, grant);
+    if (reason != REASON_NONE)
+        return reason;
+
     if (count_left(m, grant) <= 0)
         return REASON_QUOTA;
 
@@ -222,10 +243,10 @@ int
 weigh_closeness(enum reason reason)
 {
     static const enum reason order[] = {REASON_NO_SUCH_KEY, REASON_NOT_GRANTED,
-        REASON_KEY_OUTSIDE_SCOPE, REASON_REPOSITORY, REASON_UNIT, REASON_BASE_MISSING, REASON_BASE,
-        REASON_STALE, REASON_VALIDITY, REASON_DELEGATION_RIGHT, REASON_TAG, REASON_WEAKER,
-        REASON_LISTED_ELSEWHERE, REASON_QUOTA, REASON_KEY_CHANGED, REASON_TOKEN, REASON_APPROVALS,
-        REASON_NONE};
+        REASON_KEY_OUTSIDE_SCOPE, REASON_REPOSITORY, REASON_UNIT, REASON_VALIDITY,
+        REASON_BASE_MISSING, REASON_BASE, REASON_STALE, REASON_DELEGATION_RIGHT, REASON_TAG,
+        REASON_WEAKER, REASON_LISTED_ELSEWHERE, REASON_QUOTA, REASON_KEY_CHANGED, REASON_TOKEN,
+        REASON_APPROVALS, REASON_NONE};
     int at = 0;
 
     while (order[at] != reason && order[at] != REASON_NONE)
@@ -331,9 +352,9 @@ say_stale(const struct matter *m, const struct decide_choice *choice, struct dec
             m->known->stale_role);
         decide_say(check->have, "an older one");
     } else {
-        decide_say(check->want, "the delegations of version %" PRId64 ", the newest known",
+        decide_say(check->want, "a change to version %" PRId64 ", the newest that was released",
             m->known->version);
-        decide_say(check->have, "those of an older one");
+        decide_say(check->have, "one to version %" PRId64 ", as published", m->known->base_version);
     }
 }
 

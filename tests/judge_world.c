@@ -235,6 +235,7 @@ read_known(struct world *world, const json_t *json)
     {
         world->known[i].known = (struct decide_known){.version = number_of(value, "version"),
             .digest = digest_in(value, "digest"),
+            .base_version = number_of(value, "base_version"),
             .base_delegations = digest_in(value, "base_delegations"),
             .newest_delegations = digest_in(value, "newest_delegations"),
             .base_problem = text_of(value, "base_problem"),

@@ -31,6 +31,7 @@ def known_of(matter):
     known = {
         "version": newest.version if newest else 0,
         "digest": newest.digest if newest else "00" * 32,
+        "base_version": before.version if before else 0,
         "base_delegations": digest_of(before.delegations if before else None),
         "newest_delegations": digest_of(newest.delegations if newest else None),
         "base": "none" if base.problem else base.state,

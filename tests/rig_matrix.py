@@ -44,9 +44,12 @@ class World:
     def __init__(self, seed, n_cases):
         self.rng = random.Random(seed)
         self.seed = seed
-        self.keys = {}
-        self.policy = self._policy()
-        self.oracle = self.oracle_of(self.policy)
+        self.uses = []
+        while not self.uses: # a policy under which nothing can be signed says little
+            self.policy = self._policy()
+            self.oracle = self.oracle_of(self.policy)
+            self.uses = [(name, key) for name, grant in self.policy["grants"].items()
+                         for key in grant["keys"] if self._places(key, grant)]
         self.peers = self._peers()
         self.approvers = [peer for peer in self.peers if peer.uid in USERS]
         self.cases = []
@@ -63,8 +66,7 @@ class World:
     def _policy(self):
         rng = self.rng
         ranks = ["root", "targets", "delegation", "delegation", "targets", "snapshot"]
-        for number in range(rng.randint(3, 6)):
-            self.keys[f"key{number}"] = number
+        self.keys = {f"key{number}": number for number in range(rng.randint(3, 6))}
         keys = {name: {"token": "hsm", "uri": f"pkcs11:id=%{16 + number}",
                        "scope": self._scope(ranks[number])} for name, number in self.keys.items()}
         grants = {}
@@ -177,12 +179,9 @@ class World:
                 for child in some(rng, made.CHILDREN)[:2]]
 
     def _sound(self, grant, key):
-        """What that grant allows with that key; None: nothing."""
+        """What that grant allows with that key."""
         rng = self.rng
-        places = self._places(key, grant)
-        if not places:
-            return None
-        repository, role = rng.choice(places)
+        repository, role = rng.choice(self._places(key, grant))
         version = rng.randint(2, 9)
         roles = self._roles(role, 0.4)
         before = self._document(repository, role, version, NOW + DAY, roles=roles)
@@ -217,11 +216,9 @@ class World:
 
     def _case(self):
         rng = self.rng
-        matter = None
-        while not matter:
-            name = rng.choice(sorted(self.policy["grants"]))
-            grant = self.policy["grants"][name]
-            matter = self._sound(grant, rng.choice(grant["keys"]))
+        name, key = rng.choice(self.uses)
+        grant = self.policy["grants"][name]
+        matter = self._sound(grant, key)
         self.named = [peer for peer in self.peers if self.oracle.is_for(name, peer) and
                       grant.get("unit") in (None, peer.unit)]
         return Case(rng.choice(self.named or self.peers), [matter],

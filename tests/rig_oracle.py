@@ -16,6 +16,9 @@ VALIDITY = {"root": 3650 * DAY, "targets": 1095 * DAY, "snapshot": 1095 * DAY,
             "delegation": 1095 * DAY}
 VERSION_STEP = 1000
 OVERFLOW = 65534
+# What the agent knows and not everybody may learn: where keys count, what is published or released.
+TOLD_TO_WHO_MAY_ASK = {"base", "base-missing", "own-key-outside-scope", "stale", "rollback",
+                       "version-jump", "root-version"}
 
 # What is published of a repository's role, as a request shows it. state: none, empty, file or
 # unreadable; problem: the chain does not verify; stale: it is older than one seen before; document:
@@ -147,6 +150,12 @@ class Oracle:
         known = [each for each in (matter.mark, published(matter)) if each]
         return max(known, key=lambda document: document.version, default=None)
 
+    def _is_outdated(self, matter):
+        """Whether a change to another version than the one that is published was released."""
+        newest, before = self.newest(matter), published(matter)
+        is_again = newest and newest.digest == matter.document.digest
+        return newest and not is_again and newest.version > (before.version if before else 0)
+
     def _version_faults(self, matter):
         newest, document = self.newest(matter), matter.document
         highest = newest.version if newest else 0
@@ -183,6 +192,8 @@ class Oracle:
     def _base_objections(self, grant, matter):
         document, base, before = matter.document, matter.base, published(matter)
         wrong = set()
+        if base.problem: # there is nothing to compare with, and that is a fault of its own
+            return wrong
         is_readable = base.state != "unreadable"
         if not is_readable and (not grant.get("delegate") or "tags" in grant):
             wrong.add("base")
@@ -191,6 +202,8 @@ class Oracle:
         if "tags" in grant and base.state in ("file", "empty") and not all(
                 matches(grant["tags"], tag) for tag in changed_tags(document, before)):
             wrong.add("tag-not-granted")
+        if "tags" in grant and self._is_outdated(matter):
+            wrong.add("stale")
         if not grant.get("delegate") and is_readable:
             shown, newest = (each.delegations if each else None
                              for each in (before, self.newest(matter)))
@@ -252,12 +265,20 @@ class Oracle:
         whys = self._whys(choices, signs, case.partial)
         if whys == {"no-such-key"} and self._may_be_unseen(matter, case, taken):
             whys = {"token-unavailable"} | (whys if faults else set())
+        if not self._may_ask(matter, case.peer):
+            faults -= TOLD_TO_WHO_MAY_ASK
         if faults:
             return Opinion(False, faults | whys - {"approvals"}, choices)
         if whys:
             return Opinion(False, whys, choices)
         taken.update(signs)
         return Opinion(True, whys, choices)
+
+    def _may_ask(self, matter, peer):
+        """Whether some grant on a key wanted names the caller, and the key is for that place."""
+        keys = {self.key_names[wanted] for wanted in matter.wanted if wanted in self.key_names}
+        return any(self.grants_for(key, peer) and self.covers(key, matter.repository, matter.role)
+                   for key in keys)
 
     @staticmethod
     def _whys(choices, signs, is_partial):

@@ -406,7 +406,7 @@ test_tells_a_stale_base_as_what_it_is(void **state)
     assert_int_equal(decision->rc, RC_STALE);
     assert_string_equal(decision->verdicts[0].failed->rule, "keys");
     assert_string_equal(
-        decision->verdicts[0].failed->want, "the delegations of version 1, the newest known");
+        decision->verdicts[0].failed->want, "a change to version 1, the newest that was released");
 }
 
 static void
