@@ -81,8 +81,18 @@ answer_case(const struct world *world, char *line)
     for (size_t i = 0; i < n_votes; i++)
         votes[i] = &world->peers[next(&line, world->n_peers)];
 
-    const struct decide_request request = {world->policy, peer, keys, world->policy->n_keys,
-        subjects, known, n, used, votes, n_votes, world->now, is_partial};
+    const struct decide_request request = {.policy = world->policy,
+        .peer = peer,
+        .keys = keys,
+        .n_keys = world->policy->n_keys,
+        .subjects = subjects,
+        .known = known,
+        .n_subjects = n,
+        .used = used,
+        .votes = votes,
+        .n_votes = n_votes,
+        .now = world->now,
+        .is_partial = is_partial};
     if (decide(&decision, &request, NULL))
         abort();
     printf("%d %zu", (int)decision->rc, decision->refused);

@@ -121,7 +121,7 @@ class World:
             grant["quota"] = f"{rng.randint(1, 4)}/1h"
         if rng.random() < chance:
             grant["approvals"] = {"count": rng.randint(1, 2), "groups": some(rng, GROUPS)[:2]}
-        if rng.random() < 2 * chance and ranks == {"root"}:
+        if rng.random() < 3 * chance and ranks == {"root"}:
             grant["repositories"] = some(rng, REPOSITORIES + REPOSITORY_PATTERNS)[:2]
         if rng.random() < 2 * chance and all(is_one_place(keys[key]) for key in grant["keys"]):
             grant["tags"] = some(rng, TAG_PATTERNS)[:2]

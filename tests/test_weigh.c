@@ -230,8 +230,17 @@ decide_scene(const struct scene *scene, uid_t uid)
     const struct peer *votes[] = {
         &scene->votes[0], &scene->votes[1], &scene->votes[2], &scene->votes[3]};
     struct decision *decision = NULL;
-    struct decide_request request = {&policy, &peer, states, 2, subjects, &scene->known, 1,
-        &scene->used, votes, scene->n_votes, NOW, false};
+    struct decide_request request = {.policy = &policy,
+        .peer = &peer,
+        .keys = states,
+        .n_keys = 2,
+        .subjects = subjects,
+        .known = &scene->known,
+        .n_subjects = 1,
+        .used = &scene->used,
+        .votes = votes,
+        .n_votes = scene->n_votes,
+        .now = NOW};
 
     assert_int_equal(decide(&decision, &request, NULL), RC_OK);
     /* Nothing of the decision may be looked at that was this function's. */
@@ -292,8 +301,15 @@ decide_batch(struct policy_grant *grants, size_t n_grants, const int64_t *used, 
         documents[i].n_keys = 2;
         subjects[i] = &documents[i];
     }
-    struct decide_request request = {
-        &policy, &peer, states, 2, subjects, known, n, used, NULL, 0, NOW, false};
+    struct decide_request request = {.policy = &policy,
+        .peer = &peer,
+        .keys = states,
+        .n_keys = 2,
+        .subjects = subjects,
+        .known = known,
+        .n_subjects = n,
+        .used = used,
+        .now = NOW};
     assert_int_equal(decide(&decision, &request, NULL), RC_OK);
     return decision;
 }
