@@ -54,7 +54,7 @@ static const struct {
         "set a threshold from 1 to the number of distinct keys of the role"},
     [REASON_HASHES] = {"hashes",
         "give every target a sha256 of 32 bytes, and no other hash but sha512"},
-    [REASON_CUSTOM] = {"custom", "leave 'custom' out, or make it a JSON object"},
+    [REASON_CUSTOM] = {"custom", "leave '<', '>', '&' and line separators out of 'custom'"},
     [REASON_ROLE_NAME] = {"role-name",
         "use root, targets, snapshot, or 'targets/' and components of a-z, 0-9, '-' and '_'"},
     [REASON_NOT_NORMAL] = {"not-normal",
