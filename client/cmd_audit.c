@@ -11,7 +11,6 @@
 #define LINES_MAX    100000 /* of -n: they are kept until all are here */
 #define TEXT_MAX     (4 * RECORD_MAX_BYTES)
 #define FOLLOW_LINES 10 /* of what was before, as tail has them */
-#define MICROSECONDS INT64_C(1000000)
 
 /* What is shown, and how; the newest come first and are kept, to be turned round. */
 struct show {
@@ -101,7 +100,8 @@ set_time(json_t *parameters, const char *name, const char *text, int64_t now_us,
     if (rc)
         return within(why, rc, "--%s", name);
 
-    return set(parameters, name, json_integer(at_us < 0 ? 0 : at_us), why);
+    at_us = at_us < 0 ? 0 : at_us > INTEGER_MAX ? INTEGER_MAX : at_us;
+    return set(parameters, name, json_integer(at_us), why);
 }
 
 /* Those that select, whatever the order. */
@@ -200,8 +200,7 @@ COMMAND(cmd_audit_show)
     if (!rc && options_has(options, OPTION_FOLLOW) && options_has(options, OPTION_UNTIL))
         rc = fail(why, RC_REFUSED, "--follow and --until exclude each other");
     if (!rc)
-        rc = show_past(
-            &end, &show, agent_call_path(agent), options, session_now(session) * MICROSECONDS, why);
+        rc = show_past(&end, &show, agent_call_path(agent), options, when_now_us(), why);
     if (rc || !options_has(options, OPTION_FOLLOW))
         return rc;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 
 #include "client/command.h"
 #include "client/recorded.h"
 #include "client/table.h"
 #include "client/verification.h"
+#include "client/when.h"
 #include "proto/bounds.h"
 #include "proto/utc.h"
 
@@ -21,15 +21,6 @@ struct check {
     int64_t before_us; /* heads that were written later may be of newer records */
     bool is_compared;  /* with the journal, as soon as the ledger is known */
 };
-
-static int64_t
-now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* "SEQ:HASH" */
 static enum rc
@@ -103,7 +94,7 @@ read_agent(struct check *check, struct session *session, struct why *why)
     const struct recorded_reader reader = {take, check};
     struct agent_call *agent = NULL;
 
-    check->before_us = now_us();
+    check->before_us = when_now_us();
     enum rc rc = session_agent(&agent, session, why);
     if (!rc)
         rc = ask_ledger(check, agent, why);

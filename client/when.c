@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/when.h"
 
+#include <time.h>
+
 #define SECOND_US INT64_C(1000000)
 #define AGO_MAX   1000000 /* of any unit: beyond all ledgers */
 
@@ -14,6 +16,15 @@ static const struct {
     {{"d", "day", "days"}, 86400},
     {{"w", "week", "weeks"}, 7 * 86400},
 };
+
+int64_t
+when_now_us(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * SECOND_US + now.tv_nsec / 1000;
+}
 
 /* 0: there is no such unit. */
 static int64_t

@@ -11,5 +11,7 @@
  */
 #include "proto/utc.h"
 
+int64_t when_now_us(void);
+
 /* Microseconds since 1970. RC_MALFORMED: says what there is. */
 must_check enum rc when_parse(int64_t *ret_us, const char *text, int64_t now_us, struct why *why);
