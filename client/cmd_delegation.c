@@ -191,7 +191,7 @@ COMMAND(cmd_delegation_list)
     (void)n;
     enum rc rc = session_repository(&repository, session, arguments[0], why);
     if (!rc)
-        rc = session_update(session, repository, why);
+        rc = session_look(session, repository, why);
     if (rc)
         return rc;
 

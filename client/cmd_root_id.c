@@ -64,7 +64,7 @@ COMMAND(cmd_root_id)
 
         enum rc rc = session_repository(&repository, session, arguments[i], why);
         if (!rc)
-            rc = session_update(session, repository, why);
+            rc = session_look(session, repository, why);
         if (!rc && is_json)
             json_array_append_new(
                 all, json_pack("{s:s,s:o,s:o}", "repository", repository->name, "keys",

@@ -330,6 +330,15 @@ session_update_existing(struct session *session, struct repository *repository, 
 }
 
 enum rc
+session_look(struct session *session, struct repository *repository, struct why *why)
+{
+    enum rc rc = ask_pin_to_read(session, repository, why);
+
+    trust_allow_expired(repository->trust);
+    return rc ? rc : update(session, repository, why);
+}
+
+enum rc
 session_read(struct session *session, struct repository *repository, struct why *why)
 {
     enum rc rc = ask_pin_to_read(session, repository, why);

@@ -44,7 +44,11 @@ must_check enum rc session_update(
 /* The same for who changes it: where there is none, it says what makes one. */
 must_check enum rc session_update_existing(
     struct session *session, struct repository *repository, struct why *why);
-/* The same for who only reads: what is expired is not read, and problems are noted.
+/* The same for who looks at what is there, expired or not: an agent that cannot say what it pins
+ * keeps nobody from what this machine has seen before. */
+must_check enum rc session_look(
+    struct session *session, struct repository *repository, struct why *why);
+/* The same for who relies on it: what is expired is not read, and problems are noted.
  * RC_UNTRUSTED: also where the server has no such repository: it is not signed. */
 must_check enum rc session_read(
     struct session *session, struct repository *repository, struct why *why);
