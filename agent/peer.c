@@ -231,6 +231,9 @@ read_proc(char *ret, size_t room, const char *path)
     ret[len < 0 ? 0 : len] = 0;
 }
 
+static const char in_a_namespace[] = "in a user namespace the IDs of peers mean nothing"
+                                     " (PrivateUsers=, a rootless container)";
+
 /* user_namespaces(7): lines of first ID inside, first ID outside, count. */
 static enum rc
 check_map(const char *path, struct why *why)
@@ -240,13 +243,12 @@ check_map(const char *path, struct why *why)
 
     read_proc(text, sizeof text, path);
     if (sscanf(text, "%lu %lu %lu %c", &inside, &outside, &n, &rest) != 3)
-        return fail(why, RC_SYSTEM, "%s has not exactly one line of three numbers", path);
+        return fail(why, RC_SYSTEM, "%s has not exactly one line of three numbers: %s", path,
+            in_a_namespace);
 
     if (inside != 0 || outside != 0 || n != UINT32_MAX)
-        return fail(why, RC_SYSTEM,
-            "%s is '%lu %lu %lu', want '0 0 4294967295': in a user namespace the IDs of peers mean"
-            " nothing (PrivateUsers=, a rootless container)",
-            path, inside, outside, n);
+        return fail(why, RC_SYSTEM, "%s is '%lu %lu %lu', want '0 0 4294967295': %s", path, inside,
+            outside, n, in_a_namespace);
 
     return RC_OK;
 }

@@ -32,6 +32,7 @@ from rig_readers import TEAMS, Readers
 from rig_registry import Registry
 from rig_sanitizer import Sanitizer
 from rig_scratch import Scratch
+from rig_slow_token import SlowToken
 from rig_token import Token
 from rig_tpm import TpmToken
 from rig_victim import Victim
@@ -151,6 +152,12 @@ def new_piv(scratch):
 def policy(token, registry, sanitizer):
     """The usual policy, for the test's own token; a test may change it before it starts an agent."""
     return Policy(token, registry.host, sanitizer)
+
+
+@pytest.fixture
+def slow_token(build, scratch, policy):
+    """A second token, whose signatures take as long as a test says."""
+    return SlowToken(build / "tests" / "libfaultp11.so", scratch.directory("slow")).add_to(policy)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that hang up while a slow token signs for them, by accident or on purpose."""
 import os
-import shutil
 import signal
-import struct
 import time
 
 import pytest
@@ -11,7 +9,6 @@ import pytest
 import rig_users
 from rig_case import signs
 from rig_document import targets
-from rig_scratch import write
 from rig_token import PIN
 from rig_varlink import INTERFACE
 
@@ -151,41 +148,6 @@ def test_the_client_says_what_it_waits_for(new_client, agent, repository, upload
         done = client.finish(process)
         assert done.returncode == 0 and "waiting for " not in done.stderr, done.stderr
     assert curious.finish(told).returncode == 0
-
-
-class SlowToken:
-    """tests/faultp11.c, told how long signatures take."""
-
-    CALL_SIGN, FAULT_DELAY = 15, 2
-
-    def __init__(self, module, directory):
-        self.control = directory / "control"
-        self.control.write_bytes(bytes(4096))
-        os.chown(self.control, rig_users.AGENT.uid, rig_users.AGENT.gid)
-        pin = write(directory / "pin", "1234\n", rig_users.AGENT.uid, 0o400)
-        self.entry = {"module": str(module), "uri": "pkcs11:token=fault", "pin": f"file:{pin}",
-                      "environment": {"FAULTP11": str(self.control)}}
-
-    def delay(self, n_times, milliseconds):
-        """The next signatures."""
-        fault = struct.pack("<IIIxxxxQ", self.FAULT_DELAY, 0, n_times, milliseconds)
-        with open(self.control, "r+b") as file:
-            file.seek(self.CALL_SIGN * len(fault))
-            file.write(fault)
-
-
-@pytest.fixture
-def slow_token(build, scratch, policy):
-    directory = scratch.directory("slow")
-    module = directory / "faultp11.so"
-    shutil.copyfile(build / "tests" / "libfaultp11.so", module)
-    token = SlowToken(module, directory)
-    policy["tokens"]["slow"] = token.entry
-    policy["keys"]["slow"] = {"token": "slow", "uri": "pkcs11:object=key",
-                              "scope": policy["keys"]["qa"]["scope"]}
-    for grant in policy["grants"].values():
-        grant["keys"].append("slow")
-    return token
 
 
 def test_nobody_starves_others_by_hanging_up(granted, slow_token, case):
