@@ -38,6 +38,20 @@ longest_validity_s(
     return longest;
 }
 
+/* Some grant of the peer on that key wants others to agree. */
+static bool
+wants_votes(const struct policy *policy, const struct policy_key *key, const struct peer *peer)
+{
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        const struct policy_grant *grant = &policy->grants[i];
+        if (grant->approvals.count > 0 && policy_grant_is_for(grant, peer) &&
+            policy_grant_has_key(grant, key))
+            return true;
+    }
+
+    return false;
+}
+
 static const char *
 origin_name(enum key_origin origin)
 {
@@ -105,6 +119,7 @@ format_key(const struct agent *agent, const struct keyring_key *key, const struc
         format(key->policy->name, token->name, keyring_state_name(key->state), key->pubkey);
     set_rights(&ret, validity_s, is_shown ? format_scope(key->policy, false) : json_array(),
         is_shown ? format_scope(key->policy, true) : json_array());
+    answer_set(&ret, "needs_approval", json_boolean(wants_votes(agent->policy, key->policy, peer)));
     set_provenance(&ret, &key->provenance);
     if (key->pubkey &&
         !ledger_key_use(&used_at_us, agent->ledger, pubkey_canonical_id(key->pubkey)->hex, NULL))

@@ -11,9 +11,10 @@
 
 #define ANSWER_TIMEOUT_MS                                                                          \
     ((SIGN_TIMEOUT_S + 30) * INT64_C(1000)) /* the agent gives up before us, and says why */
-#define PROGRESS_MAX   1000 /* of one call; the agent has something to say once a second */
-#define RETRY_MIN_MS   50
-#define BACKOFF_MAX_MS 1000 /* of ours, where the agent asks for less each time */
+#define VOTES_TIMEOUT_MS ((PARKED_LIFETIME_S + 60) * INT64_C(1000))
+#define PROGRESS_MAX     1000 /* of one call; the agent has something to say once a second */
+#define RETRY_MIN_MS     50
+#define BACKOFF_MAX_MS   1000 /* of ours, where the agent asks for less each time */
 
 struct agent_call {
     struct agent_link *link;
@@ -92,6 +93,15 @@ receive_reply(struct message_reply *ret, struct agent_call *call, struct why *wh
     return fail(why, RC_MALFORMED, "it says more than it was asked");
 }
 
+/* What it waits for now takes as long as people take. */
+static bool
+is_for_people(const char *text)
+{
+    static const char start[] = "waiting for approval ";
+
+    return !strncmp(text, start, sizeof start - 1);
+}
+
 /* The last one, after those that say what the call waits for, if that was asked. */
 static enum rc
 receive_last_reply(struct message_reply *ret, struct agent_call *call, struct why *why)
@@ -111,7 +121,11 @@ receive_last_reply(struct message_reply *ret, struct agent_call *call, struct wh
         const char *text = json_string_value(json_object_get(reply.parameters, "progress"));
         if (text)
             progress_note(call->progress, "%s", text);
+        if (text && is_for_people(text))
+            rc = agent_link_set_patience(call->link, VOTES_TIMEOUT_MS, why);
         message_reply_done(&reply);
+        if (rc)
+            return rc;
     }
 
     return fail(why, RC_MALFORMED, "more than %d answers to one call", PROGRESS_MAX);

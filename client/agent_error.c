@@ -27,7 +27,8 @@ static const struct {
     {MESSAGE_INTERFACE ".Denied", RC_DENIED,
         "refused ({reason})[: want {want}, have {have}][; {remedy}][; record {id}]"},
     {MESSAGE_INTERFACE ".NeedsApproval", RC_PENDING,
-        "needs approval: countersign approve {id}[, before {expires}]"},
+        "others must agree first to request {id}, digest {digest}: one of[ {approvers}] runs "
+        "'countersign approve {id}'[ before {expires}]; then do the same again"},
     {MESSAGE_INTERFACE ".Rollback", RC_ROLLBACK,
         "the agent has released version {version} of '{role}' in '{repository}' already; try "
         "again"},
@@ -109,6 +110,30 @@ put_sentence(struct bytes *b, const char *sentence, const json_t *parameters)
     }
 }
 
+/* The parameters of NeedsApproval, with "approvers" in words, and of the digest what people type.
+ */
+static json_t *
+name_approvers(const json_t *parameters)
+{
+    closing(bytes_done) struct bytes names = BYTES_INIT(SENTENCE_MAX_BYTES);
+    const char *digest = json_string_value(json_object_get(parameters, "digest"));
+    size_t i, k;
+    json_t *approval, *name;
+
+    json_array_foreach(json_object_get(parameters, "approvals"), i, approval) {
+        json_array_foreach(json_object_get(approval, "approvers"), k, name)
+            if (json_is_string(name))
+                bytes_printf(&names, "%s%s", names.len > 0 ? ", " : "", json_string_value(name));
+    }
+
+    json_t *ret = json_copy((json_t *)parameters);
+    if (ret)
+        (void)json_object_set_new(ret, "approvers", json_string(bytes_text(&names)));
+    if (ret && digest)
+        (void)json_object_set_new(ret, "digest", json_sprintf("%.8s", digest));
+    return ret;
+}
+
 enum rc
 agent_error(const char *name, const json_t *parameters, struct why *why)
 {
@@ -120,9 +145,12 @@ agent_error(const char *name, const json_t *parameters, struct why *why)
             continue;
 
         rc = errors[i].rc;
+        closing(json_decrefp) json_t *waiting =
+            rc == RC_PENDING ? name_approvers(parameters) : NULL;
         const json_t *about = rc == RC_ROLLBACK
                                   ? json_array_get(json_object_get(parameters, "marks"), 0)
-                                  : parameters;
+                              : waiting ? waiting
+                                        : parameters;
         put_sentence(&sentence, errors[i].sentence, about);
     }
 

@@ -335,8 +335,8 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     if (rc)
         return rc;
 
-    closing(json_decrefp) json_t *parameters =
-        json_pack("{s:O,s:b}", "documents", list, "partial", batch->mode == BATCH_PARTIAL);
+    closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:b,s:b}", "documents", list,
+        "partial", batch->mode == BATCH_PARTIAL, "wait", batch->waits);
     if (!parameters)
         return fail_memory(why);
 

@@ -55,6 +55,7 @@ struct batch {
     const json_t *bases; /* as chain_format() makes them; NULL: none */
     enum batch_mode mode;
     const struct progress *progress; /* shows both sides of a difference; NULL: nobody listens */
+    bool waits; /* for an hour at most, if others must agree; else RC_PENDING */
 };
 
 /*

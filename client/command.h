@@ -26,11 +26,13 @@ struct command {
 #define COMMAND_MANY SIZE_MAX
 
 COMMAND(cmd_addhash);
+COMMAND(cmd_approve);
 COMMAND(cmd_audit_export);
 COMMAND(cmd_audit_show);
 COMMAND(cmd_audit_verify);
 COMMAND(cmd_delegation_add);
 COMMAND(cmd_delegation_list);
+COMMAND(cmd_deny);
 COMMAND(cmd_explain_sign);
 COMMAND(cmd_init);
 COMMAND(cmd_inspect);
@@ -43,6 +45,7 @@ COMMAND(cmd_key_load);
 COMMAND(cmd_list);
 COMMAND(cmd_lock);
 COMMAND(cmd_reload);
+COMMAND(cmd_pending);
 COMMAND(cmd_remove);
 COMMAND(cmd_retire);
 COMMAND(cmd_root_id);

@@ -72,6 +72,7 @@ creation_run(struct session *session, struct repository *repository, struct why 
         .n_roles = 1,
         .root_keys = keys,
         .mode = BATCH_ALL,
+        .waits = session_waits_for_votes(session),
         .now = session_now(session),
         .progress = session_progress(session),
     };

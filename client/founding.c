@@ -11,15 +11,33 @@ struct founding {
     struct batch_document document;
 };
 
-static enum rc
-founding_draft(struct founding *founding, struct why *why)
+/* The trust server makes new keys whenever it is asked, until the repository is published, and
+ * signs with any of them. */
+static struct pubkey *
+key_of(const struct founding *founding, enum rank rank, const struct tuf_root *like)
+{
+    const struct tuf_role *role = like ? &like->roles[rank] : NULL;
+    bool is_of_server = rank == RANK_SNAPSHOT || rank == RANK_TIMESTAMP;
+    struct pubkey *key = is_of_server && role && role->n_keyids == 1
+                             ? tuf_keys_find(&like->keys, &role->keyids[0])
+                             : NULL;
+
+    return key ? key : founding->publication->root_keys[rank];
+}
+
+enum rc
+founding_redraft(
+    struct founding *founding, int64_t expires_at, const struct tuf_root *like, struct why *why)
 {
     const struct publication *publication = founding->publication;
-    int64_t validity_s = signer_validity_s(publication->signer, publication->repository, "root",
-        publication->root_keys, 1, ROOT_VALIDITY_S);
+    struct pubkey *keys[RANK_DELEGATION];
 
-    enum rc rc = draft_root(
-        &founding->message, publication->root_keys, 1, publication->now + validity_s, why);
+    for (size_t rank = 0; rank < RANK_DELEGATION; rank++)
+        keys[rank] = key_of(founding, (enum rank)rank, like);
+
+    tuf_root_free(steal(founding->root));
+    bytes_clear(&founding->message);
+    enum rc rc = draft_root(&founding->message, keys, 1, expires_at, why);
     if (!rc)
         rc = tuf_root_parse(&founding->root, bytes_span(&founding->message), why);
     if (rc)
@@ -41,10 +59,13 @@ founding_new(struct founding **ret, const struct publication *publication, struc
     if (!founding)
         return fail_memory(why);
 
+    int64_t validity_s = signer_validity_s(publication->signer, publication->repository, "root",
+        publication->root_keys, 1, ROOT_VALIDITY_S);
+
     founding->publication = publication;
     founding->message = BYTES_INIT(DOCUMENT_MAX_BYTES);
     founding->document = BATCH_DOCUMENT_INIT;
-    enum rc rc = founding_draft(founding, why);
+    enum rc rc = founding_redraft(founding, publication->now + validity_s, NULL, why);
     if (rc)
         return rc;
 

@@ -16,6 +16,11 @@ must_check enum rc founding_new(
 void founding_free(struct founding *founding);
 DEFINE_CLEANUP(struct founding, founding_free);
 
+/* The same draft with another expiry, where it is not signed. like: a draft of before, whose keys
+ * of the trust server it has; NULL: those of the publication. */
+must_check enum rc founding_redraft(
+    struct founding *founding, int64_t expires_at, const struct tuf_root *like, struct why *why);
+
 const struct tuf_root *founding_root(const struct founding *founding);
 /* The document to be signed with the others; NULL: it is signed. */
 struct batch_document *founding_document(struct founding *founding);

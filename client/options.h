@@ -63,6 +63,8 @@ enum option_id {
     OPTION_HEAD,
     OPTION_JOURNAL,
     OPTION_ACCEPT_REPLAY,
+    OPTION_NO_WAIT,
+    OPTION_DIGEST,
     OPTION_MAX_
 };
 

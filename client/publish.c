@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "client/founding.h"
+#include "client/comeback.h"
 #include "client/pause.h"
 #include "client/receipt.h"
 #include "client/server_key.h"
@@ -43,11 +43,7 @@ static enum rc
 draft_all(struct publisher *p, size_t *ret_n_due, struct why *why)
 {
     const struct step_scene scene = {
-        .publication = p->publication,
-        .root = p->is_founding ? founding_root(p->founding) : NULL,
-        .steps = p->steps,
-        .n_steps = p->n_steps,
-    };
+        p->publication, p->is_founding ? founding_root(p->founding) : NULL, p->steps, p->n_steps};
 
     *ret_n_due = p->is_founding ? 1 : 0;
     for (size_t i = 0; i < p->n_steps; i++) {
@@ -81,13 +77,18 @@ sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
     if (n == 0)
         return RC_OK;
 
-    enum rc rc = step_bases(&bases, p->publication, p->steps, p->n_steps, n, why);
+    enum rc rc =
+        comeback(p->publication, p->is_founding ? p->founding : NULL, p->steps, p->n_steps, why);
+    if (!rc)
+        rc = step_bases(&bases, p->publication, p->steps, p->n_steps, n, why);
     if (rc)
         return rc;
 
     const struct batch batch = {
-        documents, n, bases, p->publication->mode, p->publication->progress};
+        documents, n, bases, p->publication->mode, p->publication->progress, p->publication->waits};
+    p->deadline_ms -= pause_clock_ms(); /* which stands still while others vote */
     rc = batch_sign(p->publication->signer, &batch, ret_marks, why);
+    p->deadline_ms += pause_clock_ms();
     if (rc)
         return rc;
 

@@ -35,7 +35,8 @@ struct publication {
     /* A new repository: the keys of its root by rank, the first with its certificate; else NULL. */
     struct pubkey *const *root_keys;
     enum batch_mode mode;
-    int64_t now;                     /* seconds UTC */
+    bool waits;  /* where others must agree first; else RC_PENDING says what to do */
+    int64_t now; /* seconds UTC */
     const struct progress *progress; /* NULL: nobody listens */
 };
 

@@ -116,6 +116,13 @@ session_now(const struct session *session)
     return session->now;
 }
 
+bool
+session_waits_for_votes(const struct session *session)
+{
+    return !options_has(session->options, OPTION_NO_WAIT) && isatty(STDIN_FILENO) &&
+           isatty(STDERR_FILENO);
+}
+
 const struct progress *
 session_progress(const struct session *session)
 {
@@ -395,6 +402,7 @@ session_publish(struct session *session, struct repository *repository,
         .roles = roles,
         .n_roles = n_roles,
         .mode = options_has(session->options, OPTION_SKIP_UNAVAILABLE) ? BATCH_PARTIAL : BATCH_ALL,
+        .waits = session_waits_for_votes(session),
         .now = session->now,
         .progress = &session->progress,
     };

@@ -68,7 +68,7 @@ read_key(struct signer_key *key, const json_t *object, struct why *why)
 {
     const char *id = "", *spki = "", *certificate = NULL;
     const json_t *repositories = NULL, *roles = NULL;
-    bool needs_base = false, needs_approval = false;
+    bool needs_base = false;
     struct members m;
 
     members_open(&m, object, "key");
@@ -83,7 +83,7 @@ read_key(struct signer_key *key, const json_t *object, struct why *why)
     members_array(&m, "repositories", SIZE_MAX, &repositories);
     members_array(&m, "roles", SIZE_MAX, &roles);
     members_bool_maybe(&m, "needs_base", &needs_base);
-    members_bool_maybe(&m, "needs_approval", &needs_approval);
+    members_bool_maybe(&m, "needs_approval", &key->needs_approval);
     members_int(&m, "max_validity_s", 0, INTEGER_MAX, &key->max_validity_s);
     members_text_maybe(&m, "origin", &key->origin);
     members_text_maybe(&m, "last_used", &key->last_used);

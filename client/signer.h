@@ -25,8 +25,9 @@ struct signer_key {
     bool is_usable;                     /* some grant gives it to the caller */
     const char **repositories, **roles; /* patterns of its scope; none where it is not usable */
     size_t n_repositories, n_roles;
-    int64_t max_validity_s;                      /* 0: not told */
-    const char *origin;                          /* "generated", "imported" or "unknown" */
+    bool needs_approval;    /* some grant of the caller on it wants others to agree */
+    int64_t max_validity_s; /* 0: not told */
+    const char *origin;     /* "generated", "imported" or "unknown" */
     const char *last_used, *certificate_expires; /* times; NULL: never, none */
     const char *extractable;                     /* "yes", "no"; NULL: not told */
 };

@@ -187,6 +187,9 @@ any_changes(const struct edit *edits, size_t n, const struct tuf_targets *docume
 static int64_t
 expiry_of(const struct step *step, const struct publication *publication)
 {
+    if (step->expires_at > 0)
+        return step->expires_at;
+
     return publication->now + signer_validity_s(publication->signer, publication->repository,
                                   step->want->role, step->signature.listed,
                                   step->signature.n_listed, TARGETS_VALIDITY_S);

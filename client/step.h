@@ -15,8 +15,9 @@ struct step {
 
     struct bytes base; /* the file that the draft stands on; empty: none */
     int64_t base_version;
-    int64_t version;   /* of the draft; 0: there is nothing to publish */
-    int64_t published; /* the last version that we posted; 0: none */
+    int64_t expires_at; /* that the next draft is to have; 0: as long as the agent gives */
+    int64_t version;    /* of the draft; 0: there is nothing to publish */
+    int64_t published;  /* the last version that we posted; 0: none */
     struct bytes message;
     struct tuf_targets *document; /* the draft read back: it lists the keys of the roles below */
     struct pubkey **listed;       /* may sign it; borrowed from the view of this moment */

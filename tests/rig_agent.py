@@ -28,6 +28,7 @@ class Agent:
             os.chown(path, rig_users.AGENT.uid, rig_users.AGENT.gid)
         self.ledger = Ledger(self.state)
         self.process = None
+        self.people = None  # who it thinks there are; None: those of this machine
         self.set_policy(policy)
 
     def set_policy(self, policy):
@@ -47,11 +48,14 @@ class Agent:
         name = f"countersign-test-{os.getpid()}-{self.directory.name}"
         args = [self.programs.agent, "--policy", self.policy_file, "--socket", self.socket,
                 "--state", self.state]
+        user = rig_users.AGENT
+        if self.people:
+            args, user = self.people.see(args, user), None
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
             notify.bind("\0" + name)
             self.process = Process(
                 [*(WAIT_FOR_A_LINE if attach else ()), *args], self.directory / "log",
-                self.sanitizer.environment(NOTIFY_SOCKET="@" + name), rig_users.AGENT,
+                self.sanitizer.environment(NOTIFY_SOCKET="@" + name), user,
                 stdin=subprocess.PIPE if attach else subprocess.DEVNULL)
             if attach:
                 attach(self.process.pid)

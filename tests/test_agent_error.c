@@ -26,8 +26,12 @@ test_makes_one_sentence_of_each_error(void **state)
             "{\"reason\":\"not-granted\",\"rule\":\"who\",\"want\":\"\",\"have\":\"\",\"remedy\":"
             "\"\",\"id\":\"12\"}",
             RC_DENIED, "refused (not-granted); record 12"},
-        {AGENT "NeedsApproval", "{\"id\":\"a1\",\"expires\":\"noon\"}", RC_PENDING,
-            "needs approval: countersign approve a1, before noon"},
+        {AGENT "NeedsApproval",
+            "{\"id\":\"a1\",\"expires\":\"noon\",\"digest\":\"0123456789ab\",\"approvals\":"
+            "[{\"approvers\":[\"user alice\",\"group security\"]},{\"approvers\":[7]}]}",
+            RC_PENDING,
+            "others must agree first to request a1, digest 01234567: one of user alice, group "
+            "security runs 'countersign approve a1' before noon; then do the same again"},
         {AGENT "Malformed", "{\"where\":\"keys\",\"problem\":\"empty\"}", RC_MALFORMED,
             "the agent cannot take keys: empty" OTHER_VERSION},
         {AGENT "Rollback",
