@@ -12,12 +12,14 @@ import time
 
 import pytest
 
-from rig_judge import Judge, codes
+from rig_judge import RC_OK, Judge, codes
 from rig_matrix import World
 from rig_matrix_documents import garbled
 from rig_matrix_story import difference, shrunk, told
+from rig_matrix_variants import LESS, MORE, SAME, overreaches
 
 PARTS, WORLDS, CASES = 4, 64, 400 # 102,400 cases
+FEW = 12 # worlds, where there are more questions about each case
 LEAST = 3 # cases of each reason in each part, so that no rule sleeps
 
 REASONS = {
@@ -44,18 +46,20 @@ def rc_names(pytestconfig):
     return codes(pytestconfig.rootpath / "proto" / "rc.h")
 
 
-def seeds(part):
-    """Of the worlds of one part, which may be endless."""
+def seeds(part, n=WORLDS):
+    """Of n worlds of one part."""
     if "MATRIX_SEED" in os.environ:
         return [int(os.environ["MATRIX_SEED"])]
     if "SOAK_SECONDS" in os.environ:
         until = time.monotonic() + int(os.environ["SOAK_SECONDS"]) / PARTS
         return iter(lambda: random.randrange(10 ** 12) if time.monotonic() < until else None, None)
-    return range(part, WORLDS * PARTS, PARTS)
+    return range(part, n * PARTS, PARTS)
 
 
 def check(judge, names, world, decisions):
     for i, (case, decision) in enumerate(zip(world.cases, decisions)):
+        overreach = decision.rc == RC_OK and overreaches(world, case, decision)
+        assert not overreach, f"MATRIX_SEED={world.seed}, case {i}: {overreach}"
         if not difference(names, world.oracle.judge(case), decision):
             continue
 
@@ -84,8 +88,46 @@ def test_allows_what_the_policy_allows_and_nothing_else(part, judge, rc_names, r
         assert n / 4 < reasons[None] < n * 3 / 4
 
 
+def worlds_and_variants(judge, part, variants):
+    """For each variant: world, decisions, and what is decided then."""
+    for seed in seeds(part, FEW):
+        world = World(seed, CASES)
+        before = judge.ask(world.oracle.keys, world.policy, world.cases)
+        for variant in variants:
+            for policy, cases in variant(world):
+                after = judge.ask(world.oracle.keys, policy, cases)
+                for i, pair in enumerate(zip(before, after)):
+                    yield f"MATRIX_SEED={seed}, case {i}, {variant.__name__}", *pair
+
+
+def test_whoever_has_less_is_allowed_no_more(judge):
+    for place, before, after in worlds_and_variants(judge, 0, LESS):
+        if after.rc == RC_OK != before.rc:
+            # Who needs approval may do one thing that others may not; and a threshold is lower than
+            # the published one only.
+            reasons = {verdict.reason for verdict in before.verdicts}
+            assert "weaker" in reasons and place.endswith(("narrowed", "base_from_before")), (
+                f"{place}: {before} {after}")
+
+
+def test_the_order_of_things_does_not_matter(judge):
+    for place, before, after in worlds_and_variants(judge, 1, SAME):
+        said = [[(verdict.rc, verdict.reason) for verdict in decision.verdicts]
+                for decision in (before, after)]
+        assert said[0] == said[1] and before.refused == after.refused, f"{place}: {before} {after}"
+        if before.rc == RC_OK:
+            signed = [[sorted(verdict.choices, key=repr) for verdict in decision.verdicts]
+                      for decision in (before, after)]
+            assert signed[0] == signed[1], f"{place}: {before} {after}"
+
+
+def test_more_votes_and_a_second_time_deny_nothing(judge):
+    for place, before, after in worlds_and_variants(judge, 2, MORE):
+        assert before.rc != RC_OK or after.rc == RC_OK, f"{place}: {before} {after}"
+
+
 def test_understands_no_bytes_but_those_of_documents(judge):
-    for seed in seeds(0):
+    for seed in seeds(3, FEW):
         world = World(seed, 20)
         places, rng = [], random.Random(seed)
         for matter in (matter for case in world.cases for matter in case.matters):
