@@ -3,7 +3,8 @@
 
 #include "proto/bounds.h"
 
-#define NOTES_MAX 16 /* changes of one side that are shown; who needs more has the documents */
+#define NOTES_MAX       16  /* changes of one side that are shown */
+#define VALUE_MAX_BYTES 100 /* of what was and what is: a SHA-256 with a length */
 
 void
 intent_done(struct intent *intent)
@@ -120,43 +121,44 @@ intent_put_change(struct bytes *b, const json_t *change)
         bytes_puts(b, "'");
     }
     bytes_puts(b, ": was ");
-    put_printable(b, *was ? was : "not there", 160);
+    put_printable(b, *was ? was : "not there", VALUE_MAX_BYTES);
     bytes_puts(b, ", is ");
-    put_printable(b, *is ? is : "gone", 160);
+    put_printable(b, *is ? is : "gone", VALUE_MAX_BYTES);
 }
 
+/* What is in one list and not in the other. first: the sentence has it; all are noted. */
 static void
-note_change(const struct progress *progress, const char *who, const json_t *change)
-{
-    closing(bytes_done) struct bytes text = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
-
-    intent_put_change(&text, change);
-    progress_note(progress, "%s: %s", who, bytes_text(&text));
-}
-
-/* What is in one list and not in the other. */
-static void
-note_more(const struct progress *progress, const char *who, const json_t *list, const json_t *other)
+compare(struct bytes *first, const struct progress *progress, const char *who, const json_t *list,
+    const json_t *other)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < json_array_size(list); i++) {
+        closing(bytes_done) struct bytes text = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
         const json_t *change = json_array_get(list, i);
         if (has_change(other, change))
             continue;
 
+        intent_put_change(&text, change);
+        if (n == 0)
+            bytes_puts(first, bytes_text(&text));
         if (n++ < NOTES_MAX)
-            note_change(progress, who, change);
+            progress_note(progress, "%s: %s", who, bytes_text(&text));
     }
 
     if (n > NOTES_MAX)
         progress_note(progress, "%s: and %zu more", who, n - NOTES_MAX);
+    if (n == 0)
+        bytes_puts(first, "nothing else");
 }
 
 enum rc
 intent_check(const struct intent *intent, const json_t *difference, const struct progress *progress,
     struct why *why)
 {
+    closing(bytes_done) struct bytes meant = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+    closing(bytes_done) struct bytes said = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+
     if (!intent->changes || (!difference && !intent->is_required))
         return RC_OK;
 
@@ -168,9 +170,10 @@ intent_check(const struct intent *intent, const json_t *difference, const struct
     if (json_equal(intent->changes, difference))
         return RC_OK;
 
-    note_more(progress, "meant", intent->changes, difference);
-    note_more(progress, "the agent says", difference, intent->changes);
+    compare(&meant, progress, "meant", intent->changes, difference);
+    compare(&said, progress, "the agent says", difference, intent->changes);
     return fail(why, RC_UNTRUSTED,
-        "the agent has signed, and says that this changes something else than what was meant; "
-        "nothing was published: compare both above, and see its log and 'countersign status'");
+        "the agent says that this changes something else than what was meant, so nothing was "
+        "published; meant: %s; the agent: %s; its log may say why",
+        bytes_text(&meant), bytes_text(&said));
 }
