@@ -124,6 +124,7 @@ answer(struct conn *conn, const char *interface, const char *error, json_t *para
 
     conn->work = NULL;
     conn->step = NULL;
+    conn->is_resting = false;
     inbox_answered(&conn->inbox);
     begin_to_write(conn);
     conn->owner.freed(conn->owner.userdata);
@@ -414,7 +415,8 @@ conn_idle_since(const struct conn *conn)
 {
     bool is_idle = conn->state == CONN_READING || conn->state == CONN_PAUSED;
 
-    return is_idle && inbox_len(&conn->inbox) == 0 ? conn->active_at : UINT64_MAX;
+    return conn->is_resting || (is_idle && inbox_len(&conn->inbox) == 0) ? conn->active_at
+                                                                         : UINT64_MAX;
 }
 
 void

@@ -83,6 +83,10 @@ void conn_tell(struct conn *conn, json_t *parameters);
  */
 must_check bool conn_continue(struct conn *conn, json_t *parameters, void (*step)(void *work));
 
+/* The work waits for something that may never come: until conn_continue() or the reply the
+ * connection counts as idle. */
+void conn_rest(struct conn *conn);
+
 /*
  * Reply to a call with "upgrade" and read nothing more: what follows is a secret, for a token's
  * worker to read from *ret_fd (borrowed), and its work goes on until conn_reply() or conn_error()

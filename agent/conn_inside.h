@@ -60,6 +60,7 @@ struct conn {
     uint64_t active_at; /* all times are monotonic, in microseconds */
     void *work;
     void (*cancel)(void *work);
+    bool is_resting;
     void (*step)(void *work); /* where its turn is for the work; else NULL */
 };
 

@@ -27,11 +27,18 @@ conn_continue(struct conn *conn, json_t *parameters, void (*step)(void *work))
         return false;
 
     conn->step = step;
+    conn->is_resting = false;
     if (outbox_send(&conn->outbox, conn->fd) == OUTBOX_SENT)
         conn_await_turn(conn);
     else
         conn_enter(conn, CONN_TELLING); /* which sees also that the reader is gone */
     return true;
+}
+
+void
+conn_rest(struct conn *conn)
+{
+    conn->is_resting = true;
 }
 
 bool

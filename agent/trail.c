@@ -199,12 +199,14 @@ rest(struct trail *trail)
 {
     trail->head_seq = ledger_head_seq(trail->agent->ledger);
     ledger_head_hash(&trail->head_hash, trail->agent->ledger);
-    if (trail->is_expired)
+    if (trail->is_expired) {
         end(trail, true);
-    else if (trail->n_bytes > 0)
+    } else if (trail->n_bytes > 0) {
         tell(trail);
-    else
+    } else {
         trail->is_waiting = true;
+        conn_rest(trail->conn);
+    }
 }
 
 static void

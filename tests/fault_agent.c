@@ -173,6 +173,13 @@ token(struct daemon *d)
     return json_pack("{s:s}", "token", "hsm");
 }
 
+static json_t *
+two_records(struct daemon *d)
+{
+    (void)d;
+    return json_pack("{s:i,s:b,s:s}", "limit", 2, "newest", true, "user", "10001");
+}
+
 struct call {
     const char *method;
     uid_t uid;
@@ -190,6 +197,8 @@ static const struct call calls[] = {
     {"ListKeys", UID_ADMIN, nothing},
     {"Status", UID_ALICE, nothing},
     {"Status", UID_STRANGER, nothing, .is_refused = true},
+    {"Audit", UID_ADMIN, two_records},
+    {"Audit", UID_BOB, two_records, .is_refused = true},
     {"Reload", UID_ADMIN, nothing},
     {"Lock", UID_ADMIN, nothing},
     {"Unlock", UID_ADMIN, token},

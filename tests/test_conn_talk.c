@@ -97,6 +97,30 @@ test_waits_for_a_turn_without_a_word(void **state)
 }
 
 static void
+test_is_idle_while_it_rests(void **state)
+{
+    struct scene *s = *state;
+
+    begin(s);
+    assert_true(conn_continue(s->conn, NULL, count_step));
+    scene_pump(s);
+    assert_true(conn_idle_since(s->conn) == UINT64_MAX);
+    conn_rest(s->conn);
+    assert_true(conn_idle_since(s->conn) < UINT64_MAX);
+    assert_true(conn_continue(s->conn, NULL, count_step));
+    assert_true(conn_idle_since(s->conn) == UINT64_MAX);
+    scene_pump(s);
+    conn_rest(s->conn);
+    scene_reply(s, s->conn);
+    scene_assert_answer(s, 1);
+    s->is_holding = true;
+    scene_call(s);
+    assert_true(conn_idle_since(s->conn) == UINT64_MAX);
+    scene_reply(s, s->conn);
+    scene_assert_answer(s, 2);
+}
+
+static void
 test_takes_no_step_before_all_has_gone_out(void **state)
 {
     struct scene *s = *state;
@@ -182,6 +206,7 @@ main(void)
             test_goes_on_in_turns_and_ends_with_a_reply, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(
             test_waits_for_a_turn_without_a_word, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_is_idle_while_it_rests, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(
             test_takes_no_step_before_all_has_gone_out, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(
