@@ -169,6 +169,26 @@ test_answers_what_is_in_work_before_it_ends(void **state)
     assert_string_equal(scene_hear(s), "EOF");
 }
 
+/* Answers may go on and on, as those of a call that follows the records do. */
+static void
+test_waits_for_what_is_in_work_only_so_long(void **state)
+{
+    struct scene *s = *state;
+
+    s->is_holding = true;
+    scene_call(s);
+    clock_advance_ms(CONN_LIFETIME_S * 1000 + 1000 + MARGIN_MS);
+    scene_pump(s);
+    clock_advance_ms(UPGRADE_TIMEOUT_S * 1000 - 1000 - MARGIN_MS);
+    scene_pump(s);
+    assert_int_equal(s->n_closed, 0);
+    clock_advance_ms(2000 + 2 * MARGIN_MS);
+    scene_pump(s);
+    assert_int_equal(s->n_cancelled, 1);
+    assert_int_equal(s->n_closed, 1);
+    assert_string_equal(scene_hear(s), "EOF");
+}
+
 static void
 fill(struct scene *s, size_t room)
 {
@@ -253,6 +273,7 @@ main(void)
         SCENE(test_never_holds_more_than_the_bound_of_an_answer),
         SCENE(test_ends_after_its_lifetime),
         SCENE(test_answers_what_is_in_work_before_it_ends),
+        SCENE(test_waits_for_what_is_in_work_only_so_long),
         SCENE(test_waits_until_bytes_are_free),
         SCENE(test_does_not_wait_longer_with_a_frame_that_began),
         SCENE(test_keeps_the_bytes_of_a_call_in_the_books_until_it_is_answered),
