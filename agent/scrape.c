@@ -2,6 +2,7 @@
 #include "agent/scrape.h"
 
 #include "agent/prometheus.h"
+#include "agent/status.h"
 
 static void
 put_one(struct bytes *b, const char *name, const char *type, const char *help, int64_t value)
@@ -25,6 +26,8 @@ put_agent(struct bytes *b, const struct agent *agent)
     prometheus_time(b, loaded, NULL, 0, (uint64_t)loading->loaded_at_us);
     put_one(b, "countersign_policy_last_reload_successful", "gauge",
         "0 where the policy was read again since, and is wrong.", loading->failed_at_us == 0);
+    put_one(b, "countersign_parked_requests", "gauge", "Requests that wait for approval.",
+        status_n_parked(agent));
     put_one(b, "countersign_ledger_records", "gauge", "Records in the ledger.",
         ledger_head_seq(agent->ledger));
     put_one(b, "countersign_ledger_bytes", "gauge", "Size of the files of the ledger.",

@@ -2,6 +2,7 @@
 #include "agent/status.h"
 
 #include "agent/answer.h"
+#include "agent/ledger_parked.h"
 #include "agent/ledger_quota.h"
 #include "agent/refusal.h"
 #include "agent/scrape.h"
@@ -165,6 +166,18 @@ format_doors(const struct agent *agent)
     return ret;
 }
 
+int64_t
+status_n_parked(const struct agent *agent)
+{
+    closing(freep) char(*ids)[PARKED_ID_LEN + 1] = NULL;
+    size_t n = 0;
+
+    if (ledger_list_parked(&ids, &n, agent->ledger, agent_now_us() / 1000000, NULL))
+        return 0;
+
+    return (int64_t)n;
+}
+
 /* What is for admins alone. */
 static json_t *
 format_insight(const struct agent *agent)
@@ -175,10 +188,11 @@ format_insight(const struct agent *agent)
 
     ledger_head_hash(&hash, agent->ledger);
     digest_hex(hex, &hash);
-    json_t *ret = json_pack("{s:I,s:s,s:I,s:o,s:o,s:I}", "records",
+    json_t *ret = json_pack("{s:I,s:s,s:I,s:o,s:o,s:I,s:I}", "records",
         (json_int_t)ledger_head_seq(agent->ledger), "hash", hex, "ledger_bytes",
         (json_int_t)ledger_size(agent->ledger), "unknown", format_unknown(agent->policy), "doors",
-        format_doors(agent), "connections", (json_int_t)listener_n_connections(agent->listener));
+        format_doors(agent), "connections", (json_int_t)listener_n_connections(agent->listener),
+        "parked", (json_int_t)status_n_parked(agent));
     add_time(&ret, "reload_failed_at", loading->failed_at_us);
     if (loading->failed_at_us > 0)
         answer_set(&ret, "reload_problem", json_string(loading->problem.text));

@@ -150,7 +150,7 @@ print_insight(const json_t *object, struct why *why)
     struct members m;
     const char *hash = NULL, *failed_at = NULL, *problem = NULL;
     const json_t *unknown = NULL, *doors = NULL;
-    int64_t records = 0, bytes = 0, connections = 0;
+    int64_t records = 0, bytes = 0, connections = 0, parked = 0;
     size_t i;
     json_t *door;
 
@@ -159,6 +159,7 @@ print_insight(const json_t *object, struct why *why)
     members_text(&m, "hash", &hash);
     members_int(&m, "ledger_bytes", 0, INT64_MAX, &bytes);
     members_int(&m, "connections", 0, INT64_MAX, &connections);
+    members_int(&m, "parked", 0, INT64_MAX, &parked);
     members_array(&m, "unknown", SIZE_MAX, &unknown);
     members_array(&m, "doors", SIZE_MAX, &doors);
     members_text_maybe(&m, "reload_failed_at", &failed_at);
@@ -173,7 +174,8 @@ print_insight(const json_t *object, struct why *why)
         if (rc)
             return rc;
     }
-    printf("connections: %" PRId64 "\n", connections);
+    printf("connections: %" PRId64 ", requests that wait for approval: %" PRId64 "\n", connections,
+        parked);
     print_list("unknown to this system: ", unknown);
     if (failed_at && problem) {
         fputs("the files of the policy are wrong, and the old one stays: ", stdout);

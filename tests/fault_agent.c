@@ -15,6 +15,7 @@
 /* cmocka wants four of the above first */
 #include <cmocka.h>
 
+#include "agent/quota.h"
 #include "proto/bounds.h"
 #include "tests/fault.h"
 
@@ -180,6 +181,35 @@ two_records(struct daemon *d)
     return json_pack("{s:i,s:b,s:s}", "limit", 2, "newest", true, "user", "10001");
 }
 
+/* There is a root to be retired, and one to be superseded. */
+static void
+need_root(struct daemon *d)
+{
+    struct ledger_mark mark = {.version = mark_of(d, "root") + 1};
+
+    fault_suspend();
+    assert_int_equal(ledger_begin(d->agent.ledger, NULL), RC_OK);
+    assert_int_equal(
+        ledger_put_mark(d->agent.ledger, DAEMON_REPOSITORY, "root", &mark, NULL), RC_OK);
+    assert_int_equal(ledger_commit(d->agent.ledger, NULL), RC_OK);
+    fault_resume();
+}
+
+static json_t *
+retire(struct daemon *d)
+{
+    need_root(d);
+    return json_pack("{s:s}", "repository", DAEMON_REPOSITORY);
+}
+
+static json_t *
+supersede(struct daemon *d)
+{
+    need_root(d);
+    return json_pack("{s:s,s:s,s:I}", "repository", DAEMON_REPOSITORY, "role", "root", "version",
+        (json_int_t)mark_of(d, "root"));
+}
+
 struct call {
     const char *method;
     uid_t uid;
@@ -196,6 +226,9 @@ static const struct call calls[] = {
     {"IssueRootCertificate", UID_ADMIN, issue},
     {"ListKeys", UID_ADMIN, nothing},
     {"Status", UID_ALICE, nothing},
+    {"Status", UID_ADMIN, nothing},
+    {"Metrics", UID_ADMIN, nothing},
+    {"Metrics", UID_ALICE, nothing, .is_refused = true},
     {"Status", UID_STRANGER, nothing, .is_refused = true},
     {"Audit", UID_ADMIN, two_records},
     {"Audit", UID_BOB, two_records, .is_refused = true},
@@ -204,6 +237,9 @@ static const struct call calls[] = {
     {"Unlock", UID_ADMIN, token},
     {"Unlock", UID_ALICE, token, .is_refused = true},
     {"org.varlink.service.GetInfo", UID_ALICE, nothing},
+    {"Supersede", UID_ADMIN, supersede},
+    {"Retire", UID_ADMIN, retire},
+    {"Retire", UID_ALICE, retire, .is_refused = true},
 };
 
 /* What is answered before the connection ends; "": nothing. */
@@ -276,6 +312,37 @@ test_answers_or_hangs_up_whatever_allocation_fails(void **state)
         sweep(*state, &calls[i]);
 }
 
+/* What was released counts, and nothing else. */
+static void
+test_counts_what_it_releases(void **state)
+{
+    static const char grant[] = "  qa-team: {users: [10001], keys: [qa, rsa-qa]";
+    const struct call call = {"Sign", UID_ALICE, sign, "targets/qa"};
+    const char *text = daemon_policy(), *at = strstr(text, grant);
+    closing(freep) char *changed = NULL;
+    struct daemon *d = *state;
+    struct quota_use use;
+
+    assert_non_null(at);
+    at += strlen(grant);
+    assert_true(asprintf(&changed, "%.*s, quota: 100000/1h%s", (int)(at - text), text, at) > 0);
+    daemon_set_policy(d, changed);
+    json_auto_t *reloaded = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    daemon_assert_reply(reloaded);
+    sweep(d, &call);
+
+    int64_t now = agent_now_us() / 1000000, n = 0;
+    for (size_t i = 0; i < d->agent.policy->n_grants; i++)
+        if (d->agent.policy->grants[i].quota.n > 0) {
+            assert_int_equal(
+                quota_use(&use, d->agent.quota, &d->agent.policy->grants[i], UID_ALICE, now, NULL),
+                RC_OK);
+            n += use.n;
+        }
+    /* Each version once, and again where it was signed but the reply was lost. */
+    assert_in_range(n, mark_of(d, "targets/qa"), 2 * mark_of(d, "targets/qa"));
+}
+
 static void
 test_reads_what_is_published_or_says_no(void **state)
 {
@@ -334,6 +401,7 @@ main(void)
 #define DAEMON(test) cmocka_unit_test_setup_teardown(test, daemon_open, daemon_close)
     const struct CMUnitTest tests[] = {
         DAEMON(test_answers_or_hangs_up_whatever_allocation_fails),
+        DAEMON(test_counts_what_it_releases),
         DAEMON(test_reads_what_is_published_or_says_no),
         DAEMON(test_loses_no_connection_whatever_allocation_fails),
     };
