@@ -335,8 +335,9 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     if (rc)
         return rc;
 
-    closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:b,s:b}", "documents", list,
-        "partial", batch->mode == BATCH_PARTIAL, "wait", batch->waits);
+    /* Agents of earlier versions do not know "wait". */
+    closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:b,s:o*}", "documents", list,
+        "partial", batch->mode == BATCH_PARTIAL, "wait", batch->waits ? json_true() : NULL);
     if (!parameters)
         return fail_memory(why);
 
