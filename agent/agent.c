@@ -258,13 +258,27 @@ start_keyring(struct agent *agent, struct why *why)
 }
 
 static enum rc
+load_policy(struct policy **ret, const struct agent *agent, struct why *why)
+{
+    closing(policy_unrefp) struct policy *policy = NULL;
+
+    enum rc rc = policy_load(&policy, agent->options.policy_path, why);
+    if (!rc)
+        rc = policy_check_main_socket(policy, listener_path(agent->listener), why);
+    if (!rc)
+        *ret = steal(policy);
+
+    return rc;
+}
+
+static enum rc
 go_over(struct agent *agent, json_t **ret_changes, struct why *why)
 {
     closing(policy_unrefp) struct policy *policy = NULL;
     size_t i;
     json_t *change;
 
-    enum rc rc = policy_load(&policy, agent->options.policy_path, why);
+    enum rc rc = load_policy(&policy, agent, why);
     if (rc)
         return rc;
 
@@ -337,7 +351,7 @@ add_sources(struct agent *agent, struct why *why)
 static enum rc
 load_first_policy(struct agent *agent, struct why *why)
 {
-    enum rc rc = policy_load(&agent->policy, agent->options.policy_path, why);
+    enum rc rc = load_policy(&agent->policy, agent, why);
     status_note_loading(agent, rc, why);
     if (!rc)
         return start_keyring(agent, why);

@@ -56,6 +56,12 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* What the command line asks for. */
+struct todo {
+    struct agent_options run;
+    bool is_check, is_diff;
+};
+
 static int
 report(const struct bytes *text, enum rc rc, struct why *why)
 {
@@ -71,13 +77,15 @@ report(const struct bytes *text, enum rc rc, struct why *why)
 }
 
 static int
-check_policy(const char *path)
+check_policy(const char *path, const char *socket_path)
 {
     closing(policy_unrefp) struct policy *policy = NULL;
     closing(bytes_done) struct bytes text = BYTES_INIT(REPORT_MAX_BYTES);
     struct why why;
 
     enum rc rc = policy_load(&policy, path, &why);
+    if (!rc)
+        rc = policy_check_main_socket(policy, socket_path, &why);
     if (!rc)
         rc = policy_describe(&text, policy, &why);
 
@@ -162,19 +170,19 @@ usage(void)
 }
 
 static int
-check(bool is_check, bool is_diff, const char *const *files, int n)
+check(const struct todo *todo, const char *const *files, int n)
 {
-    int n_wanted = is_diff ? 2 : 1;
+    int n_wanted = todo->is_diff ? 2 : 1;
 
-    if (!is_check) {
+    if (!todo->is_check) {
         fputs("countersign-agent: --diff is for --check-policy\n", stderr);
         return usage();
     }
 
     if (n < n_wanted) {
         fprintf(stderr, "countersign-agent: %s\n",
-            is_diff ? "--diff wants two policies, the old and the new one"
-                    : "--check-policy wants a policy");
+            todo->is_diff ? "--diff wants two policies, the old and the new one"
+                          : "--check-policy wants a policy");
         return usage();
     }
 
@@ -183,57 +191,16 @@ check(bool is_check, bool is_diff, const char *const *files, int n)
         return usage();
     }
 
-    return is_diff ? compare_policies(files[0], files[1]) : check_policy(files[0]);
+    return todo->is_diff ? compare_policies(files[0], files[1])
+                         : check_policy(files[0], todo->run.socket_path);
 }
 
-int
-main(int argc, char **argv)
+static int
+run_agent(const struct todo *todo)
 {
-    const char *state = getenv("STATE_DIRECTORY");
-    struct agent_options run = {
-        .policy_path = "/etc/countersign/policy.yaml",
-        .socket_path = "/run/countersign/agent.sock",
-        .state_dir = state ? state : "/var/lib/countersign",
-    };
+    struct agent_options run = todo->run;
     closing(freep) char *worker = NULL;
-    bool is_check = false, is_diff = false;
     struct why why;
-
-    for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (id) {
-        case OPTION_POLICY:
-            run.policy_path = optarg;
-            break;
-        case OPTION_SOCKET:
-            run.socket_path = optarg;
-            break;
-        case OPTION_STATE:
-            run.state_dir = optarg;
-            break;
-        case OPTION_CHECK_POLICY:
-            is_check = true;
-            break;
-        case OPTION_DIFF:
-            is_diff = true;
-            break;
-        case OPTION_HELP:
-            fputs(help, stdout);
-            return fflush(stdout) ? 1 : 0;
-        case OPTION_VERSION:
-            puts("countersign-agent " COUNTERSIGN_VERSION);
-            return 0;
-        default:
-            return usage();
-        }
-    }
-
-    if (is_check || is_diff)
-        return check(is_check, is_diff, (const char *const *)argv + optind, argc - optind);
-
-    if (optind < argc) {
-        fprintf(stderr, "countersign-agent: unexpected argument '%s'\n", argv[optind]);
-        return usage();
-    }
 
     log_init(LOG_LEVEL_INFO);
     limit_process();
@@ -246,4 +213,53 @@ main(int argc, char **argv)
     if (rc)
         log_line(LOG_LEVEL_ERROR, "%s", why.text);
     return rc ? 1 : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+    struct todo todo = {.run = {
+                            .policy_path = "/etc/countersign/policy.yaml",
+                            .socket_path = "/run/countersign/agent.sock",
+                            .state_dir = state ? state : "/var/lib/countersign",
+                        }};
+
+    for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (id) {
+        case OPTION_POLICY:
+            todo.run.policy_path = optarg;
+            break;
+        case OPTION_SOCKET:
+            todo.run.socket_path = optarg;
+            break;
+        case OPTION_STATE:
+            todo.run.state_dir = optarg;
+            break;
+        case OPTION_CHECK_POLICY:
+            todo.is_check = true;
+            break;
+        case OPTION_DIFF:
+            todo.is_diff = true;
+            break;
+        case OPTION_HELP:
+            fputs(help, stdout);
+            return fflush(stdout) ? 1 : 0;
+        case OPTION_VERSION:
+            puts("countersign-agent " COUNTERSIGN_VERSION);
+            return 0;
+        default:
+            return usage();
+        }
+    }
+
+    if (todo.is_check || todo.is_diff)
+        return check(&todo, (const char *const *)argv + optind, argc - optind);
+
+    if (optind < argc) {
+        fprintf(stderr, "countersign-agent: unexpected argument '%s'\n", argv[optind]);
+        return usage();
+    }
+
+    return run_agent(&todo);
 }

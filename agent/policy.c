@@ -108,6 +108,17 @@ policy_unref(struct policy *policy)
     free(policy);
 }
 
+enum rc
+policy_check_main_socket(const struct policy *policy, const char *path, struct why *why)
+{
+    for (size_t i = 0; i < policy->n_sockets; i++)
+        if (!strcmp(policy->sockets[i].path, path))
+            return fail(why, RC_MALFORMED, "socket '%s' is at '%s', where the main socket is",
+                policy->sockets[i].name, path);
+
+    return RC_OK;
+}
+
 bool
 policy_resolve(struct policy *policy)
 {

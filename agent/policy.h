@@ -137,6 +137,9 @@ struct policy {
  * ID), RC_TOO_LARGE, RC_SYSTEM (it changes whenever it is read).
  */
 must_check enum rc policy_load(struct policy **ret, const char *path, struct why *why);
+/* RC_MALFORMED: one of its sockets is at path, where the main one is. */
+must_check enum rc policy_check_main_socket(
+    const struct policy *policy, const char *path, struct why *why);
 struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy);
 DEFINE_CLEANUP(struct policy, policy_unref);

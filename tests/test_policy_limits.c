@@ -274,6 +274,18 @@ test_knows_what_was_written(void **state)
 }
 
 static void
+test_leaves_its_place_to_the_main_socket(void **state)
+{
+    closing(policy_unrefp) struct policy *policy = NULL;
+    struct why why;
+
+    assert_int_equal(load(*state, &policy, "sockets:\n" CI, NULL), RC_OK);
+    assert_int_equal(policy_check_main_socket(policy, "/run/main.sock", &why), RC_OK);
+    assert_int_equal(policy_check_main_socket(policy, "/run/ci.sock", &why), RC_MALFORMED);
+    assert_string_equal(why.text, "socket 'ci' is at '/run/ci.sock', where the main socket is");
+}
+
+static void
 test_finds_the_closest_root(void **state)
 {
     static const struct {
@@ -334,6 +346,7 @@ main(void)
         IN_A_DIRECTORY(test_judges_units),
         IN_A_DIRECTORY(test_judges_approvals),
         IN_A_DIRECTORY(test_knows_what_was_written),
+        IN_A_DIRECTORY(test_leaves_its_place_to_the_main_socket),
         IN_A_DIRECTORY(test_finds_the_closest_root),
         IN_A_DIRECTORY(test_bounds_sockets),
     };
