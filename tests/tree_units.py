@@ -13,7 +13,7 @@ EXPOSURE_MAX = 0.5
 # By a drop-in for a token: what is exposed with it. One with a device, and one with a network.
 TOKEN_EXPOSURE_MAX = {"token-tpm": 0.7, "token-card": 0.4, "token-network": 1.2}
 UNITS = [("system", "countersign-agent.service"), ("system", "countersign-agent.socket"),
-         ("system", "countersign-token@x.service"), ("system", "countersign-token@x.socket"),
+         ("system", "countersign-door@x.socket"), ("system", "countersign-token@x.service"), ("system", "countersign-token@x.socket"),
          ("user", "countersign-agent.service"), ("user", "countersign-agent.socket")]
 
 
@@ -29,6 +29,7 @@ def root(build, tmp_path_factory):
         shutil.copy(generated / f"{manager}-countersign-agent.service",
                     units / "countersign-agent.service")
         if manager == "system":
+            shutil.copy(ROOT / "contrib/systemd/countersign-door@.socket", units)
             shutil.copy(ROOT / "contrib/systemd/countersign-token@.socket", units)
             shutil.copy(generated / "countersign-token@.service", units)
         for target in ("basic", "default", "network", "shutdown", "sockets", "sysinit"):
