@@ -240,6 +240,30 @@ test_supersedes_once(void **state)
     release_root(d, 2, 31);
 }
 
+/* It is another document, and those agree who have to. */
+static void
+test_what_supersedes_needs_approval_as_any_other(void **state)
+{
+    static const char keys[] = "keys: [root, rsa-root]";
+    const char *text = daemon_policy(), *at = strstr(text, keys);
+    closing(freep) char *changed = NULL;
+    struct daemon *d = *state;
+
+    release_root(d, 1, 30);
+    assert_non_null(at);
+    at += strlen(keys);
+    assert_true(asprintf(&changed, "%.*s, approvals: {count: 1, users: [10002]}%s",
+                    (int)(at - text), text, at) > 0);
+    daemon_set_policy(d, changed);
+    json_auto_t *reloaded = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    daemon_assert_reply(reloaded);
+
+    json_auto_t *answer = daemon_call(d, UID_ADMIN, "Supersede", supersede(1));
+    daemon_assert_reply(answer);
+    json_auto_t *parked = sign(d, 1, 31);
+    daemon_assert_error(parked, "NeedsApproval", NULL, NULL);
+}
+
 int
 main(void)
 {
@@ -253,6 +277,7 @@ main(void)
         DAEMON(test_waits_for_a_root_that_is_being_signed),
         DAEMON(test_who_does_not_wait_retires_nothing),
         DAEMON(test_supersedes_once),
+        DAEMON(test_what_supersedes_needs_approval_as_any_other),
     };
 #undef DAEMON
 
