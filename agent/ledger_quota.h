@@ -24,7 +24,7 @@ struct ledger_quota {
  */
 must_check enum rc ledger_quota_count(int64_t *ret_n, int64_t *ret_freeing, struct ledger *ledger,
     const struct ledger_quota *whose, int64_t from, int64_t limit, struct why *why);
-/* n more of them. RC_STORAGE. */
+/* n more of them; where a later minute is there, in that one. RC_STORAGE. */
 must_check enum rc ledger_quota_add(struct ledger *ledger, const struct ledger_quota *whose,
     int64_t minute, int64_t n, struct why *why);
 /* The newest minute of all. RC_NOT_FOUND: there is none. RC_STORAGE. */

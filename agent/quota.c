@@ -16,13 +16,20 @@ struct quota {
     struct quota_hold *holds;
 };
 
+/* Of one grant. */
+struct count {
+    const struct policy_grant *grant;
+    int64_t n; /* documents */
+};
+
 struct quota_hold {
     struct quota *quota;
     struct quota_hold *next, *previous;
     const struct policy *policy;
     uid_t uid;
     bool is_taken;
-    int64_t *n; /* for each grant of the policy */
+    struct count *counts;
+    size_t n_counts;
 };
 
 /* The minute of a point in time; rounds down, also before 1970. */
@@ -90,9 +97,9 @@ count_in_work(const struct quota *quota, const struct policy_grant *grant, uid_t
     int64_t n = 0;
 
     for (const struct quota_hold *hold = quota->holds; hold; hold = hold->next)
-        for (size_t i = 0; hold->uid == uid && !hold->is_taken && i < hold->policy->n_grants; i++)
-            if (hold->n[i] > 0 && !strcmp(hold->policy->grants[i].name, grant->name))
-                n += hold->n[i];
+        for (size_t i = 0; hold->uid == uid && !hold->is_taken && i < hold->n_counts; i++)
+            if (!strcmp(hold->counts[i].grant->name, grant->name))
+                n += hold->counts[i].n;
 
     return n;
 }
@@ -156,27 +163,32 @@ quota_uses_done(struct quota_uses *uses)
     *uses = (struct quota_uses){0};
 }
 
-/* For each grant of the policy that has a quota: the documents that are signed under it. *ret: NULL
+/* Of each grant of the policy that has a quota: the documents that are signed under it. *ret: NULL
  * where there are none. */
 static enum rc
-count_documents(
-    int64_t **ret, const struct policy *policy, const struct decision *decision, struct why *why)
+count_documents(struct count **ret, size_t *ret_n, const struct policy *policy,
+    const struct decision *decision, struct why *why)
 {
     closing(freep) int64_t *n = calloc(policy->n_grants + 1, sizeof *n);
-    int64_t sum = 0;
+    closing(freep) struct count *counts = NULL;
+    size_t n_counts = 0, k = 0;
 
     if (!n)
         return fail_memory(why);
 
     for (size_t i = 0; i < decision->n_verdicts; i++)
         decide_count(n, policy, &decision->verdicts[i]);
-    for (size_t i = 0; i < policy->n_grants; i++) {
-        if (policy->grants[i].quota.n == 0)
-            n[i] = 0;
-        sum += n[i];
-    }
+    for (size_t i = 0; i < policy->n_grants; i++)
+        n_counts += n[i] > 0 && policy->grants[i].quota.n > 0;
+    counts = n_counts > 0 ? calloc(n_counts, sizeof *counts) : NULL;
+    if (n_counts > 0 && !counts)
+        return fail_memory(why);
 
-    *ret = sum > 0 ? steal(n) : NULL;
+    for (size_t i = 0; i < policy->n_grants; i++)
+        if (n[i] > 0 && policy->grants[i].quota.n > 0)
+            counts[k++] = (struct count){&policy->grants[i], n[i]};
+    *ret = steal(counts);
+    *ret_n = n_counts;
     return RC_OK;
 }
 
@@ -184,19 +196,24 @@ enum rc
 quota_hold(struct quota_hold **ret, struct quota *quota, const struct policy *policy,
     const struct decision *decision, uid_t uid, struct why *why)
 {
-    closing(freep) int64_t *n = NULL;
+    closing(freep) struct count *counts = NULL;
+    size_t n = 0;
 
     *ret = NULL;
-    enum rc rc = count_documents(&n, policy, decision, why);
-    if (rc || !n)
+    enum rc rc = count_documents(&counts, &n, policy, decision, why);
+    if (rc || n == 0)
         return rc;
 
     struct quota_hold *hold = calloc(1, sizeof *hold);
     if (!hold)
         return fail_memory(why);
 
-    *hold = (struct quota_hold){
-        .quota = quota, .next = quota->holds, .policy = policy, .uid = uid, .n = steal(n)};
+    *hold = (struct quota_hold){.quota = quota,
+        .next = quota->holds,
+        .policy = policy,
+        .uid = uid,
+        .counts = steal(counts),
+        .n_counts = n};
     if (hold->next)
         hold->next->previous = hold;
     quota->holds = hold;
@@ -216,7 +233,7 @@ quota_give_back(struct quota_hold *hold)
         hold->previous->next = hold->next;
     else
         hold->quota->holds = hold->next;
-    free(hold->n);
+    free(hold->counts);
     free(hold);
 }
 
@@ -258,15 +275,15 @@ purge(struct quota *quota, int64_t now, struct why *why)
 enum rc
 quota_take(struct quota_hold *hold, const struct decision *decision, int64_t now, struct why *why)
 {
-    closing(freep) int64_t *n = NULL;
+    closing(freep) struct count *counts = NULL;
+    size_t n = 0;
 
     if (!hold)
         return RC_OK;
 
-    enum rc rc = count_documents(&n, hold->policy, decision, why);
-    for (size_t i = 0; !rc && n && i < hold->policy->n_grants; i++)
-        if (n[i] > 0)
-            rc = take(hold->quota, &hold->policy->grants[i], hold->uid, n[i], now, why);
+    enum rc rc = count_documents(&counts, &n, hold->policy, decision, why);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = take(hold->quota, counts[i].grant, hold->uid, counts[i].n, now, why);
     if (!rc)
         rc = purge(hold->quota, now, why);
     if (rc)

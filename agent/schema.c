@@ -64,6 +64,15 @@ static const char trail_schema[] =
     " UNION ALL SELECT CAST(value ->> '$.repository' AS TEXT) AS name, at_us, seq"
     " FROM record, json_each(" TEXT ", '$.documents') WHERE type = 'object' AND name IS NOT NULL";
 
+/* before: the documents of all minutes before this one, so that those of a window are a difference
+ * of two rows, however many there are in it. */
+static const char quota_schema[] =
+    "CREATE TABLE quota (grant TEXT NOT NULL, uid INTEGER NOT NULL, minute INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, before INTEGER NOT NULL,"
+    " PRIMARY KEY (grant, uid, minute)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX quota_before ON quota (grant, uid, before);"
+    "CREATE INDEX quota_minute ON quota (minute)";
+
 static const char past_schema[] =
     "CREATE TABLE root_key (repository TEXT NOT NULL, key TEXT NOT NULL,"
     " PRIMARY KEY (repository, key)) STRICT, WITHOUT ROWID;"
@@ -82,8 +91,7 @@ static const char *const steps[] = {
     "CREATE TABLE pin_try (token TEXT NOT NULL PRIMARY KEY, pin TEXT NOT NULL,"
     " is_accepted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     parked_schema,
-    "CREATE TABLE quota (grant TEXT NOT NULL, uid INTEGER NOT NULL, minute INTEGER NOT NULL,"
-    " n INTEGER NOT NULL, PRIMARY KEY (grant, uid, minute)) STRICT, WITHOUT ROWID",
+    quota_schema,
     past_schema,
     trail_schema,
 };
@@ -171,15 +179,21 @@ static const char *const statements[STATEMENT_MAX_] = {
         " ORDER BY created_at DESC LIMIT ?))",
     [STATEMENT_PUT_VOTE] = "INSERT INTO vote (id, uid, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     [STATEMENT_VOTES] = "SELECT uid FROM vote WHERE id = ? ORDER BY uid",
-    [STATEMENT_QUOTA] = "SELECT minute, n FROM quota WHERE grant = ? AND uid = ? AND minute >= ?"
-                        " ORDER BY minute DESC",
-    [STATEMENT_ADD_QUOTA] = "INSERT INTO quota (grant, uid, minute, n) VALUES (?, ?, ?, ?)"
-                            " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    [STATEMENT_QUOTA_END] = "SELECT minute, before + n FROM quota WHERE grant = ? AND uid = ?"
+                            " ORDER BY minute DESC LIMIT 1",
+    [STATEMENT_QUOTA_SINCE] = "SELECT before FROM quota WHERE grant = ? AND uid = ?"
+                              " AND minute >= ? ORDER BY minute LIMIT 1",
+    [STATEMENT_QUOTA_FREEING] = "SELECT minute FROM quota WHERE grant = ? AND uid = ?"
+                                " AND before <= ? ORDER BY before DESC LIMIT 1",
+    [STATEMENT_ADD_QUOTA] =
+        "INSERT INTO quota (grant, uid, minute, n, before) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET n = n + excluded.n",
     [STATEMENT_NEWEST_QUOTA] = "SELECT max(minute) FROM quota HAVING count(*) > 0",
     [STATEMENT_COPY_QUOTA] =
-        "INSERT INTO quota (grant, uid, minute, n)"
-        " SELECT grant, uid, ?, sum(n) FROM quota WHERE minute > ? GROUP BY grant, uid"
-        " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        "INSERT INTO quota (grant, uid, minute, n, before)"
+        " SELECT grant, uid, ?1, sum(n), min(before) FROM quota WHERE minute >= ?1"
+        " GROUP BY grant, uid"
+        " ON CONFLICT DO UPDATE SET n = excluded.n, before = excluded.before",
     [STATEMENT_FORGET_QUOTA_AFTER] = "DELETE FROM quota WHERE minute > ?",
     [STATEMENT_FORGET_QUOTA_BEFORE] = "DELETE FROM quota WHERE minute < ?",
     [STATEMENT_PUT_ROOT_KEY] =
