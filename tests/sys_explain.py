@@ -152,3 +152,18 @@ def test_answers_before_there_is_a_repository(tester, client, agent, new_client,
     agent.stop()
     assert not agent.ledger.marks()
     assert not [record for record in agent.ledger.records() if record["outcome"] == "released"]
+
+
+def test_says_that_others_must_agree(policy, tester, client, agent, new_client, gun, upload):
+    policy["grants"]["testers"]["approvals"] = {"count": 1, "users": [61003]}
+    agent.set_policy(policy)
+    agent.call("Reload")
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/qa", "agent:qa")
+    upload(f"{gun}:v1")
+    done = new_client(agent, tester).try_run("explain", "sign", f"{gun}:v1")
+    assert done.returncode == 3
+    assert "targets/qa, version 1: needs approval, under grant 'testers'" in done.stdout
+    assert "no   approvals: want " in done.stdout
+    assert "countersign approve" in done.stdout
+    assert new_client(agent, tester).json("pending", "--json")["requests"] == []
