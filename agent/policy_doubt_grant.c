@@ -76,7 +76,8 @@ doubt_approvals(struct policy_doubter *doubter, const struct policy_grant *grant
 
     if (approvers.n < count) {
         policy_doubt(doubter,
-            "%s: %zu must agree, and this system knows of %zu who may, so nothing is ever signed",
+            "%s: %zu must agree, and this system lists %zu who may; with so few nothing is ever "
+            "signed",
             what, count, approvers.n);
         return;
     }

@@ -174,7 +174,7 @@ static const struct {
         "  grant all: one person alone signs roots with key root"},
     {"approvers who are too few",
         GRANTS("  g: {users: [1], keys: [root], approvals: {count: 3, users: [8, 9]}}\n"),
-        "  approvals of grant g: 3 must agree, and this system knows of 2 who may"},
+        "  approvals of grant g: 3 must agree, and this system lists 2 who may"},
     {"an approver who may ask, of just enough",
         GRANTS("  g: {users: [8], keys: [root], approvals: {count: 2, users: [8, 9]}}\n"),
         "  approvals of grant g: uid 8 is one of the 2 who may agree, and may ask"},

@@ -25,6 +25,17 @@ def test_the_policy_of_the_page_of_a_kind_is_taken(kind, build, tmp_path):
     assert done.returncode == 0 and "targets/qa" in done.stdout, done.stderr
 
 
+def test_the_example_of_a_policy_shows_the_whole_language():
+    members = set(re.findall(r'\{"([a-z_]+)"(?:, \w+)?\}|^    \{"([a-z_]+)", policy_limits_read',
+                             "".join(text(f"agent/policy_{name}.c") for name in (
+                                 "grant", "limits", "load", "people", "read", "sockets")),
+                             re.MULTILINE))
+    names = {first or second for first, second in members} - {"roles", "network"}
+    assert {"quota", "approvals", "sockets", "count", "path", "at", "worker"} <= names
+    assert not {name for name in names if not re.search(rf"\b{name}: ", text(POLICY))
+                and not re.search(rf"^{name}:$", text(POLICY), re.MULTILINE)}
+
+
 def test_the_example_of_a_policy_is_taken(build, tmp_path):
     policy = tmp_path / "policy.yaml"
     shutil.copyfile(ROOT / POLICY, policy)
@@ -33,5 +44,8 @@ def test_the_example_of_a_policy_is_taken(build, tmp_path):
     done = subprocess.run([build / "agent" / "countersign-agent", "--check-policy", policy],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in ("root", "developer", "qa-team", "ceremony", "countersign-admin"):
-        assert name in done.stdout and name in text(POLICY)
+    for name in ("root", "developer", "qa-team", "ceremony", "countersign-admin",
+                 "everybody at door ci", "200 documents in 1 hour", "changing only tags nightly-*",
+                 "only in unit nightly.service", "after 1 approval of group security",
+                 "registry.example.com/legacy/**: 0b6101"):
+        assert name in done.stdout
