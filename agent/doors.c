@@ -282,6 +282,18 @@ doors_follow(struct doors *doors, const struct policy *policy)
             open_place(doors, &policy->sockets[i]);
 }
 
+bool
+doors_is_open(const struct doors *doors, const char *name)
+{
+    const struct entrance *entrance;
+
+    TAILQ_FOREACH(entrance, &doors->list, next)
+        if (entrance->door->name && !strcmp(entrance->door->name, name))
+            return !entrance->door->is_shut;
+
+    return false;
+}
+
 void
 doors_free(struct doors *doors)
 {

@@ -47,4 +47,6 @@ DEFINE_CLEANUP(struct doors, doors_free);
 
 /* Let nobody in for a moment: there is no room. */
 void doors_pause(struct doors *doors);
+/* Whether the door of that name is there and lets people in. */
+bool doors_is_open(const struct doors *doors, const char *name);
 const char *doors_main_path(const struct doors *doors);

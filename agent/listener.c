@@ -256,6 +256,12 @@ listener_free(struct listener *listener)
     free(listener);
 }
 
+bool
+listener_is_open(const struct listener *listener, const char *name)
+{
+    return doors_is_open(listener->doors, name);
+}
+
 size_t
 listener_n_connections(const struct listener *listener)
 {

@@ -32,5 +32,6 @@ void listener_follow(struct listener *listener, const struct policy *policy);
 void listener_free(struct listener *listener);
 DEFINE_CLEANUP(struct listener, listener_free);
 
+bool listener_is_open(const struct listener *listener, const char *name); /* that door */
 size_t listener_n_connections(const struct listener *listener);
 const char *listener_path(const struct listener *listener); /* of the main door */

@@ -160,9 +160,11 @@ format_doors(const struct agent *agent)
 
     answer_add(
         &ret, json_pack("{s:s,s:s}", "name", "agent", "path", listener_path(agent->listener)));
-    for (size_t i = 0; i < agent->policy->n_sockets; i++)
-        answer_add(&ret, json_pack("{s:s,s:s}", "name", agent->policy->sockets[i].name, "path",
-                             agent->policy->sockets[i].path));
+    for (size_t i = 0; i < agent->policy->n_sockets; i++) {
+        const struct policy_socket *socket = &agent->policy->sockets[i];
+        if (listener_is_open(agent->listener, socket->name))
+            answer_add(&ret, json_pack("{s:s,s:s}", "name", socket->name, "path", socket->path));
+    }
     return ret;
 }
 

@@ -98,6 +98,8 @@ def test_a_door_has_the_mode_and_the_place_that_it_should_have(new_case, policy,
         assert stat.filemode(door.path.lstat().st_mode)[1:] == {
             "0600": "rw-------", "0660": "rw-rw----", "0666": "rw-rw-rw-"}[door.mode]
     assert not open_to_all.path.exists()
+    assert [door["name"] for door in case.agent.call("Status")["insight"]["doors"]] == [
+        "agent", *(door.name for door in doors)]
     assert "socket 'open' is not there" in case.agent.process.text()
     assert "is writable by others" in case.agent.process.text()
 
