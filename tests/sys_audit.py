@@ -15,8 +15,9 @@ import rig_users
 from rig_agent import Agent
 from rig_case import Case
 from rig_document import targets
-from rig_journal import heads, journal
+from rig_journal import Journald, heads, journal
 from rig_policy import Policy
+from rig_process import Process, answers_at
 from rig_scratch import give_tree
 
 ROLE = "targets/qa"
@@ -198,6 +199,52 @@ def test_heads_in_the_journal_are_compared(signed, known, tell, scratch):
     others = journal(directory, forged, uid=61099)
     assert "2 heads that other users wrote do not count" in tell(agent, "verify", "--journal",
                                                                  others)
+
+
+@pytest.fixture
+def journald(scratch):
+    rig_users.user(TESTER.uid)
+    try:
+        journald = Journald(scratch.directory("journald"))
+    except RuntimeError:
+        pytest.skip("needs the right to mount")
+    yield journald
+    journald.stop()
+
+
+def test_the_journal_of_the_machine_is_compared(signed, journald, programs, sanitizer):
+    agent = signed.agent
+
+    def run():
+        process = Process(
+            journald.logged(rig_users.AGENT, programs.agent, "--policy", agent.policy_file,
+                            "--socket", agent.socket, "--state", agent.state),
+            agent.directory / "log", sanitizer.environment())
+        process.wait_until(lambda: answers_at(agent.socket))
+        return process
+
+    def verify():
+        journald.publish()
+        return subprocess.run(
+            journald.command(rig_users.RELEASER, programs.client, "--socket", agent.socket, "audit",
+                             "verify"),
+            capture_output=True, text=True, cwd="/",
+            env=sanitizer.environment(COUNTERSIGN_AGENT_USER=str(rig_users.AGENT.uid)))
+
+    process = run()
+    signed.sign(targets(version=5))
+    assert process.stop() == 0
+    process = run()
+    done = verify()
+    assert process.stop() == 0
+    assert "heads agree, the newest for record 6, of 20" in done.stdout, done.stdout + done.stderr
+
+    agent.ledger.execute("DELETE FROM record WHERE seq = 6")
+    hash_anew(agent.ledger)
+    process = run()
+    done = verify()
+    assert process.stop() == 0
+    assert done.returncode == 4 and "but the ledger ends with record 5" in done.stderr, done.stderr
 
 
 # What somebody changes who can write to the ledger's file
