@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/method.h"
 
+#include "agent/act.h"
 #include "agent/answer.h"
 #include "agent/attest.h"
 #include "agent/certify.h"
@@ -68,16 +69,14 @@ reload(struct agent *agent, struct conn *conn, const json_t *parameters)
     if (!has_no_parameters(conn, parameters))
         return;
 
-    if (!policy_is_admin(agent->policy, conn_peer(conn))) {
-        refusal_start(agent, conn, "Reload", REASON_NOT_ADMIN);
+    struct act *act = act_begin_on(agent, conn, "Reload", "policy", agent->options.policy_path);
+    if (!act)
         return;
-    }
 
-    enum rc rc = agent_reload(agent, &changes, &why);
-    if (rc)
-        answer_error(conn, RC_MALFORMED, &why);
+    if (agent_reload(agent, &changes, &why))
+        act_finish(act, RC_MALFORMED, &why, NULL);
     else
-        conn_reply(conn, json_pack("{s:o}", "changes", changes));
+        act_finish(act, RC_OK, NULL, json_pack("{s:o}", "changes", changes));
 }
 
 /* In the order of the interface file. Without a handler: of a later version. */

@@ -83,8 +83,14 @@ on_done(void *userdata, enum rc rc, json_t **reply)
 static void
 finish(struct retire *retire, enum rc rc, const struct why *why)
 {
-    struct act_deed deed = {on_write, on_done, retire,
-        {"notary", retire->repository, "root", retire->mark.version, retire->mark.digest}};
+    const struct act_deed deed = {.write = on_write,
+        .done = on_done,
+        .userdata = retire,
+        .document = {.format = "notary",
+            .repository = retire->repository,
+            .role = "root",
+            .version = retire->mark.version,
+            .digest = retire->mark.digest}};
     struct act *act = retire->act;
 
     act_do(act, &deed);

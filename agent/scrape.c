@@ -17,9 +17,14 @@ put_agent(struct bytes *b, const struct agent *agent)
     const struct agent_loading *loading = &agent->loading;
     static const char info[] = "countersign_build_info";
     static const char loaded[] = "countersign_policy_loaded_timestamp_seconds";
+    static const char started[] = "countersign_start_time_seconds";
+    uint64_t now = 0;
 
     prometheus_family(b, info, "gauge", "Always 1; the version of the agent is its label.");
     prometheus_sample(b, info, (struct prometheus_label[]){{"version", COUNTERSIGN_VERSION}}, 1, 1);
+    (void)sd_event_now(agent->event, CLOCK_MONOTONIC, &now);
+    prometheus_family(b, started, "gauge", "When the agent began.");
+    prometheus_time(b, started, NULL, 0, (uint64_t)agent_now_us() - (now - agent->started_at));
     put_one(b, "countersign_connections", "gauge", "Connections to the agent, on all its sockets.",
         (int64_t)listener_n_connections(agent->listener));
     prometheus_family(b, loaded, "gauge", "When the policy was read that is in force.");

@@ -77,8 +77,10 @@ COMMAND(cmd_supersede)
 
     (void)n;
     enum rc rc = integer_parse(&version, span_of(arguments[2]), 1, INTEGER_MAX, why);
-    if (!rc)
-        rc = session_repository(&repository, session, arguments[0], why);
+    if (rc)
+        return within(why, rc, "version '%s'", arguments[2]);
+
+    rc = session_repository(&repository, session, arguments[0], why);
     if (!rc)
         rc = session_agent(&agent, session, why);
     if (rc)

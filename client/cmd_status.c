@@ -168,7 +168,7 @@ print_insight(const json_t *object, struct why *why)
     if (rc)
         return rc;
 
-    printf("ledger: %" PRId64 " records, %" PRId64 " bytes, head %.16s\n", records, bytes, hash);
+    printf(", %" PRId64 " records, head %.16s, %" PRId64 " bytes\n", records, hash, bytes);
     json_array_foreach(doors, i, door) {
         rc = print_door(door, why);
         if (rc)
@@ -206,9 +206,11 @@ print_status(const json_t *reply, const char *socket, struct why *why)
     if (rc)
         return agent_error_of_reply(rc, why);
 
-    printf("agent %s at %s, up for %" PRId64 " s\npolicy %.16s, read %s\nledger %.16s\n", version,
+    printf("agent %s at %s, up for %" PRId64 " s\npolicy %.16s, read %s\nledger %.16s", version,
         socket, uptime_s, policy, loaded_at, ledger);
     rc = insight ? print_insight(insight, why) : RC_OK;
+    if (!insight)
+        putchar('\n');
     if (!rc)
         rc = print_table(tokens, 6,
             (const char *[]){"TOKEN", "STATE", "PIN", "QUEUE", "WORKERS", "DETAIL"}, put_token,
