@@ -165,8 +165,11 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     }
     if (!rc)
         rc = quota_uses_of(&uses, agent->quota, j->policy, peer, now, why);
-    if (!rc && policy_wants_approvals(j->policy))
-        rc = votes_new(&j->votes, agent->ledger, j->subjects, j->n_subjects, peer->uid, now, why);
+    if (!rc && policy_wants_approvals(j->policy)) {
+        struct votes_request question = {
+            peer->uid, j->subjects, j->known->changes, j->n_subjects, now};
+        rc = votes_new(&j->votes, agent->ledger, &question, why);
+    }
     if (rc)
         return rc;
 

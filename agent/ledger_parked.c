@@ -119,8 +119,12 @@ static enum rc
 read_json(json_t **ret, struct query *q, int column, struct why *why)
 {
     struct span text = query_span_at(q, column);
+    json_error_t error;
 
-    *ret = json_loadb((const char *)text.p, text.len, 0, NULL);
+    *ret = json_loadb((const char *)text.p, text.len, 0, &error);
+    if (!*ret && json_error_code(&error) == json_error_out_of_memory)
+        return fail_memory(why);
+
     return *ret ? RC_OK : fail(why, RC_STORAGE, "the ledger has a parked request that is no JSON");
 }
 

@@ -225,8 +225,8 @@ parking_describe(char *ret, size_t room, const struct judgment *j, uid_t uid)
     json_array_foreach(approvals, i, approval)
         put_approval(&text, approval);
     digest_hex(digest, &j->votes.digest);
-    snprintf(ret, room, "waiting for approval %s, digest %.8s: %.400s", j->votes.id, digest,
-        bytes_text(&text));
+    snprintf(ret, room, "waiting for approval %s, digest %.8s: %.400s; countersign approve %s",
+        j->votes.id, digest, bytes_text(&text), j->votes.id);
 }
 
 size_t

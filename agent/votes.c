@@ -31,21 +31,36 @@ put_subject(struct bytes *b, const struct subject *subject)
 }
 
 static enum rc
-make_claim(struct votes *votes, struct subject *const *subjects, size_t n_subjects, struct why *why)
+put_changes(struct bytes *b, const json_t *list, struct why *why)
+{
+    closing(freep) char *text = list ? json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS) : strdup("");
+    if (!text)
+        return fail_memory(why);
+
+    bytes_puts(b, text);
+    bytes_putc(b, 0);
+    return RC_OK;
+}
+
+static enum rc
+make_claim(struct votes *votes, const struct votes_request *request, struct why *why)
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(CLAIM_MAX_BYTES);
     struct digest documents[DOCUMENTS_MAX];
 
-    for (size_t i = 0; i < n_subjects; i++) {
-        put_subject(&text, subjects[i]);
-        documents[i] = subjects[i]->digest;
+    for (size_t i = 0; i < request->n_subjects; i++) {
+        put_subject(&text, request->subjects[i]);
+        documents[i] = request->subjects[i]->digest;
+        enum rc rc = put_changes(&text, request->changes[i].list, why);
+        if (rc)
+            return rc;
     }
     enum rc rc = bytes_check(&text, why);
     if (rc)
         return rc;
 
     digest_of(&votes->claim, bytes_span(&text));
-    votes_digest(&votes->digest, documents, n_subjects);
+    votes_digest(&votes->digest, documents, request->n_subjects);
     return RC_OK;
 }
 
@@ -82,11 +97,13 @@ add_peers(struct votes *votes, struct ledger *ledger, const char *id, struct why
 }
 
 static enum rc
-find(struct votes *votes, struct ledger *ledger, uid_t uid, int64_t now, struct why *why)
+find(struct votes *votes, struct ledger *ledger, const struct votes_request *request,
+    struct why *why)
 {
     closing(parked_done) struct parked parked = {0};
 
-    enum rc rc = ledger_find_parked(&parked, ledger, uid, &votes->claim, now, why);
+    enum rc rc =
+        ledger_find_parked(&parked, ledger, request->uid, &votes->claim, request->now, why);
     if (rc)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
 
@@ -102,14 +119,14 @@ find(struct votes *votes, struct ledger *ledger, uid_t uid, int64_t now, struct 
 }
 
 enum rc
-votes_new(struct votes *ret, struct ledger *ledger, struct subject *const *subjects,
-    size_t n_subjects, uid_t uid, int64_t now, struct why *why)
+votes_new(
+    struct votes *ret, struct ledger *ledger, const struct votes_request *request, struct why *why)
 {
     closing(votes_done) struct votes votes = {0};
 
-    enum rc rc = make_claim(&votes, subjects, n_subjects, why);
+    enum rc rc = make_claim(&votes, request, why);
     if (!rc)
-        rc = find(&votes, ledger, uid, now, why);
+        rc = find(&votes, ledger, request, why);
     if (rc)
         return rc;
 

@@ -3,7 +3,7 @@
  * An agent without memory: of each call every allocation fails once. Whatever the caller is told,
  * nothing is lost, nothing is released that is not recorded, and the next call is answered.
  */
-#include "tests/daemon.h"
+#include "tests/approvals.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -354,6 +354,57 @@ test_reads_what_is_published_or_says_no(void **state)
     assert_int_equal(mark_of(d, "targets"), 1); /* the base was believed */
 }
 
+/* With nothing parked before. */
+static json_t *
+sign_with_approval(struct daemon *d)
+{
+    closing(freep) char(*ids)[PARKED_ID_LEN + 1] = NULL;
+    size_t n = 0;
+
+    assert_int_equal(ledger_list_parked(&ids, &n, d->agent.ledger, 0, NULL), RC_OK);
+    assert_int_equal(ledger_begin(d->agent.ledger, NULL), RC_OK);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(ledger_forget_parked(d->agent.ledger, ids[i], NULL), RC_OK);
+    assert_int_equal(ledger_commit(d->agent.ledger, NULL), RC_OK);
+    return approvals_order(1);
+}
+
+/* One is parked. */
+static json_t *
+vote(struct daemon *d)
+{
+    char id[PARKED_ID_LEN + 1], digits[9];
+
+    approvals_park(d, UID_ALICE, 1, id, digits);
+    return json_pack("{s:s,s:s}", "id", id, "digest8", digits);
+}
+
+static json_t *
+parked_id(struct daemon *d)
+{
+    json_t *parameters = vote(d);
+
+    json_object_del(parameters, "digest8");
+    return parameters;
+}
+
+static void
+test_parks_and_votes_or_says_no(void **state)
+{
+    static const struct call calls_of_approvals[] = {
+        {"Sign", UID_ALICE, sign_with_approval, .is_refused = true},
+        {"Pending", UID_BOB, nothing},
+        {"Pending", UID_BOB, parked_id},
+        {"Approve", UID_ALICE, vote, .is_refused = true},
+        {"Deny", UID_ALICE, parked_id},
+        {"Approve", UID_BOB, vote},
+    };
+
+    approvals_set(*state, ", approvals: {count: 2, users: [10002, 10005]}");
+    for (size_t i = 0; i < N_ELEMENTS(calls_of_approvals); i++)
+        sweep(*state, &calls_of_approvals[i]);
+}
+
 static void
 test_loses_no_connection_whatever_allocation_fails(void **state)
 {
@@ -403,6 +454,7 @@ main(void)
         DAEMON(test_answers_or_hangs_up_whatever_allocation_fails),
         DAEMON(test_counts_what_it_releases),
         DAEMON(test_reads_what_is_published_or_says_no),
+        DAEMON(test_parks_and_votes_or_says_no),
         DAEMON(test_loses_no_connection_whatever_allocation_fails),
     };
 

@@ -18,7 +18,7 @@ test_a_call_that_waits_is_signed_when_the_last_vote_comes(void **state)
 {
     struct daemon *d = *state;
     closing(fd_close) int fd = daemon_dial(d, UID_ALICE);
-    char id[PARKED_ID_LEN + 1], digits[9], want[160];
+    char id[PARKED_ID_LEN + 1], digits[9], want[256];
 
     approvals_park(d, UID_ALICE, 1, id, digits);
     approvals_ask_more(d, fd, approvals_order(1));
@@ -26,8 +26,9 @@ test_a_call_that_waits_is_signed_when_the_last_vote_comes(void **state)
     daemon_pump(d);
     json_auto_t *progress = daemon_answer(d, fd, "Sign");
     snprintf(want, sizeof want,
-        "waiting for approval %s, digest %s: 0 of 1 votes of user 10002, user 10005, user 10001",
-        id, digits);
+        "waiting for approval %s, digest %s: 0 of 1 votes of user 10002, user 10005, user 10001; "
+        "countersign approve %s",
+        id, digits, id);
     assert_string_equal(
         json_string_value(json_object_get(daemon_assert_reply(progress), "progress")), want);
     assert_null(daemon_answer(d, fd, "Sign"));
