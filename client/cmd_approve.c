@@ -44,6 +44,18 @@ ask_digits(char ret[DIGITS + 1], struct why *why)
     return read_digits(ret, line, why);
 }
 
+/* What is agreed to. */
+static enum rc
+show(const struct parked *parked, struct why *why)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    enum rc rc = parked_format(&text, parked, why);
+    if (!rc)
+        fputs(bytes_text(&text), stdout);
+    return !rc && fflush(stdout) ? fail(why, RC_SYSTEM, "cannot write to standard output") : rc;
+}
+
 static enum rc
 vote(struct agent_call *agent, const char *id, const char *digits, struct why *why)
 {
@@ -68,14 +80,15 @@ COMMAND(cmd_approve)
     const char *given = session_options(session)->values[OPTION_DIGEST];
     closing(parked_done) struct parked parked = {0};
     struct agent_call *agent = NULL;
-    char digits[DIGITS + 1];
+    char digits[DIGITS + 1], id[PARKED_ID_TYPED_BYTES];
 
     (void)n;
+    parked_read_id(id, arguments[0]);
     enum rc rc = session_agent(&agent, session, why);
     if (!rc)
-        rc = parked_new(&parked, agent, arguments[0], why);
+        rc = parked_new(&parked, agent, id, why);
     if (!rc && !given)
-        rc = parked_print(&parked, why);
+        rc = show(&parked, why);
     if (!rc)
         rc = given ? read_digits(digits, given, why) : ask_digits(digits, why);
 
@@ -84,12 +97,14 @@ COMMAND(cmd_approve)
 
 COMMAND(cmd_deny)
 {
-    closing(json_decrefp) json_t *parameters = json_pack("{s:s,s:s*}", "id", arguments[0], "reason",
-        session_options(session)->values[OPTION_REASON]);
+    const char *reason = session_options(session)->values[OPTION_REASON];
     closing(json_decrefp) json_t *reply = NULL;
     struct agent_call *agent = NULL;
+    char id[PARKED_ID_TYPED_BYTES];
 
     (void)n;
+    parked_read_id(id, arguments[0]);
+    closing(json_decrefp) json_t *parameters = json_pack("{s:s,s:s*}", "id", id, "reason", reason);
     if (!parameters)
         return fail(why, RC_MALFORMED, "an id and a reason are UTF-8");
 
@@ -97,6 +112,6 @@ COMMAND(cmd_deny)
     if (!rc)
         rc = agent_call(&reply, agent, "Deny", parameters, why);
     if (!rc)
-        printf("request %s is denied\n", arguments[0]);
+        printf("request %s is denied\n", id);
     return rc;
 }

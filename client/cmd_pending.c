@@ -95,12 +95,18 @@ static enum rc
 show(struct agent_call *agent, const char *id, bool is_json, struct why *why)
 {
     closing(parked_done) struct parked parked = {0};
+    closing(bytes_done) struct bytes text = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    char meant[PARKED_ID_TYPED_BYTES];
 
-    enum rc rc = parked_new(&parked, agent, id, why);
-    if (rc)
-        return rc;
-
-    return is_json ? table_print_json(parked.request, why) : parked_print(&parked, why);
+    parked_read_id(meant, id);
+    enum rc rc = parked_new(&parked, agent, meant, why);
+    if (!rc && is_json)
+        return table_print_json(parked.request, why);
+    if (!rc)
+        rc = parked_format(&text, &parked, why);
+    if (!rc)
+        fputs(bytes_text(&text), stdout);
+    return rc;
 }
 
 COMMAND(cmd_pending)

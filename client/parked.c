@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/parked.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -164,24 +165,25 @@ parked_put_votes(struct bytes *b, const json_t *approvals)
     }
 }
 
-/* Scrubbed, as names in it are others'. */
-like_printf(1, 2) static void print_line(const char *fmt, ...)
+/* One line of what people see; scrubbed, as names in it are others'. */
+like_printf(2, 3) static void put_line(struct bytes *b, const char *fmt, ...)
 {
-    closing(bytes_done) struct bytes line = BYTES_INIT(LINE_MAX_BYTES);
+    closing(freep) char *text = NULL;
     va_list ap;
-    char *text = NULL;
 
     va_start(ap, fmt);
     int len = vasprintf(&text, fmt, ap);
     va_end(ap);
-    if (len < 0)
+    if (len < 0) {
+        text = NULL;
+        b->failed = RC_NO_MEMORY;
         return;
+    }
 
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    puts(text);
-    free(text);
+    bool is_text = span_is_text(span_of(text));
+    for (const char *c = text; *c; c++)
+        bytes_putc(b, is_text || (*c >= 0x20 && *c < 0x7f) ? (uint8_t)*c : '?');
+    bytes_putc(b, '\n');
 }
 
 static const char *
@@ -191,7 +193,7 @@ text_of(const json_t *object, const char *name)
 }
 
 static void
-print_changes(const json_t *changes)
+put_changes(struct bytes *b, const json_t *changes)
 {
     size_t i;
     json_t *change;
@@ -200,7 +202,7 @@ print_changes(const json_t *changes)
         const char *kind = text_of(change, "kind"), *name = text_of(change, "name");
         const char *was = text_of(change, "was"), *is = text_of(change, "is");
 
-        print_line("    %s %s %s%s%s%s%s",
+        put_line(b, "    %s %s %s%s%s%s%s",
             was && is ? "~"
             : is      ? "+"
                       : "-",
@@ -211,7 +213,7 @@ print_changes(const json_t *changes)
 
 /* All that a document has, where nobody knows what is published. */
 static enum rc
-print_content(const struct document *document, struct why *why)
+put_content(struct bytes *b, const struct document *document, struct why *why)
 {
     closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
     closing(tuf_root_freep) struct tuf_root *root = NULL;
@@ -229,13 +231,13 @@ print_content(const struct document *document, struct why *why)
     if (rc)
         return rc;
 
-    puts("    The agent does not know what is published. It has:");
-    print_changes(changes.list);
+    put_line(b, "    The agent does not know what is published. It has:");
+    put_changes(b, changes.list);
     return RC_OK;
 }
 
 static enum rc
-print_document(const json_t *object, struct why *why)
+put_document(struct bytes *b, const json_t *object, struct why *why)
 {
     struct document document;
 
@@ -243,17 +245,17 @@ print_document(const json_t *object, struct why *why)
     if (rc)
         return rc;
 
-    print_line(
-        "  %s of %s, version %" PRId64, document.role, document.repository, document.version);
+    put_line(
+        b, "  %s of %s, version %" PRId64, document.role, document.repository, document.version);
     if (!document.difference)
-        return print_content(&document, why);
+        return put_content(b, &document, why);
 
-    print_changes(document.difference);
+    put_changes(b, document.difference);
     return RC_OK;
 }
 
 enum rc
-parked_print(const struct parked *parked, struct why *why)
+parked_format(struct bytes *b, const struct parked *parked, struct why *why)
 {
     closing(bytes_done) struct bytes user = BYTES_INIT(LINE_MAX_BYTES);
     closing(bytes_done) struct bytes votes = BYTES_INIT(LINE_MAX_BYTES);
@@ -262,18 +264,30 @@ parked_print(const struct parked *parked, struct why *why)
 
     parked_name_uid(&user, parked->uid);
     parked_put_votes(&votes, parked->approvals);
-    print_line("Request %s of %s (uid %" PRId64 "), expires %s", parked->id, bytes_text(&user),
+    put_line(b, "Request %s of %s (uid %" PRId64 "), expires %s", parked->id, bytes_text(&user),
         parked->uid, parked->expires);
     for (size_t k = 0; k < json_array_size(parked->documents); k++) {
-        enum rc rc = print_document(json_array_get(parked->documents, k), why);
+        enum rc rc = put_document(b, json_array_get(parked->documents, k), why);
         if (rc)
             return rc;
     }
 
-    print_line("Votes: %s", bytes_text(&votes));
-    puts("Whoever has the signatures can publish them wherever these keys count:");
+    put_line(b, "Votes: %s", bytes_text(&votes));
+    put_line(b, "Whoever has the signatures can publish them wherever these keys count:");
     json_array_foreach((json_t *)parked->valid_in, i, place)
-        print_line("  %s", json_is_string(place) ? json_string_value(place) : "?");
-    print_line("Digest: %.8s %s", parked->digest, parked->digest + 8);
+        put_line(b, "  %s", json_is_string(place) ? json_string_value(place) : "?");
+    put_line(b, "Digest: %.8s %s", parked->digest, parked->digest + 8);
     return RC_OK;
+}
+
+void
+parked_read_id(char ret[PARKED_ID_TYPED_BYTES], const char *typed)
+{
+    size_t n = 0;
+
+    for (const char *c = typed; *c && n + 1 < PARKED_ID_TYPED_BYTES; c++) {
+        char lower = (char)tolower((unsigned char)*c);
+        ret[n++] = lower == 'o' ? '0' : lower == 'i' || lower == 'l' ? '1' : lower;
+    }
+    ret[n] = 0;
 }

@@ -6,6 +6,8 @@
  */
 #include "client/agent_call.h"
 
+#define PARKED_ID_TYPED_BYTES 64 /* more than any id has */
+
 struct parked {
     json_t *reply; /* owns all of it */
     const json_t *request;
@@ -27,5 +29,7 @@ void parked_done(struct parked *parked); /* zeros are fine */
 void parked_name_uid(struct bytes *b, int64_t uid);
 /* "1 of 2 (group security)", for each grant. */
 void parked_put_votes(struct bytes *b, const json_t *approvals);
-/* Write it to standard output: who asks for what, what it changes, where it is valid. */
-must_check enum rc parked_print(const struct parked *parked, struct why *why);
+/* Append it for people, in lines: who asks for what, what it changes, where it is valid. */
+must_check enum rc parked_format(struct bytes *b, const struct parked *parked, struct why *why);
+/* An id as people type it: *ret is what it is meant to be, without the characters that none has. */
+void parked_read_id(char ret[PARKED_ID_TYPED_BYTES], const char *typed);
