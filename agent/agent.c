@@ -88,16 +88,20 @@ resolve_names(struct agent *agent)
     }
 }
 
-static bool
-knows(void *userdata, const struct peer *peer)
+bool
+agent_knows(struct agent *agent, const struct peer *peer)
 {
-    struct agent *agent = userdata;
-
     if (!agent->policy)
         return false;
 
     resolve_names(agent);
     return policy_knows(agent->policy, peer);
+}
+
+static bool
+knows(void *userdata, const struct peer *peer)
+{
+    return agent_knows(userdata, peer);
 }
 
 static void

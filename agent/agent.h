@@ -56,6 +56,10 @@ must_check enum rc agent_run(const struct agent_options *options, struct why *wh
  */
 must_check enum rc agent_reload(struct agent *agent, json_t **ret_changes, struct why *why);
 
+/* Whether the policy names that peer. Users and groups that were unknown are looked up again, at
+ * most once a minute. */
+bool agent_knows(struct agent *agent, const struct peer *peer);
+
 /* Something else than this agent, as far as its ledger goes, signed with that key of it. */
 void agent_warn_foreign(const struct audit_foreign *foreign, const char *key);
 

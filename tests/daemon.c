@@ -36,9 +36,7 @@ on_garbled(void *userdata, struct conn *conn)
 static bool
 knows(void *userdata, const struct peer *peer)
 {
-    const struct agent *agent = userdata;
-
-    return agent->policy && policy_knows(agent->policy, peer);
+    return agent_knows(userdata, peer);
 }
 
 const char *

@@ -9,6 +9,8 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
+#include "tests/clock.h"
+
 #include "proto/bounds.h"
 #include "tests/daemon.h"
 #include "tests/idl.h"
@@ -274,6 +276,42 @@ test_reloads_for_admins_only(void **state)
     daemon_assert_reply(stranger);
 }
 
+/* Debian's daemon has uid 1. */
+static void
+test_learns_names_once_a_minute(void **state)
+{
+    struct daemon *d = *state;
+    struct policy_name *name = &d->agent.policy->grants[0].who.names[0];
+
+    json_auto_t *first = daemon_call(d, UID_ALICE, "Status", NULL);
+    daemon_assert_reply(first);
+    free(name->name);
+    name->name = strdup("daemon");
+    name->is_resolved = false;
+
+    json_auto_t *early = daemon_call(d, 1, "Status", NULL);
+    daemon_assert_error(early, "Denied", "reason", "not-granted");
+    clock_advance_ms(61 * 1000);
+    json_auto_t *late = daemon_call(d, 1, "Status", NULL);
+    daemon_assert_reply(late);
+    assert_int_equal(name->id, 1);
+}
+
+static void
+test_keeps_a_policy_whose_sockets_leave_the_main_one_alone(void **state)
+{
+    struct daemon *d = *state;
+    const struct policy *before = d->agent.policy;
+    closing(freep) char *text = NULL;
+
+    assert_true(asprintf(&text, "%ssockets: {ci: {path: %s, mode: \"0600\"}}\n", daemon_policy(),
+                    listener_path(d->agent.listener)) > 0);
+    daemon_set_policy(d, text);
+    json_auto_t *refused = daemon_call(d, UID_ADMIN, "Reload", NULL);
+    daemon_assert_error(refused, "Malformed", "where", "parameters");
+    assert_ptr_equal(d->agent.policy, before);
+}
+
 static void
 test_refuses_everything_without_a_policy(void **state)
 {
@@ -356,6 +394,8 @@ main(void)
         DAEMON(test_says_why_its_policy_was_not_read_again),
         DAEMON(test_gives_its_figures_to_admins_only),
         DAEMON(test_reloads_for_admins_only),
+        DAEMON(test_learns_names_once_a_minute),
+        DAEMON(test_keeps_a_policy_whose_sockets_leave_the_main_one_alone),
         DAEMON(test_refuses_everything_without_a_policy),
         DAEMON(test_explains_what_it_would_decide),
         DAEMON(test_explains_others_to_admins_only),
