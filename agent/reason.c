@@ -30,8 +30,7 @@ static const struct {
         "run it as the systemd unit that the grant names, on Linux 6.5 or newer"},
     [REASON_TAG] = {"tag-not-granted",
         "leave the other tags as they are, or ask for a grant whose 'tags' match them"},
-    [REASON_QUOTA] = {"quota",
-        "wait until the window of the quota has passed, or ask for a higher 'quota'"},
+    [REASON_QUOTA] = {"quota", "wait until there is room again, or ask for a higher 'quota'"},
     [REASON_WEAKER] = {"weaker",
         "keep the threshold, or ask for a grant with 'approvals', so that somebody else agrees"},
     [REASON_APPROVALS] = {"approvals",
@@ -79,8 +78,8 @@ static const struct {
     [REASON_APPROVAL_MISMATCH] = {"approval-mismatch",
         "look at the request again and type the first 8 digits of its digest"},
     [REASON_REPLAY] = {"replay",
-        "use a new root key, or accept with --accept-replay that who kept the old root can "
-        "publish it again"},
+        "use a new root key; or an administrator runs 'countersign retire --accept-replay' and "
+        "accepts that who kept the old roots can publish them again"},
 };
 
 const char *

@@ -90,8 +90,8 @@ enum reason {
     REASON_APPROVAL_DENIED,
     /* The digits are not those of the digest of the request. */
     REASON_APPROVAL_MISMATCH,
-    /* The repository is to be retired, and its old root, signed with the same key, could come
-     * back. */
+    /* The repository was retired, and a root above version 1 of it was signed with that root key,
+     * or lists it: its old roots could come back. */
     REASON_REPLAY,
     REASON_MAX_
 };
