@@ -30,19 +30,40 @@ put_text(struct bytes *b, const char *text)
     }
 }
 
+/* The user database is asked once for each of them, not for each record. */
+static const char *
+user_name(uid_t uid)
+{
+    static struct {
+        bool is_asked;
+        uid_t uid;
+        char name[64]; /* a number where there is no name */
+    } users[64], *place;
+
+    place = &users[uid % N_ELEMENTS(users)];
+    if (!place->is_asked || place->uid != uid) {
+        const struct passwd *user = getpwuid(uid);
+
+        place->is_asked = true;
+        place->uid = uid;
+        if (user)
+            snprintf(place->name, sizeof place->name, "%s", user->pw_name);
+        else
+            snprintf(place->name, sizeof place->name, "%u", uid);
+    }
+
+    return place->name;
+}
+
 static void
 put_user(struct bytes *b, const json_t *uid)
 {
-    if (!json_is_integer(uid)) {
-        bytes_puts(b, UNKNOWN);
-        return;
-    }
+    json_int_t value = json_integer_value(uid);
 
-    const struct passwd *user = getpwuid((uid_t)json_integer_value(uid));
-    if (user)
-        bytes_puts(b, user->pw_name);
+    if (!json_is_integer(uid) || value < 0 || value > UINT32_MAX)
+        bytes_puts(b, UNKNOWN);
     else
-        bytes_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(uid));
+        bytes_puts(b, user_name((uid_t)value));
 }
 
 /* A text or a number; nothing else. */
