@@ -18,8 +18,8 @@ struct check {
     struct journal *journal;
     const char *path; /* of the agent, or of the file */
     bool is_file;
-    int64_t before_us; /* heads that were written later may be of newer records */
-    bool is_compared;  /* with the journal, as soon as the ledger is known */
+    int64_t before_us;                  /* heads that were written later may be of newer records */
+    char ledger[RECORD_LEDGER_LEN + 1]; /* as soon as it is known */
 };
 
 /* "SEQ:HASH" */
@@ -40,7 +40,7 @@ read_given(struct record_head *ret, const char *text, struct why *why)
 static enum rc
 compare(struct check *check, const char *ledger, struct why *why)
 {
-    check->is_compared = true;
+    snprintf(check->ledger, sizeof check->ledger, "%s", ledger);
     return check->journal ? verification_compare(
                                 &check->verification, check->journal, ledger, check->before_us, why)
                           : RC_OK;
@@ -54,10 +54,11 @@ take(void *userdata, const struct record *record, struct why *why)
     char ledger[RECORD_LEDGER_LEN + 1];
     enum rc rc = RC_OK;
 
-    if (!check->is_compared)
+    if (!check->ledger[0]) {
         rc = record_line_ledger(ledger, record->body, why);
-    if (!check->is_compared && !rc)
-        rc = compare(check, ledger, why);
+        if (!rc)
+            rc = compare(check, ledger, why);
+    }
     if (!rc)
         rc = verification_take(&check->verification, record, why);
     if (rc == RC_MALFORMED)
@@ -216,8 +217,11 @@ verify(struct check *check, struct session *session, struct why *why)
     enum rc rc = open_journal(check, session, why);
     if (!rc)
         rc = file ? read_file(check, file, why) : read_agent(check, session, why);
-    if (!rc && !check->is_compared) /* an export without records */
+    if (!rc && !check->ledger[0]) /* an export without records */
         rc = compare(check, check->end.ledger, why);
+    if (!rc && strcmp(check->ledger, check->end.ledger) != 0)
+        rc = fail(why, RC_UNTRUSTED, "the records are of ledger %s, and the head is of ledger %s",
+            check->ledger, check->end.ledger);
     if (!rc)
         rc = verification_end(&check->verification, &check->end.head, !check->is_file, why);
     return rc;
