@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""matrix_documents: the documents of generated worlds, sound ones and what is made of them."""
+"""matrix_documents: the documents of generated worlds, sound ones and what is made of them, and the
+places they are for."""
 import base64
 import copy
 import datetime
@@ -18,6 +19,17 @@ from rig_signer import Signer, pem_of
 NOW = 1800000000
 DAY = 86400
 TAGS = ("latest", "v1", "v2", "nightly-1", "nightly-2", "nightly/x", "release")
+REPOSITORIES = ("r.io/shop/web", "r.io/shop/api", "r.io/shop/web/x", "r.io/other",
+                "docker.io/library/alpine")
+CLAIMS = ("alpine", "docker.io/alpine", "index.docker.io/library/alpine", "r.io/shop/web:latest",
+          "r.io/shop//web", "r.io/shop/web/", "r.io/shop/\x01", "r.io/shop/*", "R.io/shop/web", "web")
+ROLES = {"root": ("root",), "targets": ("targets",), "snapshot": ("snapshot",),
+         "delegation": ("targets/qa", "targets/releases", "targets/qa/x", "targets/nightly")}
+STRANGE_ROLES = ("timestamp", "nothing", "targets/", "targets/QA", "targets/a b", "targets//x",
+                 "Root", "targets/qa/")
+USERS, GROUPS = (1001, 1002, 1003, 1004), (2001, 2002, 2003)
+DOORS, UNITS = ("ci", "lab"), ("nightly.service", "nightly2.service", "build@1.service")
+STATES = ("ready", "away", "locked", "changed", "unseen")
 CHILDREN = ("qa", "releases", "nightly", "dev")
 OWN, OTHERS = 8, 4  # keys that a policy may have, and keys of somebody else
 

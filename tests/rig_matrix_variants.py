@@ -6,7 +6,7 @@ one for each case of the world.
 """
 import copy
 
-from rig_matrix import REPOSITORIES, ROLES
+from rig_matrix_documents import REPOSITORIES, ROLES
 from rig_oracle import matches, published, seconds
 from rig_oracle_document import changed_tags, rank_of
 

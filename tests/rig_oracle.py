@@ -245,7 +245,9 @@ class Oracle:
         return Choice((), None, wrong.union(*objections.values()) - {"approvals"})
 
     def _may_be_unseen(self, matter, case, taken):
-        """Whether the key wanted could be one that was never seen, as its token is away."""
+        """Whether the key wanted could be one that was never seen, as its token is away. Nor is it
+        seen then where that one is listed."""
+        matter = matter._replace(base=matter.base._replace(listings=()))
         for name, key_id in self.keys.items():
             if case.states[name] == "unseen":
                 seen = case._replace(states={**case.states, name: "away"})
