@@ -382,6 +382,8 @@ start(struct agent *agent, struct why *why)
     if (!rc)
         rc = trails_new(&agent->trails, why);
     if (!rc)
+        rc = seen_new(&agent->seen, why);
+    if (!rc)
         rc = quota_new(&agent->quota, agent->ledger, why);
     if (!rc)
         rc = release_new(&agent->release, agent->event, agent->ledger, why);
@@ -413,6 +415,7 @@ stop(struct agent *agent)
     keyring_free(agent->keyring);
     seclusion_free(agent->seclusion);
     reservations_free(agent->reservations);
+    seen_free(agent->seen);
     quota_free(agent->quota);
     trails_free(agent->trails);
     vigils_free(agent->vigils);

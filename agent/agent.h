@@ -10,6 +10,7 @@
 #include "agent/metrics.h"
 #include "agent/release.h"
 #include "agent/reservation.h"
+#include "agent/seen.h"
 #include "agent/vigil.h"
 
 struct agent_options {
@@ -36,6 +37,7 @@ struct agent {
     struct reservations *reservations;
     struct quota *quota;
     struct vigils *vigils;
+    struct seen *seen;
     struct listener *listener;
     struct trails *trails;
     struct metrics metrics;

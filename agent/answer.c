@@ -103,6 +103,11 @@ answer_bad_document(struct conn *conn, enum rc rc, int document, const struct wh
 {
     char where[32] = "parameters";
 
+    if (rc == RC_NOT_FOUND) {
+        conn_error(conn, rc, json_pack("{s:s,s:s}", "kind", "file", "name", why->text));
+        return;
+    }
+
     if (rc != RC_MALFORMED) {
         answer_error(conn, rc, why);
         return;
@@ -244,15 +249,33 @@ answer_rollback(struct conn *conn, struct agent *agent, const struct judgment *j
     conn_error(conn, RC_ROLLBACK, json_pack("{s:o}", "marks", marks));
 }
 
-/* The newest version that is known, which the base was not. */
+/* The newest file itself, if it is held still and small enough for a reply. */
 static void
-answer_stale(struct conn *conn, const struct judgment *j)
+add_newest_file(json_t **parameters, struct agent *agent, const struct published_stale *stale)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(OUTPUT_MAX_BYTES / 2);
+    struct span file;
+
+    if (!stale->role || !seen_find(&file, agent->seen, &stale->file))
+        return;
+
+    bytes_put_base64(&text, file);
+    if (!text.failed)
+        answer_set(parameters, "file", json_string(bytes_text(&text)));
+}
+
+/* The newest version that is known, which that of the chain was not. */
+static void
+answer_stale(struct conn *conn, struct agent *agent, const struct judgment *j)
 {
     const struct subject *subject = j->subjects[j->decision->refused];
+    const struct decide_known *fact = &j->known->facts[j->decision->refused];
 
-    conn_error(conn, RC_STALE,
-        json_pack("{s:s,s:s,s:I}", "repository", subject->repository, "role", subject->role,
-            "version", (json_int_t)j->known->facts[j->decision->refused].version));
+    json_t *parameters = json_pack("{s:s,s:s,s:I}", "repository", subject->repository, "role",
+        fact->stale_role ? fact->stale_role : subject->role, "version",
+        (json_int_t)(fact->stale_role ? fact->stale_version : fact->version));
+    add_newest_file(&parameters, agent, &j->known->stale[j->decision->refused]);
+    conn_error(conn, RC_STALE, parameters);
 }
 
 void
@@ -264,7 +287,7 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
     if (j->decision->rc == RC_ROLLBACK)
         answer_rollback(conn, agent, j);
     else if (j->decision->rc == RC_STALE)
-        answer_stale(conn, j);
+        answer_stale(conn, agent, j);
     else if (j->decision->rc == RC_PENDING && j->votes.id[0])
         conn_error(conn, RC_PENDING, parking_format_error(j, conn_peer(conn)->uid));
     else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)

@@ -19,7 +19,8 @@ void answer_error(struct conn *conn, enum rc rc, const struct why *why);
 /* Over that bound; come back after so many milliseconds. */
 void answer_busy(struct conn *conn, const char *bound, uint64_t retry_ms);
 void answer_token(struct conn *conn, enum rc rc, const char *token, const char *remedy);
-/* A document at fault: its index in the request, or -1 for the request itself. */
+/* What a judgment fails with. document: the index of the one at fault, or -1 for the request
+ * itself. RC_NOT_FOUND: a file of a chain that is not held, and why is its digest. */
 void answer_bad_document(struct conn *conn, enum rc rc, int document, const struct why *why);
 /* The reason alone, for callers who are to learn no more. record: where admins find more; 0:
  * nowhere. */

@@ -6,184 +6,46 @@
 #include "agent/subject_notary.h"
 #include "proto/bounds.h"
 
-/* Kinds of files, in the order in which they stand in a chain. */
-enum place {
-    PLACE_ROOT, /* "N.root" */
-    PLACE_TIMESTAMP,
-    PLACE_SNAPSHOT,
-    PLACE_TARGETS,
-    PLACE_DELEGATION,
-    PLACE_NONE,
+/* One verification on its way. */
+struct trip {
+    const struct base_request *request;
+    struct base *base;
+    struct walk *walk; /* the base's */
 };
 
-/* "3.root" → 3. */
-static bool
-is_root(const char *role, int64_t *ret_version)
+static enum bases_place
+place_at(const struct trip *t, size_t i)
 {
-    const char *dot = strchr(role, '.');
-
-    if (!dot || strcmp(dot, ".root") != 0)
-        return false;
-
-    struct span digits = {(const uint8_t *)role, (size_t)(dot - role)};
-    return !integer_parse(ret_version, digits, 1, INTEGER_MAX, NULL);
-}
-
-static enum place
-place_of(const struct message_file *file)
-{
-    int64_t version;
-
-    if (is_root(file->role, &version))
-        return version == file->version ? PLACE_ROOT : PLACE_NONE;
-
-    switch (role_rank(span_of(file->role))) {
-    case RANK_TIMESTAMP:
-        return PLACE_TIMESTAMP;
-    case RANK_SNAPSHOT:
-        return PLACE_SNAPSHOT;
-    case RANK_TARGETS:
-        return PLACE_TARGETS;
-    case RANK_DELEGATION:
-        return PLACE_DELEGATION;
-    case RANK_ROOT:
-    case RANK_MAX_:
-        break;
-    }
-
-    return PLACE_NONE;
-}
-
-static bool
-follows(const struct message_file *file, const struct message_file *before)
-{
-    enum place place = place_of(file);
-
-    if (place != place_of(before))
-        return place > place_of(before);
-
-    if (place == PLACE_ROOT)
-        return file->version == before->version + 1;
-
-    /* A role's name is the beginning of those below it, so parents come first. */
-    return place == PLACE_DELEGATION && strcmp(file->role, before->role) > 0;
-}
-
-static bool
-has_document(const struct message_sign *request, const char *repository)
-{
-    for (size_t i = 0; i < request->n_documents; i++)
-        if (!strcmp(request->documents[i].repository, repository))
-            return true;
-
-    return false;
-}
-
-/* Whether a document of the repository is of the role or of one below it. */
-static bool
-is_wanted(const struct message_sign *request, const char *repository, const char *role)
-{
-    size_t len = strlen(role);
-
-    for (size_t i = 0; i < request->n_documents; i++) {
-        const struct message_document *document = &request->documents[i];
-        if (!strcmp(document->repository, repository) && !strncmp(document->role, role, len) &&
-            (document->role[len] == 0 || document->role[len] == '/'))
-            return true;
-    }
-
-    return false;
-}
-
-static enum rc
-check_file(const struct message_sign *request, const struct message_chain *chain, size_t i,
-    struct why *why)
-{
-    const struct message_file *file = &chain->files[i];
-    enum place place = place_of(file);
-    struct digest digest;
-
-    if (file->message.len == 0)
-        return fail(why, RC_UNSUPPORTED, "a file without its message");
-
-    digest_of(&digest, bytes_span(&file->message));
-    if (!digest_eq(&digest, &file->digest))
-        return fail(why, RC_MALFORMED, "'%s' is not the file of that digest", file->role);
-
-    if (place == PLACE_NONE)
-        return fail(why, RC_MALFORMED, "'%s' of version %" PRId64 " is no file of a chain",
-            file->role, file->version);
-
-    if (i > 0 && !follows(file, &chain->files[i - 1]))
-        return fail(
-            why, RC_MALFORMED, "'%s' cannot follow '%s'", file->role, chain->files[i - 1].role);
-
-    if (place == PLACE_DELEGATION && !is_wanted(request, chain->repository, file->role))
-        return fail(why, RC_MALFORMED, "'%s' concerns no document", file->role);
-
-    return RC_OK;
-}
-
-static enum rc
-check_chain(const struct message_sign *request, size_t i, struct why *why)
-{
-    const struct message_chain *chain = &request->bases[i];
-
-    if (!has_document(request, chain->repository))
-        return fail(why, RC_MALFORMED, "no document is for '%s'", chain->repository);
-
-    for (size_t k = 0; k < i; k++)
-        if (!strcmp(chain->repository, request->bases[k].repository))
-            return fail(why, RC_MALFORMED, "'%s' is there twice", chain->repository);
-
-    for (size_t k = 0; k < chain->n_files; k++) {
-        enum rc rc = check_file(request, chain, k, why);
-        if (rc)
-            return within(why, rc, "files[%zu]", k);
-    }
-
-    return RC_OK;
-}
-
-enum rc
-base_check(const struct message_sign *request, struct why *why)
-{
-    for (size_t i = 0; i < request->n_bases; i++) {
-        enum rc rc = check_chain(request, i, why);
-        if (rc)
-            return within(why, rc, "bases[%zu]", i);
-    }
-
-    return RC_OK;
+    return i < t->request->chain->n_files ? bases_place(&t->request->chain->files[i]) : BASES_NONE;
 }
 
 /* The root to start from is ours. Its file may be published with more signatures than we made, so
  * that of the chain is taken if it has the same document. *ret_next: the first file after it. */
 static enum rc
-take_own_root(struct walk *w, size_t *ret_next, const struct message_chain *chain, struct span root,
-    struct why *why)
+take_own_root(const struct trip *t, size_t *ret_next, struct why *why)
 {
+    const struct message_chain *chain = t->request->chain;
     closing(tuf_file_freep) struct tuf_file *file = NULL;
     closing(tuf_root_freep) struct tuf_root *ours = NULL;
     size_t i = 0;
 
-    enum rc rc = tuf_file_parse(&file, root, TUF_STRICT, why);
+    enum rc rc = tuf_file_parse(&file, t->request->anchor, TUF_STRICT, why);
     if (!rc)
         rc = tuf_root_parse(&ours, bytes_span(&file->message), why);
     if (rc)
         return within(why, rc == RC_NO_MEMORY ? rc : RC_STORAGE, "the root in the ledger");
 
-    while (i < chain->n_files && place_of(&chain->files[i]) == PLACE_ROOT &&
-           chain->files[i].version < ours->version)
+    while (place_at(t, i) == BASES_ROOT && chain->files[i].version < ours->version)
         i++;
-    bool is_there = i < chain->n_files && place_of(&chain->files[i]) == PLACE_ROOT &&
-                    chain->files[i].version == ours->version;
+    bool is_there = place_at(t, i) == BASES_ROOT && chain->files[i].version == ours->version;
+    if (i > 0 && place_at(t, i) != BASES_ROOT)
+        return fail(why, RC_STALE, "the newest root is older than version %" PRId64, ours->version);
 
-    rc = walk_anchor(w, is_there ? bytes_span(&chain->files[i].message) : root, why);
+    rc = walk_anchor(t->walk, is_there ? t->request->files[i] : t->request->anchor, why);
     if (rc)
         return rc;
 
-    if (!span_eq(bytes_span(&walk_root_file(w)->message), bytes_span(&file->message)))
+    if (!span_eq(bytes_span(&walk_root_file(t->walk)->message), bytes_span(&file->message)))
         return fail(why, RC_UNTRUSTED,
             "root version %" PRId64 " is another than the one known here", ours->version);
 
@@ -191,65 +53,161 @@ take_own_root(struct walk *w, size_t *ret_next, const struct message_chain *chai
     return RC_OK;
 }
 
-/* One more file; *ret_version: what its document says. */
-static enum rc
-walk_file(struct walk *w, int64_t *ret_version, const struct message_file *file, struct why *why)
+static bool
+is_pin(const struct base_request *request, const struct pubkey *key)
 {
-    struct span raw = bytes_span(&file->message), role = span_of(file->role);
-    enum rc rc = RC_UNTRUSTED;
+    for (size_t i = 0; i < request->n_pins; i++)
+        if (keyid_eq(&request->pins[i], pubkey_canonical_id(key)))
+            return true;
 
-    switch (place_of(file)) {
-    case PLACE_ROOT:
-        rc = walk_root(w, raw, why);
-        *ret_version = rc ? 0 : walk_root_document(w)->version;
-        break;
-    case PLACE_TIMESTAMP:
-        rc = walk_timestamp(w, raw, why);
-        *ret_version = rc ? 0 : walk_timestamp_document(w)->version;
-        break;
-    case PLACE_SNAPSHOT:
-        rc = walk_snapshot(w, raw, why);
-        *ret_version = rc ? 0 : walk_snapshot_document(w)->version;
-        break;
-    case PLACE_TARGETS:
-    case PLACE_DELEGATION:
-        rc = walk_targets(w, role, raw, why);
-        *ret_version = rc ? 0 : walk_targets_document(w, role)->version;
-        break;
-    case PLACE_NONE:
-        return fail(why, RC_UNTRUSTED, "'%s' is no file of a chain", file->role);
-    }
+    return false;
+}
 
-    /* A file that nothing lists does not belong to the chain. */
-    return rc == RC_NOT_FOUND ? RC_UNTRUSTED : rc;
+/* Whether the file is a root that lists a pinned key and is signed by it. */
+static enum rc
+check_pinned(bool *ret, const struct base_request *request, struct span raw, struct why *why)
+{
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    closing(tuf_root_freep) struct tuf_root *root = NULL;
+    closing(freep) struct pubkey **keys = NULL;
+    size_t n = 0;
+
+    enum rc rc = tuf_file_parse(&file, raw, TUF_STRICT, why);
+    if (!rc)
+        rc = tuf_root_parse(&root, bytes_span(&file->message), why);
+    if (!rc)
+        rc = tuf_role_keys(&keys, &n, &root->roles[RANK_ROOT], &root->keys, why);
+    if (rc)
+        return rc == RC_NO_MEMORY ? rc : RC_UNTRUSTED;
+
+    *ret = false;
+    for (size_t i = 0; i < n && !*ret; i++)
+        *ret =
+            is_pin(request, keys[i]) && !verify_threshold(&keys[i], 1, 1, file->signatures,
+                                            file->n_signatures, bytes_span(&file->message), NULL);
+    return RC_OK;
 }
 
 static enum rc
-walk_chain(struct walk *w, int64_t *ret_own_version, const struct message_chain *chain,
-    struct span root, struct why *why)
+take_pinned_root(const struct trip *t, size_t *ret_next, struct why *why)
 {
+    bool is_pinned = false;
+
+    for (size_t i = 0; place_at(t, i) == BASES_ROOT; i++) {
+        enum rc rc = check_pinned(&is_pinned, t->request, t->request->files[i], why);
+        if (rc)
+            return within(why, rc, "root");
+
+        *ret_next = i + 1;
+        if (is_pinned)
+            return walk_anchor(t->walk, t->request->files[i], why);
+    }
+
+    return fail(why, RC_UNTRUSTED,
+        "no root of the chain lists, and is signed by, a key that 'roots' of the policy pins");
+}
+
+/* What leads to a published file that cannot be taken, once it is the one that the snapshot lists:
+ * it is not by those who may sign the role now, and remembered as such, or cannot be read. */
+static enum rc
+leave_out(const struct trip *t, struct span role, struct span raw, struct why *why)
+{
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    const struct tuf_keys *keys = NULL;
+    struct base *base = t->base;
+
+    enum rc rc = tuf_file_parse(&file, raw, TUF_STRICT, why);
+    if (rc)
+        return rc == RC_NO_MEMORY ? rc : RC_OK;
+
+    const struct tuf_role *listing = walk_role(t->walk, role, &keys);
+    rc = listing ? tuf_role_verify(listing, keys, file, why) : RC_UNTRUSTED;
+    if (rc != RC_UNTRUSTED)
+        return rc;
+
+    char **name = mem_grow(&base->left_out, base->n_left_out, sizeof *name, CHAIN_FILES_MAX);
+    if (name)
+        *name = span_dup(role);
+    if (!name || !*name)
+        return fail_memory(why);
+
+    base->n_left_out++;
+    return RC_OK;
+}
+
+/* A file that nothing lists does not belong to the chain. */
+static enum rc
+take_role(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
+{
+    struct span role = span_of(t->request->chain->files[i].role), raw = t->request->files[i];
+
+    const struct tuf_listed *listed = walk_listed(t->walk, role);
+    enum rc rc = listed ? tuf_listed_check(listed, raw, why)
+                        : fail(why, RC_UNTRUSTED, "the snapshot lists no such file");
+    if (rc)
+        return within(why, rc, "%s", t->request->chain->files[i].role);
+
+    rc = walk_targets(t->walk, role, raw, why);
+    if (rc == RC_UNTRUSTED || rc == RC_NOT_FOUND)
+        return leave_out(t, role, raw, why);
+    if (!rc)
+        *ret_version = walk_targets_document(t->walk, role)->version;
+    return rc;
+}
+
+/* One more file; *ret_version: what its document says; untouched where it is left out. */
+static enum rc
+take_file(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
+{
+    struct span raw = t->request->files[i];
+    struct walk *w = t->walk;
+    enum rc rc = RC_UNTRUSTED;
+
+    switch (place_at(t, i)) {
+    case BASES_ROOT:
+        rc = walk_root(w, raw, why);
+        *ret_version = rc ? 0 : walk_root_document(w)->version;
+        break;
+    case BASES_TIMESTAMP:
+        rc = walk_timestamp(w, raw, why);
+        *ret_version = rc ? 0 : walk_timestamp_document(w)->version;
+        break;
+    case BASES_SNAPSHOT:
+        rc = walk_snapshot(w, raw, why);
+        *ret_version = rc ? 0 : walk_snapshot_document(w)->version;
+        break;
+    case BASES_TARGETS:
+    case BASES_DELEGATION:
+        return take_role(t, ret_version, i, why);
+    case BASES_NONE:
+        return fail(
+            why, RC_UNTRUSTED, "'%s' is no file of a chain", t->request->chain->files[i].role);
+    }
+
+    return rc;
+}
+
+static enum rc
+walk_chain(const struct trip *t, struct why *why)
+{
+    const struct message_chain *chain = t->request->chain;
     size_t next = 0;
 
-    enum rc rc = take_own_root(w, &next, chain, root, why);
-    *ret_own_version = rc ? 0 : walk_root_document(w)->version;
+    enum rc rc =
+        t->request->anchor.len > 0 ? take_own_root(t, &next, why) : take_pinned_root(t, &next, why);
     for (size_t i = next; !rc && i < chain->n_files; i++) {
-        const struct message_file *file = &chain->files[i];
-        int64_t version = 0;
-        rc = walk_file(w, &version, file, why);
-        if (!rc && version != file->version)
-            rc = fail(why, RC_UNTRUSTED, "%s: version is %" PRId64 ", want %" PRId64, file->role,
-                version, file->version);
+        int64_t version = chain->files[i].version;
+        rc = take_file(t, &version, i, why);
+        if (!rc && version != chain->files[i].version)
+            rc = fail(why, RC_UNTRUSTED, "%s: version is %" PRId64 ", want %" PRId64,
+                chain->files[i].role, version, chain->files[i].version);
     }
     if (rc)
         return rc;
 
-    if (!walk_snapshot_document(w))
-        return fail(why, RC_UNTRUSTED, "the chain ends before the snapshot");
-
-    if (walk_listed(w, SPAN("targets")) && !walk_targets_document(w, SPAN("targets")))
-        return fail(why, RC_UNTRUSTED, "the chain lacks targets, which the snapshot lists");
-
-    return RC_OK;
+    return walk_snapshot_document(t->walk)
+               ? RC_OK
+               : fail(why, RC_UNTRUSTED, "the chain ends before the snapshot");
 }
 
 /* All of them, where the threshold was content with some. */
@@ -279,10 +237,12 @@ find_signers(
 }
 
 static enum rc
-add_role(struct base *base, const struct walk *w, const char *name, const struct tuf_file *file,
-    int64_t version, struct why *why)
+add_role(const struct trip *t, const char *name, const struct tuf_file *file, int64_t version,
+    struct why *why)
 {
-    struct base_role *role = mem_grow(&base->roles, base->n_roles, sizeof *role, CHAIN_FILES_MAX);
+    struct base *base = t->base;
+    struct base_role *role =
+        mem_grow(&base->roles, base->n_roles, sizeof *role, CHAIN_FILES_MAX + 1);
     if (!role)
         return fail_memory(why);
 
@@ -292,71 +252,128 @@ add_role(struct base *base, const struct walk *w, const char *name, const struct
 
     base->n_roles++;
     role->version = version;
-    digest_of(&role->digest, bytes_span(&file->message));
-    return find_signers(role, w, file, why);
+    digest_of(&role->message, bytes_span(&file->message));
+    digest_of(&role->file, bytes_span(&file->raw));
+    return find_signers(role, t->walk, file, why);
 }
 
-static enum rc
-keep_root(struct base *base, const struct walk *w, int64_t own_version, struct why *why)
+static bool
+is_wanted_key(const struct message_sign *sign, const struct keyid *id)
 {
-    const struct tuf_file *file = walk_root_file(w);
-    int64_t version = walk_root_document(w)->version;
+    for (size_t i = 0; i < sign->n_documents; i++)
+        for (size_t k = 0; k < sign->documents[i].n_keys; k++)
+            if (keyid_eq(&sign->documents[i].keys[k], id))
+                return true;
 
-    enum rc rc = add_role(base, w, "root", file, version, why);
-    if (rc || version == own_version)
-        return rc;
-
-    bytes_put(&base->root_file, bytes_span(&file->raw));
-    return bytes_check(&base->root_file, why);
+    return false;
 }
 
 static enum rc
-keep_targets(
-    struct base *base, const struct walk *w, const struct message_chain *chain, struct why *why)
+add_listing(const struct trip *t, struct span role, const struct keyid *id, struct why *why)
+{
+    struct base *base = t->base;
+    struct subject_listing *listing = mem_grow(
+        &base->listings, base->n_listings, sizeof *listing, CHAIN_FILES_MAX * DELEGATIONS_MAX);
+    char *name = span_dup(role);
+
+    if (!listing || !name) {
+        free(name);
+        return fail_memory(why);
+    }
+
+    *listing = (struct subject_listing){span_of(name), *id};
+    base->n_listings++;
+    return RC_OK;
+}
+
+static enum rc
+add_listings(const struct trip *t, const struct tuf_role *role, struct span name,
+    const struct tuf_keys *keys, struct why *why)
 {
     enum rc rc = RC_OK;
 
-    for (size_t i = 0; !rc && i < chain->n_files; i++) {
-        struct span name = span_of(chain->files[i].role);
-        const struct tuf_targets *document = walk_targets_document(w, name);
-        const struct tuf_file *file = walk_targets_file(w, name);
+    for (size_t i = 0; !rc && i < role->n_keyids; i++) {
+        const struct pubkey *key = tuf_keys_find(keys, &role->keyids[i]);
+        if (key && is_wanted_key(t->request->sign, pubkey_canonical_id(key)))
+            rc = add_listing(t, name, pubkey_canonical_id(key), why);
+    }
+
+    return rc;
+}
+
+static enum rc
+keep_root(const struct trip *t, struct why *why)
+{
+    const struct tuf_root *root = walk_root_document(t->walk);
+    const struct tuf_file *file = walk_root_file(t->walk);
+
+    enum rc rc = add_role(t, "root", file, root->version, why);
+    for (size_t i = 0; !rc && i < N_ELEMENTS(root->roles); i++)
+        rc = add_listings(t, &root->roles[i], root->roles[i].name, &root->keys, why);
+    if (rc)
+        return rc;
+
+    bytes_put(&t->base->root_file, bytes_span(&file->raw));
+    return bytes_check(&t->base->root_file, why);
+}
+
+static enum rc
+keep_head(const struct trip *t, struct why *why)
+{
+    enum rc rc = add_role(t, "timestamp", walk_file(t->walk, SPAN("timestamp")),
+        walk_timestamp_document(t->walk)->version, why);
+
+    return rc ? rc
+              : add_role(t, "snapshot", walk_file(t->walk, SPAN("snapshot")),
+                    walk_snapshot_document(t->walk)->version, why);
+}
+
+static enum rc
+keep_targets(const struct trip *t, struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < t->request->chain->n_files; i++) {
+        const char *name = t->request->chain->files[i].role;
+        const struct tuf_targets *document = walk_targets_document(t->walk, span_of(name));
         if (!document)
             continue;
 
-        rc = add_role(base, w, chain->files[i].role, file, document->version, why);
+        rc = add_role(t, name, walk_file(t->walk, span_of(name)), document->version, why);
         if (!rc)
-            subject_notary_delegations(&base->roles[base->n_roles - 1].delegations, document);
+            subject_notary_delegations(&t->base->roles[t->base->n_roles - 1].delegations, document);
+        for (size_t k = 0; !rc && k < document->n_roles; k++)
+            rc =
+                add_listings(t, &document->roles[k], document->roles[k].name, &document->keys, why);
     }
 
     return rc;
 }
 
 enum rc
-base_new(struct base **ret, const struct message_chain *chain, struct span root, int64_t now,
-    struct why *why)
+base_new(struct base **ret, const struct base_request *request, struct why *why)
 {
-    closing(walk_freep) struct walk *w = NULL;
     closing(base_freep) struct base *base = calloc(1, sizeof *base);
-    int64_t own_version = 0;
-
     if (!base)
         return fail_memory(why);
 
     base->root_file = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    enum rc rc = walk_new(&w, chain->repository, TUF_STRICT, now, why);
+    enum rc rc = walk_new(&base->walk, request->chain->repository, TUF_STRICT, request->now, why);
     if (rc)
         return rc;
 
-    walk_allow_expired(w);
-    rc = walk_chain(w, &own_version, chain, root, why);
+    struct trip trip = {request, base, base->walk};
+    walk_allow_expired(base->walk);
+    rc = walk_chain(&trip, why);
     if (!rc)
-        rc = keep_root(base, w, own_version, why);
+        rc = keep_root(&trip, why);
     if (!rc)
-        rc = keep_targets(base, w, chain, why);
+        rc = keep_head(&trip, why);
+    if (!rc)
+        rc = keep_targets(&trip, why);
     if (rc)
         return rc;
 
-    base->walk = steal(w);
     *ret = steal(base);
     return RC_OK;
 }
@@ -371,7 +388,13 @@ base_free(struct base *base)
         free(base->roles[i].name);
         free(base->roles[i].signers);
     }
+    for (size_t i = 0; i < base->n_listings; i++)
+        free((char *)base->listings[i].role.p);
+    for (size_t i = 0; i < base->n_left_out; i++)
+        free(base->left_out[i]);
     free(base->roles);
+    free(base->listings);
+    free(base->left_out);
     bytes_done(&base->root_file);
     walk_free(base->walk);
     free(base);
@@ -385,6 +408,70 @@ base_find(const struct base *base, const char *role)
             return &base->roles[i];
 
     return NULL;
+}
+
+static bool
+is_left_out(const struct base *base, struct span role)
+{
+    for (size_t i = 0; i < base->n_left_out; i++)
+        if (span_is(role, base->left_out[i]))
+            return true;
+
+    return false;
+}
+
+/* Of targets and delegations, whose parents decide first: where one cannot be read, nobody knows
+ * who may sign what is below it. */
+static enum decide_base
+state_of(const struct base *base, struct span role)
+{
+    const struct tuf_keys *keys = NULL;
+
+    if (walk_targets_document(base->walk, role))
+        return DECIDE_BASE_FILE;
+
+    if (!walk_listed(base->walk, role))
+        return DECIDE_BASE_EMPTY;
+
+    for (struct span above = role; role_rank(above) == RANK_DELEGATION;) {
+        above = role_parent(above);
+        if (!walk_targets_document(base->walk, above))
+            return state_of(base, above);
+    }
+
+    return is_left_out(base, role) || !walk_role(base->walk, role, &keys) ? DECIDE_BASE_EMPTY
+                                                                          : DECIDE_BASE_UNREADABLE;
+}
+
+enum decide_base
+base_state(const struct base *base, const char *role)
+{
+    enum rank rank = role_rank(span_of(role));
+
+    if (rank == RANK_ROOT || rank == RANK_SNAPSHOT)
+        return DECIDE_BASE_FILE;
+
+    return rank == RANK_TARGETS || rank == RANK_DELEGATION ? state_of(base, span_of(role))
+                                                           : DECIDE_BASE_EMPTY;
+}
+
+bool
+base_is_orphan(const struct base *base, struct span role)
+{
+    const struct tuf_keys *keys = NULL;
+
+    return walk_targets_document(base->walk, role_parent(role)) &&
+           !walk_role(base->walk, role, &keys);
+}
+
+bool
+base_is_missing(const struct base *base, struct span role)
+{
+    const struct tuf_keys *keys = NULL;
+    enum rank rank = role_rank(role);
+
+    return (rank == RANK_TARGETS || rank == RANK_DELEGATION) &&
+           walk_role(base->walk, role, &keys) && !walk_listed(base->walk, role);
 }
 
 const struct tuf_targets *

@@ -50,7 +50,7 @@ answer_failure(const struct ending *e)
     else if (e->token && is_of_token)
         answer_token(e->conn, e->failed, e->token, e->failed_why.text);
     else
-        answer_error(e->conn, e->failed, &e->failed_why);
+        answer_bad_document(e->conn, e->failed, -1, &e->failed_why);
 }
 
 /* Nothing was written, so nothing is released. Where a mark was raised meanwhile, by a base that

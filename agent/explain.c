@@ -37,7 +37,7 @@ explain_call(struct agent *agent, struct conn *conn, const json_t *parameters)
 
     rc = judgment_decide(judgment, agent, peer, &why);
     if (rc) {
-        answer_error(conn, rc, &why);
+        answer_bad_document(conn, rc, -1, &why);
         return;
     }
 

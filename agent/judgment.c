@@ -52,7 +52,7 @@ judgment_new(struct judgment **ret, const json_t *parameters, bool is_explain, i
     *ret_document = -1;
     enum rc rc = message_sign_parse(&j->request, parameters, is_explain, why);
     if (!rc)
-        rc = base_check(&j->request, why);
+        rc = bases_check(&j->request, why);
     if (rc)
         return rc;
 
@@ -160,7 +160,7 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     enum rc rc = gather_keys(j, agent->keyring, why);
     if (!rc) {
         struct known_request question = {
-            &j->request, j->subjects, j->n_subjects, agent->ledger, now};
+            {&j->request, agent->ledger, j->policy, agent->seen, now}, j->subjects, j->n_subjects};
         rc = known_new(&j->known, &question, why);
     }
     if (!rc)
@@ -196,6 +196,8 @@ judgment_decide(struct judgment *j, struct agent *agent, const struct peer *peer
     if (rc || j->decision->rc)
         return rc;
 
+    for (size_t i = 0; i < j->known->n_chains; i++)
+        published_hold(&j->known->chains[i], &j->request.bases[i], agent->seen);
     return quota_hold(&j->hold, agent->quota, j->policy, j->decision, peer->uid, why);
 }
 
@@ -338,45 +340,72 @@ put_foreign(const struct judgment *j, const struct base_role *role, const struct
     return audit_put_foreign(end->agent->audit, foreign, agent_now_us(), why);
 }
 
+/* Whether what others publish of a role binds this agent: not where a server signs it. */
+static bool
+leaves_mark(const struct judgment *j, const struct base_role *role)
+{
+    enum rank rank = role_rank(span_of(role->name));
+
+    for (size_t i = 0; i < j->n_keys && rank == RANK_SNAPSHOT; i++)
+        for (size_t k = 0; k < role->n_signers; k++)
+            if (keyid_eq(&j->keys[i].id, &role->signers[k]))
+                return true;
+
+    return rank != RANK_SNAPSHOT && rank != RANK_TIMESTAMP;
+}
+
 static enum rc
-put_base_role(const struct judgment *j, const struct known_base *base, const struct base_role *role,
+put_role(const struct judgment *j, const struct published *chain, const struct base_role *role,
     const struct judgment_end *end, struct why *why)
 {
     struct ledger *ledger = end->agent->ledger;
-    struct ledger_mark mark = {role->version, role->digest, role->delegations}, before = {0};
-    struct span root = bytes_span(&base->base->root_file);
+    struct ledger_mark mark = {role->version, role->message, role->delegations}, before = {0};
 
-    enum rc rc = ledger_mark(&before, ledger, base->repository, role->name, why);
+    enum rc rc = ledger_mark(&before, ledger, chain->repository, role->name, why);
     if (rc && rc != RC_NOT_FOUND)
         return rc;
 
-    rc = ledger_put_mark(ledger, base->repository, role->name, &mark, why);
+    rc = ledger_put_mark(ledger, chain->repository, role->name, &mark, why);
     if (rc == RC_ROLLBACK) /* more was released, or other bytes were: that stays */
         return RC_OK;
-    if (!rc && root.len > 0 && !strcmp(role->name, "root"))
-        rc = succession_put_root(ledger, base->repository, role->version, root, "base", why);
     if (rc || before.version == role->version)
         return rc;
 
-    struct audit_foreign foreign = {base->repository, role->name, role->version, role->digest,
+    if (!strcmp(role->name, "root"))
+        rc = succession_put_root(ledger, chain->repository, role->version,
+            bytes_span(&chain->base->root_file), "base", why);
+    if (rc)
+        return rc;
+
+    struct audit_foreign foreign = {chain->repository, role->name, role->version, role->message,
         before.version, NULL, 0, end->peer->uid};
     return put_foreign(j, role, end, &foreign, why);
+}
+
+static enum rc
+put_chain(const struct judgment *j, const struct published *chain, const struct judgment_end *end,
+    struct why *why)
+{
+    enum rc rc = published_put(chain, end->agent->ledger, why);
+
+    for (size_t i = 0; !rc && i < chain->base->n_roles; i++)
+        if (leaves_mark(j, &chain->base->roles[i]))
+            rc = put_role(j, chain, &chain->base->roles[i], end, why);
+
+    return rc;
 }
 
 enum rc
 judgment_put_bases(const struct judgment *j, const struct judgment_end *end, struct why *why)
 {
+    enum rc rc = RC_OK;
+
     if (j->n_retired != end->agent->n_retired) /* it may be of one that was retired meanwhile */
         return RC_OK;
 
-    for (size_t i = 0; i < j->known->n_bases; i++) {
-        const struct known_base *base = &j->known->bases[i];
-        for (size_t k = 0; base->base && k < base->base->n_roles; k++) {
-            enum rc rc = put_base_role(j, base, &base->base->roles[k], end, why);
-            if (rc)
-                return rc;
-        }
-    }
+    for (size_t i = 0; !rc && i < j->known->n_chains; i++)
+        if (published_is_sound(&j->known->chains[i]))
+            rc = put_chain(j, &j->known->chains[i], end, why);
 
-    return RC_OK;
+    return rc;
 }

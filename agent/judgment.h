@@ -46,7 +46,7 @@ void judgment_free(struct judgment *judgment);
 DEFINE_CLEANUP(struct judgment, judgment_free);
 
 /* Decide, on the policy, keys, roots and marks of this moment; *judgment->decision says what. What
- * was decided before is forgotten. RC_STORAGE, RC_NO_MEMORY. */
+ * was decided before is forgotten. RC_NOT_FOUND: as published_read(). RC_STORAGE, RC_NO_MEMORY. */
 must_check enum rc judgment_decide(
     struct judgment *judgment, struct agent *agent, const struct peer *peer, struct why *why);
 
@@ -67,8 +67,8 @@ struct judgment_end {
  * it was only counted. RC_STORAGE, RC_NO_MEMORY. */
 must_check enum rc judgment_record(
     int64_t *ret, const struct judgment *judgment, const struct judgment_end *end, struct why *why);
-/* Remember what the verified chains show: raise marks to the versions published, and keep newer
- * roots. Where a key of this agent signed what raises a mark, that is recorded and logged. Within
- * the open transaction of the ledger. RC_STORAGE, RC_NO_MEMORY. */
+/* Remember what the verified chains show: floors, newer roots, and marks, which are raised to the
+ * versions published. Where a key of this agent signed what raises a mark, that is recorded and
+ * logged. Within the open transaction of the ledger. RC_STORAGE, RC_NO_MEMORY. */
 must_check enum rc judgment_put_bases(
     const struct judgment *judgment, const struct judgment_end *end, struct why *why);

@@ -4,39 +4,18 @@
 #include "agent/ledger_past.h"
 #include "proto/bounds.h"
 
-/* Without a root of ours nothing vouches for a chain, so it says nothing. */
 static enum rc
-gather_base(struct known_base *ret, const struct message_chain *chain,
-    const struct known_request *request, struct why *why)
+gather_chains(struct known *known, const struct published_sources *from, struct why *why)
 {
-    closing(bytes_done) struct bytes root = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    int64_t version;
+    size_t n = from->sign->n_bases;
 
-    ret->repository = chain->repository;
-    enum rc rc = ledger_root(&root, &version, request->ledger, chain->repository, why);
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
-    if (!rc)
-        rc = base_new(&ret->base, chain, bytes_span(&root), request->now, why);
-    if (rc != RC_UNTRUSTED)
-        return rc;
-
-    ret->problem = *why;
-    return RC_OK;
-}
-
-static enum rc
-gather_bases(struct known *known, const struct known_request *request, struct why *why)
-{
-    size_t n = request->sign->n_bases;
-
-    known->bases = calloc(n > 0 ? n : 1, sizeof *known->bases);
-    if (!known->bases)
+    known->chains = calloc(n + 1, sizeof *known->chains);
+    if (!known->chains)
         return fail_memory(why);
 
     for (size_t i = 0; i < n; i++) {
-        known->n_bases++;
-        enum rc rc = gather_base(&known->bases[i], &request->sign->bases[i], request, why);
+        known->n_chains++;
+        enum rc rc = published_read(&known->chains[i], from, &from->sign->bases[i], why);
         if (rc)
             return rc;
     }
@@ -44,12 +23,12 @@ gather_bases(struct known *known, const struct known_request *request, struct wh
     return RC_OK;
 }
 
-static const struct known_base *
-find_base(const struct known *known, const char *repository)
+static const struct published *
+find_chain(const struct known *known, const char *repository)
 {
-    for (size_t i = 0; i < known->n_bases; i++)
-        if (!strcmp(known->bases[i].repository, repository))
-            return &known->bases[i];
+    for (size_t i = 0; i < known->n_chains; i++)
+        if (!strcmp(known->chains[i].repository, repository))
+            return &known->chains[i];
 
     return NULL;
 }
@@ -113,27 +92,89 @@ know_replays(struct decide_known *fact, const struct subject *subject, struct le
 /* On top of the mark. What was released under the version that is published, but is not what is
  * published, can never be published any more. */
 static void
-know_base(struct decide_known *fact, const struct subject *subject, const struct known_base *base)
+know_role(struct decide_known *fact, const struct base_role *role)
 {
-    if (!base)
-        return;
-
-    if (base->problem.text[0])
-        fact->base_problem = base->problem.text;
-    const struct base_role *role = base->base ? base_find(base->base, subject->role) : NULL;
-    if (base->base)
-        fact->base = role ? DECIDE_BASE_FILE : DECIDE_BASE_EMPTY;
-    if (!role)
-        return;
-
     fact->base_version = role->version;
     fact->base_delegations = role->delegations;
     if (role->version >= fact->version)
         fact->newest_delegations = role->delegations;
     if (role->version > fact->version) {
         fact->version = role->version;
-        fact->digest = role->digest;
+        fact->digest = role->message;
     }
+}
+
+static void
+know_chain(struct decide_known *fact, struct published_stale *stale, const struct subject *subject,
+    const struct published *chain)
+{
+    const struct base *base = chain->base;
+
+    *stale = chain->stale;
+    if (stale->role) /* what it says of the role does not matter any more */
+        fact->base = DECIDE_BASE_EMPTY;
+    if (chain->problem.text[0])
+        fact->base_problem = chain->problem.text;
+    if (!base || chain->problem.text[0])
+        return;
+
+    const struct base_role *role = base_find(base, subject->role);
+    if (!stale->role)
+        fact->base = base_state(base, subject->role);
+    fact->listings = base->listings;
+    fact->n_listings = base->n_listings;
+    if (!stale->role)
+        (void)published_is_missing(stale, chain, subject->role);
+    if (role)
+        know_role(fact, role);
+}
+
+static const struct subject *
+find_first_root(const struct known_request *request, const char *repository)
+{
+    for (size_t i = 0; i < request->n_subjects; i++)
+        if (request->subjects[i]->rank == RANK_ROOT && request->subjects[i]->version == 1 &&
+            !strcmp(request->subjects[i]->repository, repository))
+            return request->subjects[i];
+
+    return NULL;
+}
+
+/* Whether the request makes the repository, so that there is no chain: it has a first root. Where
+ * another first root was released that is a rollback, and nothing of the request is signed; the
+ * same one again makes nothing. */
+static enum rc
+is_founding(bool *ret, const struct known_request *request, const char *repository, struct why *why)
+{
+    const struct subject *root = find_first_root(request, repository);
+    struct ledger_mark mark;
+
+    *ret = false;
+    if (!root)
+        return RC_OK;
+
+    enum rc rc = ledger_mark(&mark, request->from.ledger, repository, "root", why);
+    *ret = rc == RC_NOT_FOUND || (!rc && !digest_eq(&mark.digest, &root->digest));
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* A certificate to be issued is about nothing that is published. */
+static enum rc
+know_need(struct decide_known *fact, const struct subject *subject,
+    const struct known_request *request, struct why *why)
+{
+    const struct published_sources *from = &request->from;
+    enum published_pin pin = PUBLISHED_FREE;
+    bool is_new = false;
+
+    if (subject->is_certificate)
+        return RC_OK;
+
+    enum rc rc = published_pin_of(&pin, from->ledger, from->policy, subject->repository, why);
+    if (!rc && pin != PUBLISHED_FREE)
+        rc = is_founding(&is_new, request, subject->repository, why);
+    fact->needs_base = pin != PUBLISHED_FREE && !is_new;
+    return rc;
 }
 
 static enum rc
@@ -156,23 +197,54 @@ compare_roots(struct changes *ret, const struct subject *subject, const struct b
     return rc ? rc : changes_of_root(ret, base_root(base), is, max_bytes, why);
 }
 
+/* What is published of a root is not known, but the newest one that was released is. */
+static enum rc
+compare_released(struct decide_known *fact, const struct subject *subject, struct ledger *ledger,
+    struct why *why)
+{
+    closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    closing(tuf_root_freep) struct tuf_root *was = NULL, *is = NULL;
+    closing(changes_done) struct changes changes = {0};
+    int64_t version;
+
+    enum rc rc = ledger_root(&raw, &version, ledger, subject->repository, why);
+    if (rc)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+
+    rc = tuf_file_parse(&file, bytes_span(&raw), TUF_STRICT, why);
+    if (!rc)
+        rc = tuf_root_parse(&was, bytes_span(&file->message), why);
+    if (rc)
+        return within(why, rc == RC_NO_MEMORY ? rc : RC_STORAGE, "the root in the ledger");
+
+    rc = tuf_root_parse(&is, subject->message, why);
+    if (!rc)
+        rc = changes_of_root(&changes, was, is, 0, why);
+    fact->lowers_threshold = changes.lowers_threshold;
+    return rc;
+}
+
 /* Where what is published is known. A document with a flaw is refused for it, and may be of another
  * type than its role. */
 static enum rc
 compare(struct decide_known *fact, struct changes *changes, const struct subject *subject,
-    const struct known_base *base, size_t max_bytes, struct why *why)
+    const struct published *chain, const struct known_request *request, struct why *why)
 {
-    bool is_known = fact->base == DECIDE_BASE_FILE || fact->base == DECIDE_BASE_EMPTY;
+    bool is_known = chain && chain->base && !fact->base_problem &&
+                    (fact->base == DECIDE_BASE_FILE || fact->base == DECIDE_BASE_EMPTY);
+    size_t max_bytes = CHANGES_MAX_BYTES / request->n_subjects;
     enum rc rc = RC_OK;
 
-    if (!is_known || subject->flaw != REASON_NONE)
+    if (subject->flaw != REASON_NONE || subject->is_certificate)
         return RC_OK;
 
     if (subject->rank == RANK_ROOT)
-        rc = compare_roots(changes, subject, base->base, max_bytes, why);
-    else if (subject->rank == RANK_TARGETS || subject->rank == RANK_DELEGATION)
-        rc = compare_targets(changes, subject, base->base, max_bytes, why);
-    if (rc)
+        rc = is_known ? compare_roots(changes, subject, chain->base, max_bytes, why)
+                      : compare_released(fact, subject, request->from.ledger, why);
+    else if (is_known && (subject->rank == RANK_TARGETS || subject->rank == RANK_DELEGATION))
+        rc = compare_targets(changes, subject, chain->base, max_bytes, why);
+    if (rc || !changes->list)
         return rc;
 
     fact->tags = (const char *const *)changes->tags;
@@ -182,32 +254,43 @@ compare(struct decide_known *fact, struct changes *changes, const struct subject
 }
 
 static enum rc
+gather_fact(struct known *known, size_t i, const struct known_request *request, struct why *why)
+{
+    const struct subject *subject = request->subjects[i];
+    const struct published *chain = find_chain(known, subject->repository);
+    struct decide_known *fact = &known->facts[i];
+
+    enum rc rc = know_mark(fact, subject, request->from.ledger, why);
+    if (!rc)
+        rc = know_replays(fact, subject, request->from.ledger, why);
+    if (!rc)
+        rc = know_need(fact, subject, request, why);
+    if (rc)
+        return rc;
+
+    if (chain)
+        know_chain(fact, &known->stale[i], subject, chain);
+    fact->stale_role = known->stale[i].role;
+    fact->stale_version = known->stale[i].version;
+    return compare(fact, &known->changes[i], subject, chain, request, why);
+}
+
+static enum rc
 gather_facts(struct known *known, const struct known_request *request, struct why *why)
 {
+    enum rc rc = RC_OK;
+
     known->n_documents = request->n_subjects;
     known->facts = calloc(request->n_subjects, sizeof *known->facts);
     known->changes = calloc(request->n_subjects, sizeof *known->changes);
-    if (!known->facts || !known->changes)
+    known->stale = calloc(request->n_subjects, sizeof *known->stale);
+    if (!known->facts || !known->changes || !known->stale)
         return fail_memory(why);
 
-    for (size_t i = 0; i < request->n_subjects; i++) {
-        const struct subject *subject = request->subjects[i];
-        const struct known_base *base = find_base(known, subject->repository);
+    for (size_t i = 0; !rc && i < request->n_subjects; i++)
+        rc = gather_fact(known, i, request, why);
 
-        enum rc rc = know_mark(&known->facts[i], subject, request->ledger, why);
-        if (!rc)
-            rc = know_replays(&known->facts[i], subject, request->ledger, why);
-        if (rc)
-            return rc;
-
-        know_base(&known->facts[i], subject, base);
-        rc = compare(&known->facts[i], &known->changes[i], subject, base,
-            CHANGES_MAX_BYTES / request->n_subjects, why);
-        if (rc)
-            return rc;
-    }
-
-    return RC_OK;
+    return rc;
 }
 
 enum rc
@@ -217,14 +300,14 @@ known_new(struct known **ret, const struct known_request *request, struct why *w
     if (!known)
         return fail_memory(why);
 
-    enum rc rc = gather_bases(known, request, why);
+    enum rc rc = gather_chains(known, &request->from, why);
     if (!rc)
         rc = gather_facts(known, request, why);
     if (rc)
         return rc;
 
-    for (size_t i = 0; i < known->n_bases; i++)
-        base_settle(known->bases[i].base);
+    for (size_t i = 0; i < known->n_chains; i++)
+        base_settle(known->chains[i].base);
     *ret = steal(known);
     return RC_OK;
 }
@@ -237,10 +320,11 @@ known_free(struct known *known)
 
     for (size_t i = 0; i < known->n_documents && known->changes; i++)
         changes_done(&known->changes[i]);
-    for (size_t i = 0; i < known->n_bases; i++)
-        base_free(known->bases[i].base);
+    for (size_t i = 0; i < known->n_chains; i++)
+        published_done(&known->chains[i]);
     free(known->changes);
+    free(known->stale);
     free(known->facts);
-    free(known->bases);
+    free(known->chains);
     free(known);
 }

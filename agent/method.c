@@ -16,6 +16,7 @@
 #include "agent/signing.h"
 #include "agent/status.h"
 #include "agent/trail.h"
+#include "agent/trusted_root.h"
 #include "proto/bounds.h"
 
 typedef void method_handler(struct agent *agent, struct conn *conn, const json_t *parameters);
@@ -79,7 +80,7 @@ reload(struct agent *agent, struct conn *conn, const json_t *parameters)
         act_finish(act, RC_OK, NULL, json_pack("{s:o}", "changes", changes));
 }
 
-/* In the order of the interface file. Without a handler: of a later version. */
+/* In the order of the interface file. */
 static const struct {
     const char *name;
     method_handler *call;
@@ -88,7 +89,7 @@ static const struct {
     {"Sign", signing_start},
     {"Explain", explain_call},
     {"ListKeys", keylist_call},
-    {"TrustedRoot", NULL},
+    {"TrustedRoot", trusted_root_call},
     {"IssueRootCertificate", issue_start},
     {"IssueCertificate", certify_start},
     {"Status", status_call},
@@ -189,10 +190,7 @@ method_call(struct agent *agent, struct conn *conn, const struct message_call *c
         if (!has_proper_flags(conn, call, methods[i].may_upgrade))
             return;
 
-        if (!methods[i].call)
-            conn_service_error(
-                conn, "MethodNotImplemented", json_pack("{s:s}", "method", call->method));
-        else if (is_welcome(agent, conn, methods[i].name))
+        if (is_welcome(agent, conn, methods[i].name))
             methods[i].call(agent, conn, call->parameters);
         return;
     }

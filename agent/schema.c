@@ -83,6 +83,16 @@ static const char past_schema[] =
     "CREATE TABLE superseded (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
     " digest BLOB NOT NULL) STRICT";
 
+/* Ledgers of older versions had one root for two purposes. */
+static const char published_schema[] =
+    "CREATE TABLE anchor (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
+    " is_seen INTEGER NOT NULL, file BLOB NOT NULL) STRICT;"
+    "INSERT INTO anchor (repository, version, is_seen, file)"
+    " SELECT repository, version, pinned_by <> 'signed', file FROM root;"
+    "CREATE TABLE floor (repository TEXT NOT NULL, role TEXT NOT NULL, version INTEGER NOT NULL,"
+    " message BLOB NOT NULL, file BLOB NOT NULL,"
+    " PRIMARY KEY (repository, role)) STRICT, WITHOUT ROWID";
+
 /* A version of the schema is how many of these were taken. */
 static const char *const steps[] = {
     first_schema,
@@ -94,6 +104,7 @@ static const char *const steps[] = {
     quota_schema,
     past_schema,
     trail_schema,
+    published_schema,
 };
 
 /* The records from a place in an index on, up to a time; or backwards. */
@@ -127,6 +138,25 @@ static const char *const statements[STATEMENT_MAX_] = {
         "INSERT INTO root (repository, version, file, pinned_by) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET version = excluded.version, file = excluded.file,"
         " pinned_by = excluded.pinned_by WHERE excluded.version >= version",
+    [STATEMENT_ANCHOR] = "SELECT version, is_seen, file FROM anchor WHERE repository = ?",
+    [STATEMENT_ANY_ANCHOR] = "SELECT 1 FROM anchor WHERE is_seen LIMIT 1",
+    [STATEMENT_SIGN_ANCHOR] =
+        "INSERT INTO anchor (repository, version, is_seen, file) VALUES (?, ?, 0, ?)"
+        " ON CONFLICT DO UPDATE SET file = excluded.file"
+        " WHERE NOT is_seen AND excluded.version = version",
+    [STATEMENT_SEE_ANCHOR] =
+        "INSERT INTO anchor (repository, version, is_seen, file) VALUES (?, ?, 1, ?)"
+        " ON CONFLICT DO UPDATE SET version = excluded.version, is_seen = 1, file = excluded.file"
+        " WHERE excluded.version > version OR (excluded.version = version AND NOT is_seen)",
+    [STATEMENT_FORGET_ANCHOR] = "DELETE FROM anchor WHERE repository = ?",
+    [STATEMENT_FLOORS] = "SELECT role, version, message, file FROM floor WHERE repository = ?",
+    [STATEMENT_RAISE_FLOOR] =
+        "INSERT INTO floor (repository, role, version, message, file) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET version = excluded.version, message = excluded.message,"
+        " file = excluded.file WHERE excluded.version > version",
+    [STATEMENT_FORGET_FLOOR] = "DELETE FROM floor WHERE repository = ?"
+                               " AND (role = ? OR substr(role, 1, length(?) + 1) = ? || '/')",
+    [STATEMENT_FORGET_FLOORS] = "DELETE FROM floor WHERE repository = ?",
     [STATEMENT_CERTIFICATE] = "SELECT pem FROM certificate WHERE repository = ? AND key = ?",
     [STATEMENT_PUT_CERTIFICATE] =
         "REPLACE INTO certificate (repository, key, pem) VALUES (?, ?, ?)",

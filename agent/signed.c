@@ -2,6 +2,7 @@
 #include "agent/signed.h"
 
 #include "agent/answer.h"
+#include "agent/ledger_anchor.h"
 #include "agent/subject_notary.h"
 #include "agent/succession.h"
 #include "proto/bounds.h"
@@ -96,6 +97,9 @@ signed_put_root(struct ledger *ledger, const struct judgment *j,
     if (rc)
         return rc;
 
-    return succession_put_root(
+    rc = succession_put_root(
         ledger, subject->repository, subject->version, bytes_span(&file), "signed", why);
+    return rc ? rc
+              : ledger_anchor_sign(
+                    ledger, subject->repository, subject->version, bytes_span(&file), why);
 }

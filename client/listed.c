@@ -19,7 +19,7 @@ listed_load(struct bytes *ret, const struct tuf_listed *listed, const char *role
     const struct view_sources *from, struct why *why)
 {
     const struct tuf_file *before =
-        from->before ? walk_targets_file(from->before->walk, span_of(role)) : NULL;
+        from->before ? walk_file(from->before->walk, span_of(role)) : NULL;
 
     if (before && is_listed(listed, bytes_span(&before->raw))) {
         bytes_put(ret, bytes_span(&before->raw));

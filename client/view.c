@@ -397,7 +397,7 @@ load_role(
         return fail(why, rc, "%s of '%s': %s", role->name, from->repository, role->why.text);
 
     role->document = walk_targets_document(view->walk, name);
-    role->file = walk_targets_file(view->walk, name);
+    role->file = walk_file(view->walk, name);
     role->version = role->document->version;
     return RC_OK;
 }

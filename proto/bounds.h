@@ -29,6 +29,9 @@
 #define KEYS_WANTED_MAX      64                 /* keys named by one document of a request */
 #define VERSION_STEP_MAX     1000               /* versions skipped at once: retries, not a jump */
 #define CHAIN_FILES_MAX      2048               /* files of one published chain in a request */
+#define SEEN_MAX_BYTES       (64 * 1024 * 1024) /* published files that the agent keeps at hand */
+#define SEEN_MAX_FILES       16384              /* of them: half of all are some hundred bytes */
+#define FLOORS_MAX           65536              /* roles of one repository that were ever seen */
 #define VALIDITY_SLACK_S     86400              /* clocks of client and agent differ */
 #define CHANGES_MAX_BYTES    (32 * 1024)        /* differences in one reply, in equal parts */
 

@@ -19,7 +19,6 @@ struct walk {
     enum tuf_reading reading;
     int64_t now;
     bool allows_expired;
-
     struct floors floors;
 
     struct tuf_file *root_file;
@@ -87,13 +86,11 @@ walk_new(struct walk **ret, const char *repository, enum tuf_reading reading, in
     struct why *why)
 {
     closing(walk_freep) struct walk *w = calloc(1, sizeof *w);
-    char *name = strdup(repository);
-    if (!w || !name) {
-        free(name);
+    closing(freep) char *name = strdup(repository);
+    if (!w || !name)
         return fail_memory(why);
-    }
 
-    *w = (struct walk){.repository = name, .reading = reading, .now = now};
+    *w = (struct walk){.repository = steal(name), .reading = reading, .now = now};
     *ret = steal(w);
     return RC_OK;
 }
@@ -437,11 +434,14 @@ walk_targets_document(const struct walk *w, struct span role)
 }
 
 const struct tuf_file *
-walk_targets_file(const struct walk *w, struct span role)
+walk_file(const struct walk *w, struct span role)
 {
     const struct trusted *targets = find_targets(w, role);
 
-    return targets ? targets->file : NULL;
+    return span_is(role, "timestamp")  ? w->timestamp_file
+           : span_is(role, "snapshot") ? w->snapshot_file
+           : targets                   ? targets->file
+                                       : NULL;
 }
 
 const struct tuf_listed *

@@ -74,7 +74,8 @@ const struct tuf_file *walk_root_file(const struct walk *w);
 const struct tuf_snapshot *walk_timestamp_document(const struct walk *w);
 const struct tuf_snapshot *walk_snapshot_document(const struct walk *w);
 const struct tuf_targets *walk_targets_document(const struct walk *w, struct span role);
-const struct tuf_file *walk_targets_file(const struct walk *w, struct span role);
+/* Of all roles but root. */
+const struct tuf_file *walk_file(const struct walk *w, struct span role);
 /* Digest and length that the timestamp (role snapshot) or the snapshot gives. */
 const struct tuf_listed *walk_listed(const struct walk *w, struct span role);
 /* How a targets document that is there lists role, with the keys of that document; for the four

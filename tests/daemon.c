@@ -77,7 +77,8 @@ daemon_start(struct agent *a)
     assert_true(sd_event_new(&a->event) >= 0);
     if (ledger_open(&a->ledger, a->options.state_dir, &why) ||
         audit_new(&a->audit, a->ledger, &why) || quota_new(&a->quota, a->ledger, &why) ||
-        trails_new(&a->trails, &why) || release_new(&a->release, a->event, a->ledger, &why) ||
+        seen_new(&a->seen, &why) || trails_new(&a->trails, &why) ||
+        release_new(&a->release, a->event, a->ledger, &why) ||
         reservations_new(&a->reservations, a->event, &why) ||
         vigils_new(&a->vigils, a->event, a->ledger, &why) ||
         policy_load(&a->policy, a->options.policy_path, &why) ||
@@ -95,6 +96,7 @@ daemon_stop(struct agent *a)
     release_free(a->release);
     keyring_free(a->keyring);
     reservations_free(a->reservations);
+    seen_free(a->seen);
     quota_free(a->quota);
     trails_free(a->trails);
     vigils_free(a->vigils);

@@ -15,6 +15,7 @@
 /* cmocka wants four of the above first */
 #include <cmocka.h>
 
+#include "agent/ledger_anchor.h"
 #include "agent/quota.h"
 #include "proto/bounds.h"
 #include "tests/fault.h"
@@ -71,35 +72,37 @@ sign_root_and_targets(struct daemon *d)
         daemon_document("targets", message, targets), "partial", true);
 }
 
-/* What is published: the first version of everything. */
-struct published {
+/* What is published: the first version of everything, in a snapshot that is newer each time. */
+struct shown {
     struct bytes root, timestamp, snapshot, targets;
+    int64_t version;
 };
 
 static void
-publish(struct published *p)
+publish(struct shown *p)
 {
+    static int64_t version;
     closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
     const struct forge_role qa = {"targets/qa", {softkeyring_key("qa")}, 1, "[\"\"]"};
     const struct forge_key *const by_root[FORGE_KEYS_MAX] = {softkeyring_key("root")};
     const struct forge_key *const by_other[FORGE_KEYS_MAX] = {&other};
 
-    *p = (struct published){
-        BYTES_INIT(65536), BYTES_INIT(65536), BYTES_INIT(65536), BYTES_INIT(65536)};
+    *p = (struct shown){
+        BYTES_INIT(65536), BYTES_INIT(65536), BYTES_INIT(65536), BYTES_INIT(65536), ++version};
     put_root(&message, 1);
     forge_file(&p->root, bytes_span(&message), by_root);
     forge_targets(&message, 1, FUTURE, &qa, 1, "{}");
     forge_file(&p->targets, bytes_span(&message), by_other);
     const struct forge_listed listed[] = {
         {"root", bytes_span(&p->root)}, {"targets", bytes_span(&p->targets)}};
-    forge_snapshot(&message, 1, FUTURE, listed, 2);
+    forge_snapshot(&message, p->version, FUTURE, listed, 2);
     forge_file(&p->snapshot, bytes_span(&message), by_other);
-    forge_timestamp(&message, 1, FUTURE, bytes_span(&p->snapshot));
+    forge_timestamp(&message, p->version, FUTURE, bytes_span(&p->snapshot));
     forge_file(&p->timestamp, bytes_span(&message), by_other);
 }
 
 static void
-published_done(struct published *p)
+shown_done(struct shown *p)
 {
     bytes_done(&p->root);
     bytes_done(&p->timestamp);
@@ -108,7 +111,7 @@ published_done(struct published *p)
 }
 
 static json_t *
-file(const char *role, const struct bytes *raw)
+file(const char *role, int64_t version, const struct bytes *raw)
 {
     closing(bytes_done) struct bytes base64 = BYTES_INIT(2 * DOCUMENT_MAX_BYTES);
     char hex[DIGEST_HEX_LEN + 1];
@@ -117,21 +120,21 @@ file(const char *role, const struct bytes *raw)
     digest_of(&digest, bytes_span(raw));
     digest_hex(hex, &digest);
     bytes_put_base64(&base64, bytes_span(raw));
-    return json_pack("{s:s,s:i,s:s,s:s}", "role", role, "version", 1, "digest", hex, "message",
-        bytes_text(&base64));
+    return json_pack("{s:s,s:I,s:s,s:s}", "role", role, "version", (json_int_t)version, "digest",
+        hex, "message", bytes_text(&base64));
 }
 
 static json_t *
 sign_on_a_base(struct daemon *d)
 {
-    closing(published_done) struct published p;
+    closing(shown_done) struct shown p;
     json_t *parameters = sign(d);
 
     publish(&p);
     json_object_set_new(parameters, "bases",
         json_pack("[{s:s,s:[o,o,o,o]}]", "repository", DAEMON_REPOSITORY, "files",
-            file("1.root", &p.root), file("timestamp", &p.timestamp), file("snapshot", &p.snapshot),
-            file("targets", &p.targets)));
+            file("1.root", 1, &p.root), file("timestamp", p.version, &p.timestamp),
+            file("snapshot", p.version, &p.snapshot), file("targets", 1, &p.targets)));
     return parameters;
 }
 
@@ -139,14 +142,21 @@ sign_on_a_base(struct daemon *d)
 static void
 pin_root(struct daemon *d)
 {
-    closing(published_done) struct published p;
+    closing(shown_done) struct shown p;
 
     publish(&p);
     assert_int_equal(ledger_begin(d->agent.ledger, NULL), RC_OK);
     assert_int_equal(
-        ledger_put_root(d->agent.ledger, DAEMON_REPOSITORY, 1, bytes_span(&p.root), "base", NULL),
-        RC_OK);
+        ledger_anchor_see(d->agent.ledger, DAEMON_REPOSITORY, 1, bytes_span(&p.root), NULL), RC_OK);
     assert_int_equal(ledger_commit(d->agent.ledger, NULL), RC_OK);
+}
+
+/* Which has a root once the test before signed one. */
+static json_t *
+repository(struct daemon *d)
+{
+    (void)d;
+    return json_pack("{s:s}", "repository", DAEMON_REPOSITORY);
 }
 
 static json_t *
@@ -225,6 +235,7 @@ static const struct call calls[] = {
     {"Explain", UID_ALICE, sign},
     {"IssueRootCertificate", UID_ADMIN, issue},
     {"ListKeys", UID_ADMIN, nothing},
+    {"TrustedRoot", UID_ALICE, repository},
     {"Status", UID_ALICE, nothing},
     {"Status", UID_ADMIN, nothing},
     {"Metrics", UID_ADMIN, nothing},

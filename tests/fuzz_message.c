@@ -5,7 +5,7 @@
  */
 #include "proto/message.h"
 
-#include "agent/base.h"
+#include "agent/bases.h"
 #include "client/agent_error.h"
 #include "tests/fuzz.h"
 
@@ -66,7 +66,7 @@ check_parameters(const json_t *parameters)
         check_documents(&sign, parameters);
         assert(!is_explain || (!sign.partial && !sign.dry_run));
         assert(is_explain || !sign.user);
-        if (!base_check(&sign, NULL))
+        if (!bases_check(&sign, NULL))
             check_bases(&sign);
     }
 }

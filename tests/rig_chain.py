@@ -17,6 +17,10 @@ class Chain:
         """The document of a role."""
         return json.loads(dict(self._files)[role])["signed"]
 
+    def raw(self, role):
+        """The file of a role, as it is published."""
+        return dict(self._files)[role]
+
     def replace(self, role, raw):
         """Lie about a file."""
         self._files = [(name, raw if name == role else file) for name, file in self._files]

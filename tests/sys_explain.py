@@ -8,6 +8,7 @@ import signal
 
 import pytest
 import rig_users
+from rig_chain import Chain
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_answers_admins_about_others(repository, client, agent, tester, new_clie
         1, "explain", "sign", f"{repository}:v1", "--as", "nobody-has-this-name")
 
 
-def test_counts_what_sign_goes_past_as_allowed(repository, client, agent):
+def test_counts_what_sign_goes_past_as_allowed(repository, client, agent, notary_server):
     """A version was released to somebody who did not publish it."""
     key = next(key["key"] for key in client.json("key", "list", "--json") if key["name"] == "qa")
     document = {"_type": "Targets", "delegations": {"keys": {}, "roles": []},
@@ -95,7 +96,8 @@ def test_counts_what_sign_goes_past_as_allowed(repository, client, agent):
     message = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
     agent.call("Sign", documents=[{
         "format": "notary", "repository": repository, "role": "targets/qa",
-        "message": base64.b64encode(message).decode(), "keys": [key]}])
+        "message": base64.b64encode(message).decode(), "keys": [key]}],
+        bases=[Chain(notary_server, repository).parameter()])
     out = client.run("explain", "sign", f"{repository}:v1", "-r", "targets/qa")
     assert "allowed, past a version that was released to somebody and is not published" in out
     assert "targets/qa: version 2" in client.run("sign", f"{repository}:v1", "-r", "targets/qa")

@@ -95,13 +95,6 @@ def test_knows_every_method_of_its_description(connection):
         assert connection.receive().get("error") != f"{SERVICE}.MethodNotFound"
 
 
-def test_tells_of_methods_of_later_versions(connection):
-    for method in ("TrustedRoot", "Retire", "Supersede", "Audit"):
-        told = error(connection, method)
-        assert told.name == f"{SERVICE}.MethodNotImplemented"
-        assert told.parameters == {"method": f"{INTERFACE}.{method}"}
-
-
 def test_refuses_unknown_parameters(connection):
     for method in ("Status", "ListKeys", "Sign", "Explain", "IssueRootCertificate", "Reload"):
         told = error(connection, method, surprise=1)

@@ -62,10 +62,16 @@ put_chain(struct request *q, const struct repository *r, const struct plan *plan
 static enum rc
 verify(struct base **ret, const struct request *q, const struct bytes *root, struct why *why)
 {
-    if (base_check(&q->sign, why))
+    struct span files[8];
+    struct base_request request = {
+        &q->sign, &q->chains[0], files, .anchor = bytes_span(root), .now = NOW};
+
+    if (bases_check(&q->sign, why))
         fail_msg("%s", why->text);
 
-    return base_new(ret, &q->chains[0], bytes_span(root), NOW, why);
+    for (size_t i = 0; i < q->chains[0].n_files; i++)
+        files[i] = bytes_span(&q->files[0][i].message);
+    return base_new(ret, &request, why);
 }
 
 static void
@@ -91,15 +97,17 @@ test_shows_what_is_published(void **state)
     digest_of(&digest, bytes_span(&file->message));
     digest_of(&delegations, targets->delegations);
 
-    assert_int_equal(base->n_roles, 3);
+    assert_int_equal(base->n_roles, 5);
+    assert_int_equal(base_find(base, "timestamp")->version, 5);
+    assert_int_equal(base_find(base, "snapshot")->version, 5);
     assert_int_equal(base_find(base, "root")->version, 5);
     assert_int_equal(base_find(base, "targets")->version, 7);
-    assert_true(digest_eq(&base_find(base, "targets")->digest, &digest));
+    assert_true(digest_eq(&base_find(base, "targets")->message, &digest));
     assert_true(digest_eq(&base_find(base, "targets")->delegations, &delegations));
     assert_int_equal(base_find(base, "targets/qa")->version, 5);
     assert_true(digest_eq(&base_find(base, "targets/qa")->delegations, &(struct digest){0}));
     assert_null(base_find(base, "targets/dev"));
-    assert_int_equal(base->root_file.len, 0);
+    assert_true(span_eq(bytes_span(&base->root_file), bytes_span(&r.files[ROOT])));
 }
 
 static void
@@ -144,36 +152,52 @@ test_shows_nothing_of_roles_that_were_not_brought(void **state)
     assert_non_null(base_find(base, "targets"));
 }
 
+#define NONE       DECIDE_BASE_NONE
+#define EMPTY      DECIDE_BASE_EMPTY
+#define FILE_THERE DECIDE_BASE_FILE
+#define UNREADABLE DECIDE_BASE_UNREADABLE
+
 static void
-test_refuses_each_file_that_breaks_a_rule(void **state)
+test_says_of_each_file_what_it_shows_or_refuses_all(void **state)
 {
     static const struct {
         struct plan plan;
         enum part last;
-        enum rc want;
-        const char *why;
+        const char *why;              /* NULL: it verifies */
+        enum decide_base targets, qa; /* what is known then */
     } rows[] = {
-        {{QA, SOUND}, QA, RC_OK, NULL},
-        {{TIMESTAMP, .expires = PAST}, QA, RC_UNTRUSTED, "timestamp: expired"},
-        {{TIMESTAMP, MISSIGNED}, QA, RC_UNTRUSTED, "timestamp: signed by 0"},
-        {{TIMESTAMP, INEXACT}, QA, RC_UNTRUSTED, "timestamp"},
-        {{SNAPSHOT, .expires = PAST}, QA, RC_UNTRUSTED, "snapshot: expired"},
-        {{SNAPSHOT, MISSIGNED}, QA, RC_UNTRUSTED, "snapshot: signed by 0"},
-        {{SNAPSHOT, MISLISTED}, QA, RC_UNTRUSTED, "snapshot"},
-        {{TARGETS, .expires = PAST}, QA, RC_OK, NULL},
-        {{TARGETS, MISSIGNED}, QA, RC_UNTRUSTED, "targets: signed by 0"},
-        {{TARGETS, ALTERED}, QA, RC_UNTRUSTED, "targets"},
-        {{TARGETS, MISLISTED}, QA, RC_UNTRUSTED, "targets"},
-        {{TARGETS, INEXACT}, QA, RC_UNTRUSTED, "targets"},
-        {{TARGETS, UNLISTED}, TARGETS, RC_UNTRUSTED, "the snapshot lists no such file"},
-        {{QA, .expires = PAST}, QA, RC_OK, NULL},
-        {{QA, MISSIGNED}, QA, RC_UNTRUSTED, "targets/qa: signed by 0"},
-        {{QA, MISLISTED}, QA, RC_UNTRUSTED, "targets/qa"},
-        {{QA, UNLISTED}, QA, RC_UNTRUSTED, "the snapshot lists no such file"},
-        {{QA, NOT_DELEGATED}, QA, RC_UNTRUSTED, "no trusted document delegates to it"},
-        {{QA, SOUND}, TIMESTAMP, RC_UNTRUSTED, "ends before the snapshot"},
-        {{QA, SOUND}, SNAPSHOT, RC_UNTRUSTED, "lacks targets"},
-        {{TARGETS, UNLISTED}, SNAPSHOT, RC_OK, NULL},
+        {{QA, SOUND}, QA, NULL, FILE_THERE, FILE_THERE},
+        {{TIMESTAMP, .expires = PAST}, QA, "timestamp: expired", NONE, NONE},
+        {{TIMESTAMP, MISSIGNED}, QA, "timestamp: signed by 0", NONE, NONE},
+        {{TIMESTAMP, INEXACT}, QA, "timestamp", NONE, NONE},
+        {{SNAPSHOT, .expires = PAST}, QA, "snapshot: expired", NONE, NONE},
+        {{SNAPSHOT, MISSIGNED}, QA, "snapshot: signed by 0", NONE, NONE},
+        {{SNAPSHOT, MISLISTED}, QA, "snapshot", NONE, NONE},
+        {{QA, SOUND}, TIMESTAMP, "ends before the snapshot", NONE, NONE},
+        /* what is expired is still what is published */
+        {{TARGETS, .expires = PAST}, QA, NULL, FILE_THERE, FILE_THERE},
+        {{QA, .expires = PAST}, QA, NULL, FILE_THERE, FILE_THERE},
+        /* other files than those that are listed */
+        {{TARGETS, ALTERED}, QA, "targets", NONE, NONE},
+        {{TARGETS, MISLISTED}, QA, "targets", NONE, NONE},
+        {{TARGETS, UNLISTED}, TARGETS, "the snapshot lists no such file", NONE, NONE},
+        {{QA, MISLISTED}, QA, "targets/qa", NONE, NONE},
+        {{QA, UNLISTED}, QA, "the snapshot lists no such file", NONE, NONE},
+        /* files of those who may not sign any more */
+        {{TARGETS, MISSIGNED}, QA, NULL, EMPTY, EMPTY},
+        {{QA, MISSIGNED}, QA, NULL, FILE_THERE, EMPTY},
+        {{QA, NOT_DELEGATED}, QA, NULL, FILE_THERE, EMPTY},
+        {{QA, NOT_DELEGATED}, TARGETS, NULL, FILE_THERE, EMPTY},
+        /* files that cannot be read */
+        {{TARGETS, INEXACT}, QA, NULL, UNREADABLE, UNREADABLE},
+        {{TARGETS, NO_DOCUMENT}, QA, NULL, UNREADABLE, UNREADABLE},
+        {{QA, INEXACT}, QA, NULL, FILE_THERE, UNREADABLE},
+        {{QA, NO_DOCUMENT}, QA, NULL, FILE_THERE, UNREADABLE},
+        /* files that were not brought */
+        {{QA, SOUND}, SNAPSHOT, NULL, UNREADABLE, UNREADABLE},
+        {{QA, SOUND}, TARGETS, NULL, FILE_THERE, UNREADABLE},
+        {{TARGETS, UNLISTED}, SNAPSHOT, NULL, EMPTY, EMPTY},
+        {{QA, UNLISTED}, TARGETS, NULL, FILE_THERE, EMPTY},
     };
 
     (void)state;
@@ -187,8 +211,49 @@ test_refuses_each_file_that_breaks_a_rule(void **state)
         repository_make(&r, &rows[i].plan);
         put_chain(&q, &r, &rows[i].plan, rows[i].last);
         enum rc rc = verify(&base, &q, &r.files[ROOT], &why);
-        if (rc != rows[i].want || (rows[i].why && !strstr(why.text, rows[i].why)))
+        if (rc != (rows[i].why ? RC_UNTRUSTED : RC_OK) ||
+            (rows[i].why && !strstr(why.text, rows[i].why)))
             fail_msg("row %zu: rc %d, '%s'", i, (int)rc, why.text);
+        if (!rc && (base_state(base, "targets") != rows[i].targets ||
+                       base_state(base, "targets/qa") != rows[i].qa))
+            fail_msg("row %zu: %d, %d", i, (int)base_state(base, "targets"),
+                (int)base_state(base, "targets/qa"));
+        assert_true(rc || base_state(base, "root") == FILE_THERE);
+    }
+}
+
+/* Roles whose floors end, or whose files went away. */
+static void
+test_tells_who_is_delegated_to_no_more_and_whose_file_is_gone(void **state)
+{
+    static const struct {
+        struct plan plan;
+        enum part last;
+        bool is_orphan, is_missing;
+    } rows[] = {
+        {{QA, SOUND}, QA, false, false},
+        {{QA, SOUND}, SNAPSHOT, false, false},
+        {{QA, NOT_DELEGATED}, TARGETS, true, false},
+        {{QA, UNLISTED}, TARGETS, false, true},
+        {{TARGETS, UNLISTED}, SNAPSHOT, false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        closing(request_done) struct request q;
+        closing(repository_done) struct repository r = {0};
+        closing(base_freep) struct base *base = NULL;
+        struct why why = {0};
+
+        request_init(&q, "targets/qa", NULL);
+        repository_make(&r, &rows[i].plan);
+        put_chain(&q, &r, &rows[i].plan, rows[i].last);
+        assert_int_equal(verify(&base, &q, &r.files[ROOT], &why), RC_OK);
+        assert_int_equal(base_is_orphan(base, SPAN("targets/qa")), rows[i].is_orphan);
+        assert_int_equal(base_is_missing(base, SPAN("targets/qa")), rows[i].is_missing);
+        assert_int_equal(base_is_missing(base, SPAN("targets")), rows[i].plan.part == TARGETS);
+        assert_false(base_is_orphan(base, SPAN("targets")));
+        assert_false(base_is_missing(base, SPAN("snapshot")));
     }
 }
 
@@ -251,7 +316,7 @@ test_goes_from_our_root_to_the_newest(void **state)
         {"ours and the next one", {ROOT}, {ROOT, .version = 6}, {5, 6}, RC_OK, NULL},
         {"two more", {ROOT}, {ROOT, .version = 7}, {6, 7}, RC_OK, NULL},
         {"a gap", {ROOT}, {ROOT, .version = 7}, {7}, RC_UNTRUSTED, "version is 7, want 6"},
-        {"an older one than ours", {ROOT, .version = 6}, {ROOT}, {5}, RC_UNTRUSTED, "another root"},
+        {"an older one than ours", {ROOT, .version = 6}, {ROOT}, {5}, RC_STALE, "older"},
         {"another document of our version", {ROOT}, {ROOT, .listed = {root, spare}}, {5},
             RC_UNTRUSTED, "another than the one known here"},
         {"a newer one that is not signed by the keys of ours", {ROOT},
@@ -271,7 +336,7 @@ test_goes_from_our_root_to_the_newest(void **state)
 
         int64_t version = rows[i].published.version ? rows[i].published.version : 5;
         assert_int_equal(base_find(base, "root")->version, version);
-        assert_int_equal(base->root_file.len > 0, version > 5);
+        assert_true(base->root_file.len > 0);
     }
 }
 
@@ -287,113 +352,94 @@ test_says_when_our_own_root_is_none(void **state)
     request_init(&q, "targets", NULL);
     repository_make(&r, &(struct plan){0});
     put_chain(&q, &r, &(struct plan){0}, TARGETS);
-    assert_int_equal(base_new(&base, &q.chains[0], SPAN("{}"), NOW, &why), RC_STORAGE);
+    r.files[ROOT].len = 2;
+    assert_int_equal(verify(&base, &q, &r.files[ROOT], &why), RC_STORAGE);
 }
 
-/* Files by name and version; what is in them does not matter for their form. */
-static const struct {
-    const char *says;
-    const char *role;
-    struct {
-        const char *role;
-        int64_t version;
-    } files[5];
-    enum rc want;
-} forms[] = {
-    {"a whole chain", "targets/a/b",
-        {{"3.root", 3}, {"timestamp", 9}, {"snapshot", 8}, {"targets", 7}, {"targets/a", 6}},
-        RC_OK},
-    {"no file", "targets", {{0}}, RC_OK},
-    {"roots one by one", "targets", {{"9.root", 9}, {"10.root", 10}}, RC_OK},
-    {"parents first", "targets/a/b", {{"targets/a", 1}, {"targets/a/b", 1}}, RC_OK},
-    {"targets, whatever is signed", "root", {{"targets", 1}}, RC_OK},
-    {"a root without a version", "targets", {{"root", 1}}, RC_MALFORMED},
-    {"a root of another version", "targets", {{"3.root", 4}}, RC_MALFORMED},
-    {"a root of version 0", "targets", {{"0.root", 1}}, RC_MALFORMED},
-    {"a root with a zero in front", "targets", {{"03.root", 3}}, RC_MALFORMED},
-    {"no version of a root", "targets", {{".root", 1}}, RC_MALFORMED},
-    {"more than a root", "targets", {{"3.root.root", 3}}, RC_MALFORMED},
-    {"no role name", "targets", {{"targets/", 1}}, RC_MALFORMED},
-    {"a file twice", "targets", {{"targets", 1}, {"targets", 1}}, RC_MALFORMED},
-    {"a root twice", "targets", {{"1.root", 1}, {"1.root", 1}}, RC_MALFORMED},
-    {"a gap between roots", "targets", {{"1.root", 1}, {"3.root", 3}}, RC_MALFORMED},
-    {"roots backwards", "targets", {{"2.root", 2}, {"1.root", 1}}, RC_MALFORMED},
-    {"a root later", "targets", {{"timestamp", 1}, {"1.root", 1}}, RC_MALFORMED},
-    {"snapshot before timestamp", "targets", {{"snapshot", 1}, {"timestamp", 1}}, RC_MALFORMED},
-    {"a child before its parent", "targets/a/b", {{"targets/a/b", 1}, {"targets/a", 1}},
-        RC_MALFORMED},
-    {"a delegation twice", "targets/a", {{"targets/a", 1}, {"targets/a", 1}}, RC_MALFORMED},
-    {"a delegation beside that of the document", "targets/a", {{"targets/b", 1}}, RC_MALFORMED},
-    {"a delegation below that of the document", "targets/a", {{"targets/a/b", 1}}, RC_MALFORMED},
-    {"a delegation whose name begins like another", "targets/ab", {{"targets/a", 1}}, RC_MALFORMED},
-};
-
-static void
-test_takes_chains_of_one_form_only(void **state)
+/* The canonical ID of a key of the repository. */
+static struct keyid
+id_of(int key)
 {
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(forms); i++) {
-        closing(request_done) struct request q;
-        struct why why = {0};
-
-        request_init(&q, forms[i].role, NULL);
-        for (size_t k = 0; k < N_ELEMENTS(forms[i].files) && forms[i].files[k].role; k++)
-            put_file(&q.chains[0], forms[i].files[k].role, forms[i].files[k].version, SPAN("{}"));
-        if (base_check(&q.sign, &why) != forms[i].want)
-            fail_msg("%s: '%s'", forms[i].says, why.text);
-    }
+    return *pubkey_canonical_id(repository_keys[key].key);
 }
 
-static void
-test_takes_one_chain_for_each_repository_of_a_document(void **state)
+static enum rc
+verify_pinned(const struct keyid *pin, const struct plan *published, struct why *why)
 {
     closing(request_done) struct request q;
-    struct why why;
+    closing(repository_done) struct repository r = {0};
+    closing(base_freep) struct base *base = NULL;
+    struct span files[8];
+    struct base_request request = {
+        &q.sign, &q.chains[0], files, .pins = pin, .n_pins = 1, .now = NOW};
 
-    (void)state;
-    request_init(&q, "targets", "targets/qa");
-    q.documents[1].repository = "localhost:5000/shop/other";
-    q.sign.n_bases = 2;
-    assert_int_equal(base_check(&q.sign, &why), RC_MALFORMED);
-    assert_string_equal(why.text, "bases[1]: 'localhost:5000/shop/web' is there twice");
-
-    q.chains[1].repository = "localhost:5000/shop/other";
-    assert_int_equal(base_check(&q.sign, &why), RC_OK);
-
-    q.chains[1].repository = "localhost:5000/shop/third";
-    assert_int_equal(base_check(&q.sign, &why), RC_MALFORMED);
-    assert_string_equal(why.text, "bases[1]: no document is for 'localhost:5000/shop/third'");
-}
-
-/* A role counts in its own repository only. */
-static void
-test_takes_no_file_for_a_document_of_another_repository(void **state)
-{
-    closing(request_done) struct request q;
-    struct why why;
-
-    (void)state;
-    request_init(&q, "targets", "targets/qa");
-    q.documents[1].repository = "localhost:5000/shop/other";
-    put_file(&q.chains[0], "targets/qa", 1, SPAN("{}"));
-    assert_int_equal(base_check(&q.sign, &why), RC_MALFORMED);
-    assert_string_equal(why.text, "bases[0]: files[0]: 'targets/qa' concerns no document");
-}
-
-static void
-test_takes_no_file_without_its_message_or_of_another_digest(void **state)
-{
-    closing(request_done) struct request q;
-    struct why why;
-
-    (void)state;
     request_init(&q, "targets", NULL);
-    put_file(&q.chains[0], "timestamp", 1, SPAN("{}"));
-    q.files[0][0].digest.b[0] ^= 1;
-    assert_int_equal(base_check(&q.sign, &why), RC_MALFORMED);
+    repository_make(&r, published);
+    for (int64_t version = 4; version <= 5; version++) {
+        closing(repository_done) struct repository before = {0};
+        repository_make(&before, &(struct plan){ROOT, .version = version});
+        put_file(&q.chains[0], version == 4 ? "4.root" : "5.root", version,
+            bytes_span(version == 5 ? &r.files[ROOT] : &before.files[ROOT]));
+    }
+    put_chain(&q, &r, published, TARGETS);
+    assert_int_equal(bases_check(&q.sign, why), RC_OK);
+    for (size_t i = 0; i < q.chains[0].n_files; i++)
+        files[i] = bytes_span(&q.files[0][i].message);
+    return base_new(&base, &request, why);
+}
 
-    bytes_clear(&q.files[0][0].message);
-    assert_int_equal(base_check(&q.sign, &why), RC_UNSUPPORTED);
+static void
+test_starts_from_a_root_that_a_pinned_key_signed(void **state)
+{
+    const struct keyid root = id_of(ROOT), spare = id_of(SPARE), targets = id_of(TARGETS);
+    struct why why = {0};
+
+    (void)state;
+    assert_int_equal(verify_pinned(&root, &(struct plan){0}, &why), RC_OK);
+    assert_int_equal(verify_pinned(&spare, &(struct plan){0}, &why), RC_UNTRUSTED);
+    assert_non_null(strstr(why.text, "no root of the chain"));
+    /* A key of another role is none of the root. */
+    assert_int_equal(verify_pinned(&targets, &(struct plan){0}, &why), RC_UNTRUSTED);
+    assert_int_equal(verify_pinned(&root, &(struct plan){ROOT, MISSIGNED}, &why), RC_UNTRUSTED);
+}
+
+/* Listed, and not signed by: whoever has the public key can list it. */
+static void
+test_takes_no_root_for_pinned_because_it_lists_a_key(void **state)
+{
+    const struct keyid spare = id_of(SPARE);
+    const struct plan listed = {ROOT, .listed = {&repository_keys[ROOT], &repository_keys[SPARE]}};
+    struct why why = {0};
+
+    (void)state;
+    assert_int_equal(verify_pinned(&spare, &listed, &why), RC_UNTRUSTED);
+    assert_non_null(strstr(why.text, "no root of the chain"));
+}
+
+static void
+test_lists_where_the_chain_has_a_key_that_is_wanted(void **state)
+{
+    struct keyid wanted[] = {id_of(QA), id_of(SPARE)};
+    closing(request_done) struct request q;
+    closing(repository_done) struct repository r = {0};
+    closing(base_freep) struct base *base = NULL;
+    struct why why = {0};
+
+    (void)state;
+    request_init(&q, "targets/qa", NULL);
+    q.documents[0].keys = wanted;
+    q.documents[0].n_keys = N_ELEMENTS(wanted);
+    repository_make(&r, &(struct plan){TIMESTAMP,
+                            .listed = {&repository_keys[TIMESTAMP], &repository_keys[SPARE]}});
+    put_chain(&q, &r, &(struct plan){0}, QA);
+    if (verify(&base, &q, &r.files[ROOT], &why))
+        fail_msg("%s", why.text);
+
+    assert_int_equal(base->n_listings, 2);
+    assert_true(span_is(base->listings[0].role, "timestamp"));
+    assert_true(keyid_eq(&base->listings[0].key, &wanted[1]));
+    assert_true(span_is(base->listings[1].role, "targets/qa"));
+    assert_true(keyid_eq(&base->listings[1].key, &wanted[0]));
 }
 
 int
@@ -403,14 +449,14 @@ main(void)
         cmocka_unit_test(test_shows_what_is_published),
         cmocka_unit_test(test_shows_who_signed),
         cmocka_unit_test(test_shows_nothing_of_roles_that_were_not_brought),
-        cmocka_unit_test(test_refuses_each_file_that_breaks_a_rule),
+        cmocka_unit_test(test_says_of_each_file_what_it_shows_or_refuses_all),
+        cmocka_unit_test(test_tells_who_is_delegated_to_no_more_and_whose_file_is_gone),
         cmocka_unit_test(test_refuses_a_file_of_another_version_than_it_says),
         cmocka_unit_test(test_goes_from_our_root_to_the_newest),
         cmocka_unit_test(test_says_when_our_own_root_is_none),
-        cmocka_unit_test(test_takes_chains_of_one_form_only),
-        cmocka_unit_test(test_takes_one_chain_for_each_repository_of_a_document),
-        cmocka_unit_test(test_takes_no_file_for_a_document_of_another_repository),
-        cmocka_unit_test(test_takes_no_file_without_its_message_or_of_another_digest),
+        cmocka_unit_test(test_starts_from_a_root_that_a_pinned_key_signed),
+        cmocka_unit_test(test_takes_no_root_for_pinned_because_it_lists_a_key),
+        cmocka_unit_test(test_lists_where_the_chain_has_a_key_that_is_wanted),
     };
 
     return cmocka_run_group_tests(tests, repository_make_keys, repository_drop_keys);

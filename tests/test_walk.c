@@ -22,7 +22,7 @@ is_there(const struct walk *w, enum part part)
     case TARGETS:
     case QA:
         return walk_targets_document(w, span_of(repository_roles[part])) &&
-               walk_targets_file(w, span_of(repository_roles[part]));
+               walk_file(w, span_of(repository_roles[part]));
     case PARTS:
         break;
     }
@@ -273,7 +273,7 @@ test_takes_other_forms_and_wildcards_only_tolerantly(void **state)
 
         repository_make(&r, &rows[i]);
         repository_take_to(w, &r, QA);
-        assert_int_equal(walk_targets_file(w, SPAN("targets/qa"))->is_exact, rows[i].part != QA);
+        assert_int_equal(walk_file(w, SPAN("targets/qa"))->is_exact, rows[i].part != QA);
     }
 }
 
