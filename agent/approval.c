@@ -16,6 +16,21 @@ find_grant(const struct policy *policy, const json_t *name)
 }
 
 bool
+approval_is_for(const struct policy *policy, const json_t *grants, const struct peer *peer)
+{
+    size_t i;
+    json_t *name;
+
+    json_array_foreach((json_t *)grants, i, name) {
+        const struct policy_grant *grant = find_grant(policy, name);
+        if (grant && policy_grant_is_for(grant, peer))
+            return true;
+    }
+
+    return false;
+}
+
+bool
 approval_may(
     const struct policy *policy, const json_t *grants, const struct peer *peer, uid_t requester)
 {

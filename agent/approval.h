@@ -10,6 +10,8 @@
 #include "agent/votes.h"
 #include "proto/members.h"
 
+/* Whether one of the grants is for the peer, at the door through which it came. */
+bool approval_is_for(const struct policy *policy, const json_t *grants, const struct peer *peer);
 /* Whether the vote of peer would count for one of the grants. */
 bool approval_may(
     const struct policy *policy, const json_t *grants, const struct peer *peer, uid_t requester);

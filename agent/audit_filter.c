@@ -8,7 +8,7 @@ struct found {
     const struct audit_filter *filter;
     int64_t uid; /* -1: of nobody */
     bool is_place;
-    struct span outcome, reason;
+    struct span door, outcome, reason;
 };
 
 static bool
@@ -73,7 +73,9 @@ read_peer(struct canon *c, struct found *found)
 
     enum rc rc = canon_object(c, NULL);
     while (!rc && !(rc = canon_member(c, &name, &more, NULL)) && more)
-        rc = span_is(name, "uid") ? read_integer(c, &found->uid) : canon_value(c, &skipped, NULL);
+        rc = span_is(name, "uid")    ? read_integer(c, &found->uid)
+             : span_is(name, "door") ? read_string(c, &found->door)
+                                     : canon_value(c, &skipped, NULL);
     return rc;
 }
 
@@ -105,12 +107,13 @@ audit_filter_admits(const struct audit_filter *filter, struct span body)
     struct found found = {.filter = filter, .uid = -1};
     struct canon c;
 
-    if (!filter->has_uid && !filter->repository && !filter->role && !filter->outcome &&
-        !filter->reason)
+    if (!filter->has_uid && !filter->door && !filter->repository && !filter->role &&
+        !filter->outcome && !filter->reason)
         return true;
 
     canon_init(&c, body);
     return !read_body(&c, &found) && found.is_place &&
            (!filter->has_uid || found.uid == (int64_t)filter->uid) &&
-           is_wanted(filter->outcome, found.outcome) && is_wanted(filter->reason, found.reason);
+           is_wanted(filter->door, found.door) && is_wanted(filter->outcome, found.outcome) &&
+           is_wanted(filter->reason, found.reason);
 }

@@ -12,6 +12,7 @@
 struct audit_filter {
     bool has_uid;
     uid_t uid;
+    const char *door; /* through which it was asked */
     const char *repository, *role, *outcome, *reason;
 };
 

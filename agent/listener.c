@@ -189,9 +189,14 @@ on_door_closed(void *userdata, uint32_t number)
 {
     struct listener *listener = userdata;
 
-    for (size_t i = listener->n_guests; i > 0; i--) /* the last one takes the place of who goes */
-        if (i <= listener->n_guests && listener->guests[i - 1].door == number)
-            conn_finish(listener->guests[i - 1].conn);
+    for (size_t i = listener->n_guests; i > 0; i--) { /* the last one takes the place of who goes */
+        if (i > listener->n_guests || listener->guests[i - 1].door != number)
+            continue;
+
+        /* Another door may have its name by now. */
+        conn_peer(listener->guests[i - 1].conn)->is_shut_out = true;
+        conn_finish(listener->guests[i - 1].conn);
+    }
 }
 
 static void

@@ -16,13 +16,21 @@ struct standing {
     bool is_requester, is_approver, is_admin;
 };
 
+/* At a door, only what is granted there: root of one container is not that of another. */
+static bool
+is_own(const struct policy *policy, const json_t *grants, const struct parked *parked,
+    const struct peer *peer)
+{
+    return parked->uid == peer->uid && (!peer->door || approval_is_for(policy, grants, peer));
+}
+
 static struct standing
 stand(const struct policy *policy, const struct parked *parked, const struct peer *peer)
 {
     const json_t *grants = json_object_get(parked->summary, "grants");
 
     return (struct standing){
-        .is_requester = parked->uid == peer->uid,
+        .is_requester = is_own(policy, grants, parked, peer),
         .is_approver = approval_may(policy, grants, peer, parked->uid),
         .is_admin = policy_is_admin(policy, peer),
     };

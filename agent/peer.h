@@ -28,6 +28,7 @@ struct peer {
     char *door;    /* name of the socket of the policy it came through; NULL: the main one */
     char *unit;    /* of systemd, in which it runs, by its pidfd; NULL: none, or not to be known */
     uint64_t lane; /* the uid, and above its 32 bits the number of the door; 0: the main one */
+    bool is_shut_out; /* its door was closed since: nothing is granted to it any more */
     unsigned n_refs;
 };
 

@@ -198,7 +198,7 @@ policy_grant_is_for(const struct policy_grant *grant, const struct peer *peer)
     if (!peer->door)
         return grant->n_sockets == 0 && policy_who_has(&grant->who, peer);
 
-    for (size_t i = 0; i < grant->n_sockets; i++)
+    for (size_t i = 0; i < grant->n_sockets && !peer->is_shut_out; i++)
         if (!strcmp(grant->sockets[i]->name, peer->door))
             return grant->who.n_names == 0 || policy_who_has(&grant->who, peer);
 

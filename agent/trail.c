@@ -340,6 +340,7 @@ settle_user(
 
     filter->has_uid = !is_admin || q->user;
     filter->uid = peer->uid;
+    filter->door = peer->door; /* root of one container is not that of another */
     if (q->user) {
         enum rc rc = peer_of_user(&other, q->user, NULL, &why);
         if (rc && is_admin) {

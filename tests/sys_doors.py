@@ -125,7 +125,40 @@ def test_a_reload_opens_and_closes_doors(case, ci, policy, stranger):
     signs(sign_at(ci, stranger, case), "qa")
 
 
-def test_what_waits_for_the_token_is_decided_anew_without_its_door(case, ci, policy, stranger):
+def test_root_at_one_door_sees_nothing_of_root_at_another(new_case, ci, policy, scratch):
+    """Root in a container is uid 0, whichever container it is."""
+    rig_users.need_root_to_look()
+    directory = scratch.directory("doors")
+    directory.chmod(0o755)
+    other = Door(directory, "cd")
+    other.add_to(policy)
+    policy["grants"]["cd"] = {"sockets": ["cd"], "keys": ["qa"]}
+    case, root = new_case(), rig_users.own()
+    signs(sign_at(ci, root, case), "qa")
+    for door, n_records in ((ci, 1), (other, 0)):
+        with door.connect(root) as connection:
+            connection.send_message({"method": "org.countersign.Agent.Audit", "more": True,
+                                     "parameters": {}})
+            replies = [connection.receive()]
+            while replies[-1].get("continues"):
+                replies.append(connection.receive())
+        records = [record for reply in replies for record in reply["parameters"]["records"]]
+        assert len(records) == n_records, replies
+
+
+def without(_, policy):
+    policy.document.pop("sockets")
+    policy["grants"].pop("ci")
+
+
+def moved(ci, policy):
+    """Whoever gets to where it was has nothing of what it has where it is."""
+    Door(ci.path.parent, "ci").add_to(policy)
+
+
+@pytest.mark.parametrize("change", [without, moved])
+def test_what_waits_for_the_token_is_decided_anew_without_its_door(case, ci, policy, stranger,
+                                                                   change):
     (worker,) = case.agent.workers()
     os.kill(worker, signal.SIGSTOP)
     with case.agent.connect() as first, ci.connect(stranger) as second:
@@ -133,8 +166,7 @@ def test_what_waits_for_the_token_is_decided_anew_without_its_door(case, ci, pol
             connection.send_message({"method": "org.countersign.Agent.Sign", "parameters": {
                 "documents": [case.request(gun=gun)]}})
             assert case.agent.call("Status")
-        policy.document.pop("sockets")
-        policy["grants"].pop("ci")
+        change(ci, policy)
         case.agent.set_policy(policy)
         case.agent.hang_up()
         os.kill(worker, signal.SIGCONT)
