@@ -105,6 +105,8 @@ policy_describe(struct bytes *b, const struct policy *policy, struct why *why)
 
     for (size_t i = 0; i < doubts.n; i++)
         bytes_printf(b, "%s  %s\n", i == 0 ? "warnings\n" : "", doubts.doubts[i]);
+    if (doubts.n_more > 0)
+        bytes_printf(b, "  and %zu more warnings\n", doubts.n_more);
 
     return RC_OK;
 }

@@ -200,5 +200,4 @@ policy_doubt_grant(struct policy_doubter *doubter, const struct policy_grant *gr
     doubt_tags(doubter, grant);
     doubt_root_keys(doubter, grant);
     doubt_delegating(doubter, grant);
-    policy_doubt_overlaps(doubter, grant);
 }

@@ -6,8 +6,6 @@
 #include "proto/bounds.h"
 #include "proto/pattern.h"
 
-#define DOUBTS_MAX ((size_t)1024 * 1024)
-
 void
 policy_doubts_done(struct policy_doubts *doubts)
 {
@@ -23,7 +21,12 @@ policy_doubt(struct policy_doubter *doubter, const char *fmt, ...)
     struct policy_doubts *doubts = doubter->doubts;
     va_list ap;
 
-    char **place = mem_grow(&doubts->doubts, doubts->n, sizeof *place, DOUBTS_MAX);
+    if (doubts->n == POLICY_DOUBTS_MAX) {
+        doubts->n_more++;
+        return;
+    }
+
+    char **place = mem_grow(&doubts->doubts, doubts->n, sizeof *place, POLICY_DOUBTS_MAX);
     if (!place) {
         doubter->lacks_memory = true;
         return;
@@ -179,6 +182,9 @@ policy_doubts_of(struct policy_doubts *ret, const struct policy *policy, struct 
     for (size_t i = 0; i < policy->n_grants; i++)
         policy_doubt_grant(&doubter, &policy->grants[i]);
     doubt_admins(&doubter);
+    /* At last, as these can be many: they are about pairs. */
+    for (size_t i = 0; i < policy->n_grants; i++)
+        policy_doubt_overlaps(&doubter, &policy->grants[i]);
 
     if (doubter.lacks_memory)
         return fail_memory(why);

@@ -7,8 +7,8 @@
 #include "agent/policy.h"
 
 struct policy_doubts {
-    char **doubts; /* sorted sentences, "key qa: …" */
-    size_t n;
+    char **doubts; /* sorted sentences, "key qa: …"; the first POLICY_DOUBTS_MAX that were found */
+    size_t n, n_more;
 };
 
 /* RC_NO_MEMORY. policy_doubts_done(). */

@@ -120,14 +120,15 @@
 #define POLICY_DEPTH_MAX       16            /* a key's scope needs 7 */
 #define POLICY_ENTRIES_MAX     4096   /* of one list or mapping; names are compared pairwise */
 #define POLICY_RIGHTS_MAX      262144 /* user by key by repository by role, written out: 16 MiB */
-#define POLICY_CHANGES_MAX     200    /* sentences of a reload; then their number */
-#define POLICY_TEXT_MAX_BYTES  4096   /* one scalar: PATH_MAX */
-#define POLICY_NAME_MAX_BYTES  64     /* name of a token, key, socket or grant */
-#define POLICY_ENVIRONMENT_MAX 64     /* variables of one token */
-#define SOCKETS_MAX            64     /* doors beside the main one; each has a listener */
-#define SOCKET_PATH_BYTES      107    /* of a door; unix(7): a NUL is behind it */
-#define UNIT_NAME_MAX_BYTES    255    /* systemd.unit(5) */
-#define APPROVALS_MAX          16     /* people who must agree: more never meet in an hour */
+#define POLICY_DOUBTS_MAX      4096 /* warnings; nobody reads more, and pairs of grants are many */
+#define POLICY_CHANGES_MAX     200  /* sentences of a reload; then their number */
+#define POLICY_TEXT_MAX_BYTES  4096 /* one scalar: PATH_MAX */
+#define POLICY_NAME_MAX_BYTES  64   /* name of a token, key, socket or grant */
+#define POLICY_ENVIRONMENT_MAX 64   /* variables of one token */
+#define SOCKETS_MAX            64   /* doors beside the main one; each has a listener */
+#define SOCKET_PATH_BYTES      107  /* of a door; unix(7): a NUL is behind it */
+#define UNIT_NAME_MAX_BYTES    255  /* systemd.unit(5) */
+#define APPROVALS_MAX          16   /* people who must agree: more never meet in an hour */
 #define QUOTA_MAX              100000 /* documents in a window: each is a row of the ledger */
 #define QUOTAS_SHOWN_MAX       1024   /* in Status to an admin */
 #define QUOTA_WINDOW_MAX_S     (31LL * 86400) /* a month: rows older than that go */

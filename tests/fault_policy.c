@@ -12,6 +12,8 @@
 /* cmocka wants four of the above first */
 #include <cmocka.h>
 
+#include "agent/policy_describe.h"
+#include "agent/policy_diff.h"
 #include "tests/fault.h"
 #include "tests/policy_fixture.h"
 
@@ -85,6 +87,44 @@ test_loads_all_of_a_policy_or_nothing(void **state)
 }
 
 static void
+test_tells_all_of_a_policy_or_nothing(void **state)
+{
+    const struct policy_fixture *fixture = *state;
+    closing(policy_unrefp) struct policy *policy = NULL;
+    bool has_struck = true;
+
+    fixture_write(fixture, "policy.yaml", policy_text);
+    assert_int_equal(mkdir(fixture_path(fixture, "policy.d"), 0700), 0);
+    fixture_write(fixture, "policy.d/50-qa.yaml", part_text);
+    write_certificate(fixture);
+    assert_int_equal(policy_load(&policy, fixture_path(fixture, "policy.yaml"), NULL), RC_OK);
+
+    for (size_t n = 1; has_struck; n++) {
+        closing(bytes_done) struct bytes text = BYTES_INIT(POLICY_FILE_MAX_BYTES);
+        closing(policy_diff_done) struct policy_diff diff = {0};
+        closing(freep) const struct policy_name **names = NULL;
+        size_t n_names;
+
+        fault_arm(n);
+        enum rc rc = policy_describe(&text, policy, NULL);
+        if (!rc)
+            rc = policy_diff_of(&diff, NULL, policy, NULL);
+        if (!rc)
+            rc = policy_unresolved(&names, &n_names, policy, NULL);
+        if (!rc)
+            policy_diff_put(&text, &diff);
+        if (!rc)
+            rc = bytes_check(&text, NULL);
+        has_struck = fault_has_struck();
+        fault_arm(0);
+        /* Somebody who could not be looked up for a warning is no reason to say nothing. */
+        if (rc != RC_OK && rc != RC_NO_MEMORY)
+            fail_msg("allocation %zu: %d", n, rc);
+        assert_true(has_struck || rc == RC_OK);
+    }
+}
+
+static void
 test_keeps_the_policy_before_or_takes_the_new_one(void **state)
 {
     struct daemon *d = *state;
@@ -121,6 +161,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_loads_all_of_a_policy_or_nothing, fixture_open, fixture_close),
+        cmocka_unit_test_setup_teardown(
+            test_tells_all_of_a_policy_or_nothing, fixture_open, fixture_close),
         cmocka_unit_test_setup_teardown(
             test_keeps_the_policy_before_or_takes_the_new_one, daemon_open, daemon_close),
     };

@@ -269,6 +269,21 @@ test_does_not_warn_of_what_is_meant(void **state)
     }
 }
 
+/* Each of 128 grants adds its quota to those of all others. */
+static void
+test_bounds_warnings(void **state)
+{
+    closing(bytes_done) struct bytes policy = BYTES_INIT(POLICY_FILE_MAX_BYTES);
+    closing(bytes_done) struct bytes b = BYTES_INIT(4 * 1024 * 1024);
+
+    bytes_puts(&policy, BASE "grants:\n");
+    for (int i = 0; i < 128; i++)
+        bytes_printf(&policy, "  g%d: {groups: [5], keys: [single, root, wide], quota: 1/1h}\n", i);
+    describe(*state, &b, bytes_text(&policy));
+    assert_non_null(strstr(bytes_text(&b), "\n  and "));
+    assert_non_null(strstr(bytes_text(&b), " more warnings\n"));
+}
+
 static void
 test_warns_of_units_where_the_kernel_does_not_tell_them(void **state)
 {
@@ -289,6 +304,7 @@ main(void)
         IN_A_DIRECTORY(test_says_where_nobody_may_sign),
         IN_A_DIRECTORY(test_warns_of_what_is_probably_not_meant),
         IN_A_DIRECTORY(test_does_not_warn_of_what_is_meant),
+        IN_A_DIRECTORY(test_bounds_warnings),
         IN_A_DIRECTORY(test_warns_of_units_where_the_kernel_does_not_tell_them),
     };
 
