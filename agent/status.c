@@ -89,12 +89,12 @@ format_tokens(const struct agent *agent)
 
 static enum rc
 add_quota(json_t **ret, const struct agent *agent, const struct policy_grant *grant, uid_t uid,
-    struct why *why)
+    bool is_used_only, struct why *why)
 {
     struct quota_use use;
 
     enum rc rc = quota_use(&use, agent->quota, grant, uid, agent_now_us() / 1000000, why);
-    if (rc)
+    if (rc || (use.n == 0 && is_used_only))
         return rc;
 
     json_t *quota = json_pack("{s:s,s:I,s:I,s:I,s:I}", "grant", grant->name, "uid", (json_int_t)uid,
@@ -117,7 +117,7 @@ add_all_quotas(json_t **ret, const struct agent *agent, struct why *why)
            !(rc = ledger_quota_next(&whose, agent->ledger, why)))
         for (size_t i = 0; !rc && i < policy->n_grants; i++)
             if (policy->grants[i].quota.n > 0 && !strcmp(policy->grants[i].name, whose.grant))
-                rc = add_quota(ret, agent, &policy->grants[i], whose.uid, why);
+                rc = add_quota(ret, agent, &policy->grants[i], whose.uid, true, why);
 
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
@@ -130,7 +130,7 @@ add_own_quotas(json_t **ret, const struct agent *agent, const struct peer *peer,
 
     for (size_t i = 0; !rc && i < policy->n_grants; i++)
         if (policy->grants[i].quota.n > 0 && policy_grant_is_for(&policy->grants[i], peer))
-            rc = add_quota(ret, agent, &policy->grants[i], peer->uid, why);
+            rc = add_quota(ret, agent, &policy->grants[i], peer->uid, false, why);
 
     return rc;
 }

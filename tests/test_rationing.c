@@ -233,6 +233,9 @@ test_shows_admins_who_used_what(void **state)
     assert_int_equal(json_integer_value(json_object_get(quota, "max")), 1);
     assert_int_equal(json_integer_value(json_object_get(quota, "window_s")), 3600);
     assert_non_null(json_object_get(quota, "free_at"));
+    clock_advance_wall_ms(WINDOW_MS + MINUTE_MS);
+    json_auto_t *later = daemon_call(d, UID_ADMIN, "Status", NULL);
+    assert_int_equal(json_array_size(json_object_get(daemon_assert_reply(later), "quotas")), 0);
     json_auto_t *of_bob = daemon_call(d, UID_BOB, "Status", NULL);
     assert_int_equal(json_array_size(json_object_get(daemon_assert_reply(of_bob), "quotas")), 0);
 }
