@@ -19,6 +19,8 @@ def stranger(new_client):
     ("", "a verb is missing"),
     ("sing a:1", "unknown verb 'sing'"),
     ("delegation", "there is 'delegation add' and 'delegation list'"),
+    ("audit", "there is 'audit show' and 'audit verify' and 'audit export'"),
+    ("audit show -f --server x", "'audit show' takes no option --server"),
     ("sign", "'sign' takes more arguments"),
     ("list a b", "'list' takes fewer arguments"),
     ("sign a:1 --pretty", "'sign' takes no option --pretty"),
