@@ -328,6 +328,13 @@ read_question(
     return RC_OK;
 }
 
+/* Whom the kernel cannot tell from others sees nothing, as it could be theirs. */
+static bool
+is_somebody(const struct peer *peer)
+{
+    return peer->uid != peer_overflow_uid();
+}
+
 /* Whose records; false: the call is answered already. */
 static bool
 settle_user(
@@ -355,7 +362,7 @@ settle_user(
         }
     }
 
-    if (q->wants_all && !is_admin) {
+    if (!is_admin && (q->wants_all || !is_somebody(peer))) {
         refusal_start(agent, conn, "Audit", REASON_NOT_ADMIN);
         return false;
     }

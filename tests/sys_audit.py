@@ -5,6 +5,7 @@ Heads for the journal are those that the agent logged; systemd-journal-remote ma
 """
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from rig_journal import Journald, heads, journal
 from rig_policy import Policy
 from rig_process import Process, answers_at
 from rig_scratch import give_tree
+from rig_varlink import Varlink, VarlinkError
 
 ROLE = "targets/qa"
 
@@ -146,6 +148,25 @@ def test_new_records_are_followed(signed, new_client):
     finally:
         popen.kill()
         client.finish(popen)
+
+
+def test_nobody_is_shown_no_records(new_case, policy, scratch):
+    """All whom the kernel cannot map have that uid, and may come through one door."""
+    directory = scratch.directory("door")
+    os.chown(directory, rig_users.AGENT.uid, rig_users.AGENT.gid)
+    policy["sockets"] = {"ci": {"path": str(directory / "agent.sock"), "mode": "0666"}}
+    policy["grants"]["ci"] = {"sockets": ["ci"], "keys": ["qa"]}
+    case = new_case()
+    for user, error in ((rig_users.user(65534), "not-admin"), (TESTER, None)):
+        with user.acting():
+            connection = Varlink(directory / "agent.sock")
+        with connection:
+            connection.call("Sign", documents=[case.request()])
+            if error:
+                with pytest.raises(VarlinkError, match=error):
+                    connection.call("Audit")
+            else:
+                assert len(connection.call("Audit")["records"]) == 1
 
 
 # What is verified, by whom
