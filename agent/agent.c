@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "agent/footprint.h"
+#include "agent/ledger_parked.h"
 #include "agent/log.h"
 #include "agent/method.h"
 #include "agent/news.h"
@@ -366,6 +367,20 @@ load_first_policy(struct agent *agent, struct why *why)
     return RC_OK;
 }
 
+/* What expired while no agent ran; one that runs does so whenever it parks something. A ledger that
+ * cannot be written now is no reason not to start. */
+static enum rc
+purge_parked(struct agent *agent, struct why *why)
+{
+    enum rc rc = ledger_begin(agent->ledger, why);
+    if (!rc)
+        rc = ledger_purge_parked(agent->ledger, agent_now_us() / 1000000, why);
+    if (!rc)
+        rc = ledger_commit(agent->ledger, why);
+    ledger_rollback(agent->ledger);
+    return rc == RC_NO_MEMORY ? rc : RC_OK;
+}
+
 static enum rc
 start(struct agent *agent, struct why *why)
 {
@@ -377,6 +392,8 @@ start(struct agent *agent, struct why *why)
     enum rc rc = add_sources(agent, why);
     if (!rc)
         rc = ledger_open(&agent->ledger, agent->options.state_dir, why);
+    if (!rc)
+        rc = purge_parked(agent, why);
     if (!rc)
         rc = audit_new(&agent->audit, agent->ledger, why);
     if (!rc)

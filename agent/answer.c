@@ -288,7 +288,7 @@ answer_decision(struct conn *conn, struct agent *agent, const struct judgment *j
         answer_rollback(conn, agent, j);
     else if (j->decision->rc == RC_STALE)
         answer_stale(conn, agent, j);
-    else if (j->decision->rc == RC_PENDING && j->votes.id[0])
+    else if (j->decision->rc == RC_PENDING && parking_is_parked(j))
         conn_error(conn, RC_PENDING, parking_format_error(j, conn_peer(conn)->uid));
     else if (j->decision->rc == RC_TOKEN || j->decision->rc == RC_LOCKED)
         answer_away(conn, verdict);

@@ -179,6 +179,12 @@ parking_put(struct judgment *j, struct ledger *ledger, uid_t uid, struct why *wh
     return RC_OK;
 }
 
+bool
+parking_is_parked(const struct judgment *j)
+{
+    return j->votes.id[0] && j->votes.state == PARKED_OPEN;
+}
+
 /* Asked for anew, as votes and groups may be others than when it was parked. */
 static json_t *
 format_approvals(const struct judgment *j, uid_t uid)

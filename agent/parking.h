@@ -17,6 +17,8 @@
 must_check enum rc parking_put(
     struct judgment *judgment, struct ledger *ledger, uid_t uid, struct why *why);
 
+/* Whether it is parked and waits for votes, as it was judged last. */
+bool parking_is_parked(const struct judgment *judgment);
 /* The parameters of NeedsApproval for a parked request, as it was judged last. NULL: no memory. */
 json_t *parking_format_error(const struct judgment *judgment, uid_t uid);
 /* The same for people, in one sentence. */

@@ -131,42 +131,6 @@ judge_again(struct signing *s, struct why *why)
                : fail(why, RC_DENIED, "the policy went away");
 }
 
-/* Its turn has come: no other request holds one of its roles. */
-static void
-on_granted(void *userdata)
-{
-    struct signing *s = userdata;
-    struct why why;
-
-    enum rc rc = judge_again(s, &why);
-    if (rc) {
-        ending_fail(&s->ending, rc, &why);
-        return;
-    }
-
-    if (s->ending.judgment->decision->rc) {
-        ending_finish(&s->ending, AUDIT_REFUSED);
-        return;
-    }
-
-    rc = signatures_begin(&s->signatures, &s->ending, &why);
-    if (rc)
-        ending_fail(&s->ending, rc, &why);
-}
-
-static enum rc
-wait_for_turn(struct signing *s, struct why *why)
-{
-    struct reservation_name names[DOCUMENTS_MAX];
-
-    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
-        names[i] = (struct reservation_name){
-            s->ending.judgment->subjects[i]->repository, s->ending.judgment->subjects[i]->role};
-
-    struct reservation_request request = {names, s->ending.judgment->n_subjects, on_granted, s};
-    return reservation_new(&s->reservation, s->ending.agent->reservations, &request, why);
-}
-
 static void
 describe_wait(char text[WAITING_TEXT_BYTES], void *userdata)
 {
@@ -228,6 +192,7 @@ on_parked(void *request)
         return false;
     }
 
+    reservation_free(steal(s->reservation));
     ending_reopen(&s->ending);
     return true;
 }
@@ -236,30 +201,66 @@ on_parked(void *request)
 static void
 park(struct signing *s)
 {
-    const struct votes *votes = &s->ending.judgment->votes;
-    bool is_parked = votes->id[0] && votes->state == PARKED_OPEN;
-
-    if (!is_parked)
+    if (!parking_is_parked(s->ending.judgment))
         ending_finish(&s->ending, AUDIT_PARKED);
     else if (!on_parked(s))
         ending_finish(&s->ending, AUDIT_REFUSED);
 }
 
+/* Whether it is, by the decision of just now; else what becomes of it is under way. */
+static bool
+is_allowed(struct signing *s)
+{
+    enum rc rc = s->ending.judgment->decision->rc;
+
+    if (rc == RC_PENDING)
+        park(s);
+    else if (rc)
+        ending_finish(&s->ending, AUDIT_REFUSED);
+    return !rc;
+}
+
+/* Its turn has come: no other request holds one of its roles. */
+static void
+on_granted(void *userdata)
+{
+    struct signing *s = userdata;
+    struct why why;
+
+    enum rc rc = judge_again(s, &why);
+    if (rc) {
+        ending_fail(&s->ending, rc, &why);
+        return;
+    }
+
+    if (!is_allowed(s))
+        return;
+
+    rc = signatures_begin(&s->signatures, &s->ending, &why);
+    if (rc)
+        ending_fail(&s->ending, rc, &why);
+}
+
+static enum rc
+wait_for_turn(struct signing *s, struct why *why)
+{
+    struct reservation_name names[DOCUMENTS_MAX];
+
+    for (size_t i = 0; i < s->ending.judgment->n_subjects; i++)
+        names[i] = (struct reservation_name){
+            s->ending.judgment->subjects[i]->repository, s->ending.judgment->subjects[i]->role};
+
+    struct reservation_request request = {names, s->ending.judgment->n_subjects, on_granted, s};
+    return reservation_new(&s->reservation, s->ending.agent->reservations, &request, why);
+}
+
 static void
 begin(struct signing *s)
 {
-    const struct judgment *j = s->ending.judgment;
     struct why why;
 
-    if (j->decision->rc == RC_PENDING) {
-        park(s);
+    if (!is_allowed(s))
         return;
-    }
-
-    if (j->decision->rc) {
-        ending_finish(&s->ending, AUDIT_REFUSED);
-        return;
-    }
 
     enum rc rc = wait_for_turn(s, &why);
     if (!rc && reservation_is_granted(s->reservation)) /* nothing changed since it was judged */
@@ -281,13 +282,13 @@ on_woken(void *userdata)
         return;
     }
 
-    bool is_parked = s->ending.judgment->votes.id[0];
-    if (s->ending.judgment->decision->rc == RC_PENDING && is_parked)
+    bool is_pending = s->ending.judgment->decision->rc == RC_PENDING;
+    if (is_pending && parking_is_parked(s->ending.judgment))
         return;
 
     vigil_free(steal(s->vigil));
     ending_hurry(&s->ending);
-    if (s->ending.judgment->decision->rc == RC_PENDING) /* expired, or withdrawn */
+    if (is_pending) /* expired, or withdrawn */
         ending_finish(&s->ending, AUDIT_REFUSED);
     else
         begin(s);

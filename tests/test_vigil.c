@@ -151,6 +151,36 @@ test_a_denial_while_it_is_signed_is_in_time(void **state)
         ledger_mark(&mark, d->agent.ledger, DAEMON_REPOSITORY, "targets/qa", NULL), RC_NOT_FOUND);
 }
 
+static void
+test_votes_are_looked_at_again_when_its_turn_comes(void **state)
+{
+    struct daemon *d = *state;
+    closing(fd_close) int first = daemon_dial(d, UID_ALICE);
+    closing(fd_close) int second = daemon_dial(d, UID_ALICE);
+    struct ledger_mark mark = {0};
+    char id[PARKED_ID_LEN + 1], digits[9];
+
+    approvals_park(d, UID_ALICE, 2, id, digits);
+    approvals_vote_well(d, UID_BOB, id, digits);
+    approvals_park(d, UID_ALICE, 1, id, digits);
+    approvals_vote_well(d, UID_BOB, id, digits);
+    softkeyring_hold(true);
+    daemon_ask(d, first, "Sign", approvals_order(1));
+    daemon_ask(d, second, "Sign", approvals_order(2)); /* of the same role: it waits for its turn */
+    assert_int_equal(softkeyring_n_waiting(), 1);
+    approvals_set(d, ", approvals: {count: 1, users: [10005]}"); /* no longer Bob */
+    softkeyring_finish(RC_OK);
+    daemon_pump(d);
+
+    json_auto_t *queued = daemon_answer(d, first, "Sign"); /* for the token, where it is next */
+    daemon_assert_error(queued, "NeedsApproval", NULL, NULL);
+    json_auto_t *reserved = daemon_answer(d, second, "Sign");
+    daemon_assert_error(reserved, "NeedsApproval", NULL, NULL);
+    assert_int_equal(softkeyring_n_waiting(), 0);
+    assert_int_equal(
+        ledger_mark(&mark, d->agent.ledger, DAEMON_REPOSITORY, "targets/qa", NULL), RC_NOT_FOUND);
+}
+
 int
 main(void)
 {
@@ -161,6 +191,7 @@ main(void)
         VIGIL_TEST(test_who_does_not_want_to_wait_is_answered_at_once),
         VIGIL_TEST(test_what_hangs_up_stays_parked),
         VIGIL_TEST(test_few_calls_of_one_uid_wait),
+        VIGIL_TEST(test_votes_are_looked_at_again_when_its_turn_comes),
         VIGIL_TEST(test_a_denial_while_it_is_signed_is_in_time),
     };
 
