@@ -223,16 +223,84 @@ read_lists(struct world_known *own, const json_t *value)
     own->known.listings = own->listings;
 }
 
+/* What the agent's own modules make of a request in the open transaction. */
+static struct known *
+gather(struct world *world, struct message_sign *sign, const json_t *parameters,
+    struct subject *subject)
+{
+    struct known *known = NULL;
+    struct why why = {""};
+
+    if (message_sign_parse(sign, parameters, false, &why) || bases_check(sign, &why)) {
+        fprintf(stderr, "judge: a request that is none: %s\n", why.text);
+        abort();
+    }
+    struct subject *const subjects[] = {subject};
+    const struct known_request request = {
+        {sign, world->ledger, world->policy, world->seen, world->now}, subjects, 1};
+    must(!known_new(&known, &request, &why));
+    return known;
+}
+
+/* A chain that the agent was shown before. */
+static void
+see(struct world *world, const json_t *parameters, struct subject *subject)
+{
+    struct message_sign sign = {0};
+
+    closing(known_freep) struct known *known = gather(world, &sign, parameters, subject);
+    for (size_t i = 0; i < known->n_chains; i++)
+        if (published_is_sound(&known->chains[i]))
+            must(!published_put(&known->chains[i], world->ledger, NULL));
+    message_sign_done(&sign);
+}
+
+static void
+find_out(struct world *world, struct world_known *own, const json_t *value)
+{
+    struct subject *subject = world->subjects[number_of(value, "subject")];
+    const json_t *mark = json_object_get(value, "mark"), *seen = json_object_get(value, "seen");
+    const struct ledger_mark released = {
+        number_of(mark, "version"), digest_in(mark, "digest"), digest_in(mark, "delegations")};
+
+    must(!ledger_begin(world->ledger, NULL));
+    if (seen)
+        see(world, seen, subject);
+    if (mark)
+        must(!ledger_put_mark(world->ledger, subject->repository, subject->role, &released, NULL));
+    own->gathered = gather(world, &own->sign, json_object_get(value, "sign"), subject);
+    own->known = own->gathered->facts[0];
+    ledger_rollback(world->ledger);
+}
+
+static void
+open_ledger(struct world *world, const json_t *json)
+{
+    const char *directory = text_of(json, "ledger");
+
+    if (!directory)
+        return;
+
+    must(!ledger_open(&world->ledger, directory, NULL));
+    must(!seen_new(&world->seen, NULL));
+}
+
 static void
 read_known(struct world *world, const json_t *json)
 {
     size_t i;
     const json_t *value;
 
+    open_ledger(world, json);
     world->n_known = count(json, "known");
     world->known = allocate(world->n_known, sizeof *world->known);
     each_of(i, value, json, "known")
     {
+        if (json_object_get(value, "sign")) {
+            find_out(world, &world->known[i], value);
+            continue;
+        }
+
         world->known[i].known = (struct decide_known){.version = number_of(value, "version"),
             .digest = digest_in(value, "digest"),
             .base_version = number_of(value, "base_version"),
@@ -283,6 +351,8 @@ world_done(struct world *world)
     for (size_t i = 0; i < world->n_known; i++) {
         free(world->known[i].tags);
         free(world->known[i].listings);
+        known_freep(&world->known[i].gathered);
+        message_sign_done(&world->known[i].sign);
     }
     free(world->peers);
     free(world->states);
@@ -293,5 +363,7 @@ world_done(struct world *world)
     json_decref(world->problems);
     json_decref(world->json);
     policy_unrefp(&world->policy);
+    ledger_closep(&world->ledger);
+    seen_freep(&world->seen);
     *world = (struct world){0};
 }

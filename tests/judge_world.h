@@ -6,12 +6,15 @@
  */
 #include <jansson.h>
 
-#include "agent/decide.h"
+#include "agent/known.h"
 
+/* As the test says it is, or as the agent finds out from a chain of files. */
 struct world_known {
     struct decide_known known; /* borrows from what follows */
     const char **tags;
     struct subject_listing *listings;
+    struct message_sign sign;
+    struct known *gathered;
 };
 
 /* A document, which its subject borrows from. */
@@ -34,6 +37,8 @@ struct world {
     size_t n_subjects;
     struct world_known *known;
     size_t n_known;
+    struct ledger *ledger; /* what is written to it is rolled back; opened where there are chains */
+    struct seen *seen;
     int64_t **used; /* lists of policy->n_grants, in the order of the policy */
     size_t n_used;
 };

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 
+from rig_matrix_chains import is_shown, parameters
 from rig_matrix_documents import NOW
 from rig_oracle import Oracle, published
 from rig_oracle_document import changed_tags, is_weaker
@@ -48,6 +49,30 @@ def known_of(matter):
     return known
 
 
+def shown_of(matter, subject):
+    """From what the agent finds that out, if it does its work. subject: its index."""
+    chain, mark, message = matter.base.chain, matter.mark, matter.document.message
+    row = {"subject": subject,
+           "sign": parameters(chain.place, matter.wanted, message, chain.files)}
+    if chain.seen:
+        row["seen"] = parameters(chain.place, matter.wanted, message, chain.seen)
+    if mark:
+        row["mark"] = {"version": mark.version, "digest": mark.digest,
+                       "delegations": digest_of(mark.delegations)}
+    return row
+
+
+def subject_key(matter):
+    return matter.repository, matter.role, matter.document.digest, matter.wanted
+
+
+def known_key(matter):
+    base, mark = matter.base, matter.mark
+    return (*subject_key(matter)[:3], is_shown(matter) and (id(base.chain), matter.wanted),
+            base._replace(document=base.document and base.document.digest, chain=None),
+            mark and mark.digest, matter.needs_base)
+
+
 class Table:
     """Things by their index, each once."""
 
@@ -75,7 +100,8 @@ class Judge:
     """directory: for the policies. decide() takes the cases of one world at a time."""
 
     def __init__(self, program, directory):
-        self.path = directory / "policy.yaml"
+        self.path, self.ledger = directory / "policy.yaml", directory / "ledger"
+        self.ledger.mkdir(mode=0o700)
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def close(self):
@@ -101,9 +127,11 @@ class Judge:
     def ask(self, keys, policy, cases):
         """Decisions on cases of one world, some hundreds at most: pipes hold no more. keys:
         canonical IDs by name."""
-        peers, known, used = Table(peer_of), Table(known_of), Table(dict)
+        peers, used = Table(peer_of), Table(dict)
         subjects = Table(lambda matter: subject_of(
             matter.repository, matter.role, matter.document.message, matter.wanted))
+        known = Table(lambda matter: shown_of(matter, subjects.place(subject_key(matter), matter))
+                      if is_shown(matter) else known_of(matter))
         states = Table(lambda states: [
             {"name": name, "state": state, **({} if state == "unseen" else {"id": keys[name]})}
             for name, state in states.items()])
@@ -114,15 +142,12 @@ class Judge:
                     used.place(tuple(case.used.items()), case.used), int(case.partial),
                     len(case.matters)]
             for matter in case.matters:
-                digest, base, mark = matter.document.digest, matter.base, matter.mark
-                line.append(subjects.place(
-                    (matter.repository, matter.role, digest, matter.wanted), matter))
-                line.append(known.place((
-                    digest, base._replace(document=base.document and base.document.digest),
-                    mark and mark.digest, matter.needs_base), matter))
+                line.append(subjects.place(subject_key(matter), matter))
+                line.append(known.place(known_key(matter), matter))
             line += [len(case.votes), *(peers.place(vote, vote) for vote in case.votes)]
             lines.append(" ".join(map(str, line)) + "\n")
-        problems = self._load(policy, peers=peers.rows, states=states.rows, known=known.rows,
+        ledger = {"ledger": str(self.ledger)} if any("sign" in row for row in known.rows) else {}
+        problems = self._load(policy, **ledger, peers=peers.rows, states=states.rows, known=known.rows,
                               subjects=subjects.rows, used=used.rows)
         assert not any(problems), problems
         self.process.stdin.write("".join(lines).encode() + b"\n")

@@ -8,6 +8,7 @@ import collections
 import random
 
 import rig_matrix_documents as made
+from rig_matrix_chains import PINNED, with_chain
 from rig_matrix_changes import CHANGES
 from rig_matrix_documents import (DAY, DOORS, GROUPS, NOW, OTHERS, OWN, REPOSITORIES, ROLES, TAGS,
                                   UNITS, USERS)
@@ -29,10 +30,12 @@ def some(rng, values, least=1):
 
 
 class World:
-    """Everything is drawn from seed. oracle: what it thinks; cases: what it is asked."""
+    """Everything is drawn from seed. oracle: what it thinks; cases: what it is asked. has_chains:
+    what is published is shown by files, as often as that can be."""
 
-    def __init__(self, seed, n_cases):
+    def __init__(self, seed, n_cases, has_chains=False):
         self.rng = random.Random(seed)
+        self.has_chains = has_chains
         self.seed = seed
         self.uses = []
         while not self.uses: # a policy under which nothing can be signed says little
@@ -65,6 +68,7 @@ class World:
         sockets = {door: {"path": f"/run/countersign/{door}/agent.sock", "mode": "0600"}
                    for door in DOORS}
         return {"tokens": {"hsm": {"module": "/m.so", "uri": "pkcs11:token=a"}}, "sockets": sockets,
+                **({"roots": {"**": PINNED}} if self.has_chains else {}),
                 "keys": keys, "grants": grants,
                 "admins": {"users": [rng.choice(USERS)]} if rng.random() < 0.5 else {"groups": [3000]}}
 
@@ -200,6 +204,8 @@ class World:
     def _family(self):
         """A case that is allowed, as a rule, and some that differ from it."""
         case = self._case()
+        if self.has_chains:
+            case = case._replace(matters=[with_chain(each, self.rng) for each in case.matters])
         yield case
         for n_changes in (0, 1, 1, 1, 1, 2, 2):
             changed = case._replace(peer=self.rng.choice(self.named or self.peers))

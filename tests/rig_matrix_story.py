@@ -3,6 +3,7 @@
 import json
 
 from rig_judge import RC_OK
+from rig_matrix_chains import is_shown
 
 CODES = {"approvals": "RC_PENDING", "rollback": "RC_ROLLBACK", "stale": "RC_STALE",
          "token-unavailable": ("RC_TOKEN", "RC_LOCKED")}
@@ -106,7 +107,8 @@ def told(world, policy, case):
             f"  document: {brief(matter.document)}",
             f"  released: {brief(matter.mark)}",
             f"  base: {matter.base.state}, problem: {matter.base.problem}, stale: "
-            f"{matter.base.stale}, needed: {matter.needs_base}, listings: {matter.base.listings}",
+            f"{matter.base.stale}, needed: {matter.needs_base}, listings: {matter.base.listings}, "
+            f"shown by: {is_shown(matter) and matter.base.chain.name}",
             f"  published: {brief(matter.base.document)}"]
     lines += [f"key {name}: {json.dumps(policy['keys'][name]['scope'])}"
               for name in sorted(wanted - {None})]

@@ -22,8 +22,10 @@ TOLD_TO_WHO_MAY_ASK = {"base", "base-missing", "own-key-outside-scope", "stale",
 
 # What is published of a repository's role, as a request shows it. state: none, empty, file or
 # unreadable; problem: the chain does not verify; stale: it is older than one seen before; document:
-# where the state is file; listings: (role, canonical key ID) of all that the chain lists.
-Base = collections.namedtuple("Base", "state problem stale document listings")
+# where the state is file; listings: (role, canonical key ID) of all that the chain lists; chain: the
+# files that show it, see rig_matrix_chains, or None.
+Base = collections.namedtuple("Base", "state problem stale document listings chain",
+                              defaults=[None])
 # One document of a request. mark: the document of the highest version that was released, or None;
 # needs_base: the agent could verify a base.
 Matter = collections.namedtuple("Matter", "repository role document wanted mark base needs_base")

@@ -14,6 +14,7 @@ import pytest
 
 from rig_judge import RC_OK, Judge, codes
 from rig_matrix import World
+from rig_matrix_chains import is_shown
 from rig_matrix_documents import garbled
 from rig_matrix_story import difference, shrunk, told
 from rig_matrix_variants import LESS, MORE, SAME, overreaches
@@ -88,6 +89,21 @@ def test_allows_what_the_policy_allows_and_nothing_else(part, judge, rc_names, r
     if n >= WORLDS * CASES:
         assert {reason for reason in REASONS if reasons[reason] < LEAST} == set()
         assert n / 4 < reasons[None] < n * 3 / 4
+
+
+def test_finds_out_what_is_published(judge, rc_names, record_property):
+    """Real files, verified by the agent's own code, take the place of what it is told else."""
+    began, n_shown, n, reasons = time.monotonic(), 0, 0, collections.Counter()
+    for seed in seeds(0, FEW):
+        world = World(seed, CASES, has_chains=True)
+        decisions = judge.ask(world.oracle.keys, world.policy, world.cases)
+        check(judge, rc_names, world, decisions)
+        n += len(world.cases)
+        n_shown += sum(is_shown(matter) is True for case in world.cases for matter in case.matters)
+        reasons.update(decision.verdicts[decision.refused].reason for decision in decisions)
+    record_property("summary", f"matrix: {n_shown} of {n} cases with chains, "
+                               f"{n / (time.monotonic() - began):.0f} in a second")
+    assert n_shown > n / 4 and not {"base", "stale", "tag-not-granted"} - reasons.keys()
 
 
 def worlds_and_variants(judge, part, variants):
