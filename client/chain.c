@@ -91,12 +91,12 @@ file_of(const struct trust_role *role)
     return raw.len > 0 && !tuf_file_parse(&file, raw, TUF_STRICT, NULL) ? raw : (struct span){0};
 }
 
-/* Whether the agent reads the files of all roles above a delegation. What is not shown is not known
+/* Whether the agent reads the files of all roles above this one. What is not shown is not known
  * there, and costs no more than that. */
 static bool
 is_reached(const struct trust *trust, struct span name)
 {
-    for (name = role_parent(name); role_rank(name) == RANK_DELEGATION; name = role_parent(name)) {
+    for (name = role_parent(name); name.len > 0; name = role_parent(name)) {
         closing(freep) char *text = span_dup(name);
         const struct trust_role *role = text ? trust_find(trust, text) : NULL;
         if (!role || !role->file || !role->file->is_exact)
@@ -114,7 +114,7 @@ role_cmp(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-/* Targets in any case, and what is wanted of the delegations, by name. */
+/* Targets, and what is wanted of the delegations, by name. */
 static enum rc
 add_targets(struct chain *chain, const struct trust *trust, const char *const *roles,
     size_t n_roles, struct why *why)
@@ -129,15 +129,14 @@ add_targets(struct chain *chain, const struct trust *trust, const char *const *r
 
     for (size_t i = 0; i < trust_n_roles(trust); i++) {
         const struct trust_role *role = trust_role_at(trust, i);
-        if (i == 0 || (is_wanted(role->name, roles, n_roles) && file_of(role).len > 0 &&
-                          is_reached(trust, span_of(role->name))))
+        if (is_wanted(role->name, roles, n_roles) && file_of(role).len > 0 &&
+            is_reached(trust, span_of(role->name)))
             wanted[n++] = role;
     }
     qsort(wanted, n, sizeof *wanted, role_cmp);
 
     for (size_t i = 0; !rc && i < n; i++)
-        rc = add_file(chain, wanted[i]->name, wanted[i]->version,
-            i == 0 ? bytes_span(&wanted[i]->file->raw) : file_of(wanted[i]), why);
+        rc = add_file(chain, wanted[i]->name, wanted[i]->version, file_of(wanted[i]), why);
     return rc;
 }
 

@@ -70,3 +70,31 @@ def test_a_server_that_moves_between_fetch_and_signature_costs_a_round(
     signed = json.loads(notary_server.get(f"/v2/{repository}/_trust/tuf/{role}.json"))["signed"]
     assert set(signed["targets"]) == {"theirs", "ours"}
     assert len(front.asked("Sign")) == 2
+
+
+def test_an_agent_that_says_nothing_of_what_it_was_shown_is_not_believed(
+        repository, client, front, notary_server):
+    before = targets(notary_server, repository)
+    front.lies["Sign"] = lambda reply: reply["parameters"]["documents"][0].pop("difference")
+    done = client.finish(add(client, repository, "v1", **front.environment))
+    assert done.returncode == 4, done.stderr
+    assert "does not say what would change" in done.stderr
+    assert targets(notary_server, repository) == before
+
+
+def files_of(parameters):
+    """The files that a request shows: whether each has its message, by role."""
+    (chain,) = parameters["bases"]
+    return {file["role"]: file.get("message") is not None for file in chain["files"]}
+
+
+def test_a_large_file_is_sent_only_where_the_agent_has_not_seen_it(repository, client, front):
+    paths = ",".join(f"{i:03}{'x' * 100}" for i in range(400))
+    client.run("delegation", "add", repository, "targets/devops", "agent:devops", "--paths", paths)
+    for tag, sent in (("first", [False, True]), ("second", [False])):
+        front.calls.clear()
+        client.run("addhash", repository, tag, 1, "--sha256", "0" * 64, "-r", "targets/qa",
+                   **front.environment)
+        shown = [files_of(parameters) for parameters in front.asked("Sign")]
+        assert [files["targets"] for files in shown] == sent
+        assert all(files[role] for files in shown for role in files if role != "targets")

@@ -83,6 +83,7 @@ test_brings_what_does_not_verify_if_it_is_what_is_listed(void **state)
         {{QA, MISLISTED}, "5.root timestamp snapshot targets"},
         {{QA, INEXACT}, "5.root timestamp snapshot targets"},
         {{QA, UNLISTED}, "5.root timestamp snapshot targets"},
+        {{TARGETS, INEXACT}, "5.root timestamp snapshot"},
     };
     struct keyid id = *pubkey_canonical_id(repository_keys[ROOT].key);
     const struct root_pin pin = {&id, 1, 5};
