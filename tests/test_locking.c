@@ -12,6 +12,17 @@
 
 #include "tests/daemon.h"
 
+/* There is one record more than when this was asked last. */
+static void
+assert_recorded(struct daemon *d)
+{
+    static int64_t before;
+
+    daemon_pump(d);
+    assert_int_equal(ledger_head_seq(d->agent.ledger), before + 1);
+    before++;
+}
+
 /* Another form of the token's entry, which has no PIN at first. */
 static void
 set_pin(struct daemon *d, const char *pin)
@@ -25,6 +36,7 @@ set_pin(struct daemon *d, const char *pin)
     daemon_set_policy(d, bytes_text(&text));
     json_auto_t *answer = daemon_call(d, UID_ADMIN, "Reload", NULL);
     daemon_assert_reply(answer);
+    assert_recorded(d);
 }
 
 static void
@@ -37,17 +49,6 @@ ask_upgraded(struct daemon *d, int fd, const char *text)
 #define UNLOCK_HSM                                                                                 \
     "{\"method\":\"" MESSAGE_INTERFACE                                                             \
     ".Unlock\",\"upgrade\":true,\"parameters\":{\"token\":\"hsm\"}}"
-
-/* There is one record more than when this was asked last. */
-static void
-assert_recorded(struct daemon *d)
-{
-    static int64_t before;
-
-    daemon_pump(d);
-    assert_int_equal(ledger_head_seq(d->agent.ledger), before + 1);
-    before++;
-}
 
 static void
 test_locks_one_token_or_all(void **state)
