@@ -165,7 +165,9 @@ take_file(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
 
     switch (place_at(t, i)) {
     case BASES_ROOT:
-        rc = walk_root(w, raw, why);
+        rc = root_keys_add(&t->base->root_keys, walk_root_document(w), why);
+        if (!rc)
+            rc = walk_root(w, raw, why);
         *ret_version = rc ? 0 : walk_root_document(w)->version;
         break;
     case BASES_TIMESTAMP:
@@ -310,6 +312,8 @@ keep_root(const struct trip *t, struct why *why)
     enum rc rc = add_role(t, "root", file, root->version, why);
     for (size_t i = 0; !rc && i < N_ELEMENTS(root->roles); i++)
         rc = add_listings(t, &root->roles[i], root->roles[i].name, &root->keys, why);
+    if (!rc && root->version > 1 && (t->base->root_keys.n > 0 || t->request->anchor.len == 0))
+        rc = root_keys_add(&t->base->root_keys, root, why);
     if (rc)
         return rc;
 
@@ -396,6 +400,7 @@ base_free(struct base *base)
     free(base->listings);
     free(base->left_out);
     bytes_done(&base->root_file);
+    root_keys_done(&base->root_keys);
     walk_free(base->walk);
     free(base);
 }

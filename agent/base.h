@@ -9,6 +9,7 @@
  */
 #include "agent/bases.h"
 #include "agent/decide.h"
+#include "agent/root_keys.h"
 #include "proto/walk.h"
 
 struct base_request {
@@ -39,8 +40,10 @@ struct base {
      * each key and role once; the names of roles are the base's. */
     struct subject_listing *listings;
     size_t n_listings;
-    struct walk *walk; /* NULL after base_settle() */
-    char **left_out;   /* roles whose published file does not verify by the keys of now */
+    struct root_keys root_keys; /* of all roots above version 1 that are new here, and of those
+                                   before them */
+    struct walk *walk;          /* NULL after base_settle() */
+    char **left_out;            /* roles whose published file does not verify by the keys of now */
     size_t n_left_out;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/judgment.h"
 
+#include "agent/ledger_past.h"
 #include "agent/succession.h"
 #include "proto/bounds.h"
 
@@ -388,6 +389,9 @@ put_chain(const struct judgment *j, const struct published *chain, const struct 
 {
     enum rc rc = published_put(chain, end->agent->ledger, why);
 
+    for (size_t i = 0; !rc && i < chain->base->root_keys.n; i++)
+        rc = ledger_put_root_key(
+            end->agent->ledger, chain->repository, &chain->base->root_keys.ids[i], why);
     for (size_t i = 0; !rc && i < chain->base->n_roles; i++)
         if (leaves_mark(j, &chain->base->roles[i]))
             rc = put_role(j, chain, &chain->base->roles[i], end, why);

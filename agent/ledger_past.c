@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "agent/ledger_anchor.h"
 #include "agent/schema.h"
 
 /* A statement whose parameters are the repository alone. */
@@ -28,20 +29,10 @@ ledger_put_root_key(
 }
 
 enum rc
-ledger_keep_root(struct ledger *ledger, const char *repository, int64_t version, struct why *why)
-{
-    closing(query_done) struct query q = query_of(ledger_database(ledger), STATEMENT_KEEP_ROOT);
-    query_text(&q, repository);
-    query_int(&q, version);
-
-    return query_write(&q, NULL, why);
-}
-
-enum rc
 ledger_retire(struct ledger *ledger, const char *repository, bool accept_replay, struct why *why)
 {
-    static const enum statement forgets[] = {STATEMENT_FORGET_ROOT, STATEMENT_FORGET_KEPT_ROOT,
-        STATEMENT_FORGET_ROOT_MARK, STATEMENT_FORGET_SUPERSESSION};
+    static const enum statement forgets[] = {
+        STATEMENT_FORGET_ROOT, STATEMENT_FORGET_ROOT_MARK, STATEMENT_FORGET_SUPERSESSION};
     int n_known = 0;
 
     enum rc rc = write_about(NULL, ledger,
@@ -53,7 +44,7 @@ ledger_retire(struct ledger *ledger, const char *repository, bool accept_replay,
     }
     if (!rc && n_known == 0)
         rc = fail(why, RC_NOT_FOUND, "root of '%s'", repository);
-    return rc;
+    return rc ? rc : ledger_anchor_forget(ledger, repository, why);
 }
 
 enum rc
@@ -101,12 +92,7 @@ ledger_supersede(struct ledger *ledger, const char *repository, int64_t version,
         return fail(why, RC_NOT_FOUND, "root version %" PRId64 " of '%s', as the newest released",
             version, repository);
 
-    closing(query_done) struct query forget =
-        query_of(ledger_database(ledger), STATEMENT_FORGET_ROOT_OF);
-    query_text(&forget, repository);
-    query_int(&forget, version);
-    rc = query_write(&forget, NULL, why);
-    return rc ? rc : write_about(NULL, ledger, STATEMENT_BRING_BACK_ROOT, repository, why);
+    return RC_OK;
 }
 
 enum rc

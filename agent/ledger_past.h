@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * ledger_past — what a repository has behind it: root keys whose old roots could come back, the
- * root before the newest one, and what an admin undid of it on purpose.
+ * ledger_past — what a repository has behind it: root keys whose old roots could come back,
+ * and what an admin undid of it on purpose.
  *
  * Writing needs an open transaction.
  */
@@ -11,15 +11,12 @@
 /* That key, by its canonical ID, signed a root above version 1, or is listed in one. RC_STORAGE. */
 must_check enum rc ledger_put_root_key(
     struct ledger *ledger, const char *repository, const struct keyid *key, struct why *why);
-/* Keep the root that a newer one, of that version, is about to replace. RC_STORAGE. */
-must_check enum rc ledger_keep_root(
-    struct ledger *ledger, const char *repository, int64_t version, struct why *why);
 
 /*
- * The repository was deleted: forget its root, and the mark of it, so that another one of version 1
- * may be signed. From now on the keys of ledger_put_root_key() are retired there; with
- * accept_replay none of them is. Marks of other roles, certificates and keys stay. RC_NOT_FOUND: no
- * root of it is known. RC_STORAGE.
+ * The repository was deleted: forget its root, the mark of it, and what was seen published, so that
+ * another one of version 1 may be signed. From now on the keys of ledger_put_root_key() are retired
+ * there; with accept_replay none of them is. Marks of other roles, certificates and keys stay.
+ * RC_NOT_FOUND: no root of it is known. RC_STORAGE.
  */
 must_check enum rc ledger_retire(
     struct ledger *ledger, const char *repository, bool accept_replay, struct why *why);
@@ -32,8 +29,8 @@ must_check enum rc ledger_next_retired(
     struct keyid *key, struct ledger *ledger, const char *repository, struct why *why);
 
 /*
- * The newest root that was released, of that version, may be superseded by another one: what was
- * the newest before it is so again. RC_NOT_FOUND: another version is the newest. RC_STORAGE.
+ * The newest root that was released, of that version, may be superseded by another one.
+ * RC_NOT_FOUND: another version is the newest. RC_STORAGE.
  */
 must_check enum rc ledger_supersede(
     struct ledger *ledger, const char *repository, int64_t version, struct why *why);

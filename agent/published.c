@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "agent/ledger_anchor.h"
+#include "agent/ledger_past.h"
 #include "proto/bounds.h"
 
 /* The bytes of all files: as they were brought, or as they are held. Roots before the one to start
@@ -126,6 +127,27 @@ find_gone(struct published *published, struct why *why)
     return RC_OK;
 }
 
+/* A root of a repository that was retired came back. */
+static enum rc
+check_retired(struct published *published, struct ledger *ledger, struct why *why)
+{
+    closing(root_keys_done) struct root_keys keys = {0};
+
+    enum rc rc = root_keys_add(&keys, base_root(published->base), why);
+    for (size_t i = 0; !rc && i < keys.n; i++) {
+        rc = ledger_retired(ledger, published->repository, &keys.ids[i], why);
+        if (rc && rc != RC_NOT_FOUND)
+            return rc;
+
+        if (!rc)
+            (void)!fail(&published->problem, RC_UNTRUSTED,
+                "root: lists a root key of the repository of that name that was retired");
+        rc = RC_OK;
+    }
+
+    return rc;
+}
+
 enum rc
 published_read(struct published *ret, const struct published_sources *from,
     const struct message_chain *chain, struct why *why)
@@ -136,6 +158,8 @@ published_read(struct published *ret, const struct published_sources *from,
         return rc;
 
     rc = ledger_floors(&ret->floors, &ret->n_floors, from->ledger, chain->repository, why);
+    if (!rc)
+        rc = check_retired(ret, from->ledger, why);
     for (size_t i = 0; !rc && i < ret->base->n_roles; i++)
         compare_role(ret, &ret->base->roles[i]);
 

@@ -5,8 +5,8 @@
 
 #include "agent/act.h"
 #include "agent/answer.h"
-#include "agent/keylist.h"
 #include "agent/ledger_anchor.h"
+#include "agent/ledger_floor.h"
 #include "agent/ledger_past.h"
 #include "agent/succession.h"
 #include "proto/bounds.h"
@@ -111,6 +111,23 @@ on_hang_up(void *userdata)
     finish(userdata, rc, &why);
 }
 
+/* What is published cannot be made undone: another one beside it would fork the repository. */
+static enum rc
+check_unpublished(const struct retire *retire, struct why *why)
+{
+    struct ledger_floor *floors = NULL;
+    size_t n = 0;
+
+    enum rc rc = ledger_floors(&floors, &n, retire->agent->ledger, retire->repository, why);
+    for (size_t i = 0; !rc && i < n; i++)
+        if (!strcmp(floors[i].role, "root") && floors[i].version >= retire->version)
+            rc = fail(why, RC_REFUSED, "root version %" PRId64 " of '%s' is published",
+                floors[i].version, retire->repository);
+
+    ledger_floors_free(floors, n);
+    return rc;
+}
+
 static enum rc
 check(struct retire *retire, struct why *why)
 {
@@ -131,7 +148,7 @@ check(struct retire *retire, struct why *why)
             "the newest root of '%s' that was released is version %" PRId64, retire->repository,
             retire->mark.version);
 
-    return RC_OK;
+    return retire->version > 0 ? check_unpublished(retire, why) : RC_OK;
 }
 
 /* Nobody signs a root of it now, or will before this is recorded. */

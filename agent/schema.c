@@ -76,8 +76,6 @@ static const char quota_schema[] =
 static const char past_schema[] =
     "CREATE TABLE root_key (repository TEXT NOT NULL, key TEXT NOT NULL,"
     " PRIMARY KEY (repository, key)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE kept_root (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
-    " file BLOB NOT NULL, pinned_by TEXT NOT NULL) STRICT;"
     "CREATE TABLE retired (repository TEXT NOT NULL, key TEXT NOT NULL,"
     " PRIMARY KEY (repository, key)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE superseded (repository TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
@@ -228,16 +226,7 @@ static const char *const statements[STATEMENT_MAX_] = {
     [STATEMENT_FORGET_QUOTA_BEFORE] = "DELETE FROM quota WHERE minute < ?",
     [STATEMENT_PUT_ROOT_KEY] =
         "INSERT INTO root_key (repository, key) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    [STATEMENT_KEEP_ROOT] = "REPLACE INTO kept_root (repository, version, file, pinned_by)"
-                            " SELECT repository, version, file, pinned_by FROM root"
-                            " WHERE repository = ? AND version < ?",
-    [STATEMENT_FORGET_KEPT_ROOT] = "DELETE FROM kept_root WHERE repository = ?",
-    [STATEMENT_BRING_BACK_ROOT] =
-        "INSERT INTO root (repository, version, file, pinned_by)"
-        " SELECT repository, version, file, pinned_by FROM kept_root WHERE repository = ?"
-        " ON CONFLICT DO NOTHING",
     [STATEMENT_FORGET_ROOT] = "DELETE FROM root WHERE repository = ?",
-    [STATEMENT_FORGET_ROOT_OF] = "DELETE FROM root WHERE repository = ? AND version = ?",
     [STATEMENT_FORGET_ROOT_MARK] = "DELETE FROM mark WHERE repository = ? AND role = 'root'",
     [STATEMENT_RETIRE_ROOT_KEYS] =
         "INSERT INTO retired (repository, key) SELECT repository, key FROM root_key"

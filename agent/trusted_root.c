@@ -3,6 +3,7 @@
 
 #include "agent/answer.h"
 #include "agent/ledger_anchor.h"
+#include "agent/ledger_past.h"
 #include "proto/bounds.h"
 
 static json_t *
@@ -23,12 +24,13 @@ format_root(const struct tuf_root *root)
 }
 
 static json_t *
-format_pins(const struct policy_pin_root *pins)
+format_pins(const struct policy_pin_root *pins, const struct agent *agent, const char *repository)
 {
     json_t *ids = json_array();
 
     for (size_t i = 0; i < pins->n_keys; i++)
-        answer_add(&ids, json_string(pins->keys[i].hex));
+        if (ledger_retired(agent->ledger, repository, &pins->keys[i], NULL) == RC_NOT_FOUND)
+            answer_add(&ids, json_string(pins->keys[i].hex));
     return ids;
 }
 
@@ -47,7 +49,7 @@ find(json_t **ret, const struct agent *agent, const char *repository, struct why
         if (!pins)
             return fail(why, RC_NOT_FOUND, "%s", repository);
 
-        *ret = json_pack("{s:o,s:i}", "roots", format_pins(pins), "version", 1);
+        *ret = json_pack("{s:o,s:i}", "roots", format_pins(pins, agent, repository), "version", 1);
         return RC_OK;
     }
 

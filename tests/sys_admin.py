@@ -66,6 +66,8 @@ def test_a_deleted_repository_begins_again_with_another_root_key(
     fresh.run("init", gun, "--root-key", "agent:root-2")
     assert notary_server.document(gun, "root")["signed"]["version"] == 1
     assert "No targets" in new_notary().run("list", gun)
+    fresh.run("addhash", gun, "v1", "1", "--sha256", "ab" * 32)
+    assert "v1" in new_notary().run("list", gun)
 
     # The old root is none of the new repository.
     with pytest.raises(urllib.error.HTTPError):
@@ -99,21 +101,47 @@ def test_targets_go_on_above_what_the_old_repository_had(
     assert notary_server.document(gun, "targets")["signed"]["version"] == 3
 
 
+def test_the_old_repository_is_not_taken_for_the_new_one(
+        new_client, agent, gun, notary_server, notary, policy):
+    """Not where the policy pins its root key either."""
+    key = {key["name"]: key["key"] for key in agent.call("ListKeys")["keys"]}
+    policy["roots"] = {f"{gun}": [key["root"]]}
+    agent.set_policy(policy)
+    client = new_client(agent)
+    client.run("reload")
+    client.run("init", gun, "--root-key", "agent:root")
+    notary_server.publish(gun, root=sign_next_root(agent, notary_server, gun))
+    old = Chain(notary_server, gun)
+    assert agent.call("TrustedRoot", repository=gun)["roots"] == [key["root"]]
+    notary.run("delete", gun, "--remote")
+    client.run("retire", gun)
+
+    assert agent.call("TrustedRoot", repository=gun)["roots"] == []
+    document = {**old.signed("targets"), "version": 5}
+    with pytest.raises(VarlinkError, match="that was retired"):
+        agent.call("Sign", documents=[request(gun, "targets", document, key["targets"])],
+                   bases=[old.parameter()])
+
+
 def test_another_root_of_a_version_is_signed_once_where_an_admin_says_so(
         client, agent, gun, notary_server):
     client.run("init", gun, "--root-key", "agent:root")
     lost = sign_next_root(agent, notary_server, gun)
-    with pytest.raises(VarlinkError):
+    with pytest.raises(VarlinkError, match="Rollback"):
         sign_next_root(agent, notary_server, gun, days=301)
 
     assert "is version 2" in client.refused(1, "supersede", gun, "root", "1")
     client.run("supersede", gun, "root", "2")
     file = sign_next_root(agent, notary_server, gun, days=301)
     notary_server.publish(gun, root=file)
-    with pytest.raises(VarlinkError):
+    with pytest.raises(VarlinkError, match="Rollback"):
         agent.call("Sign", documents=[request(
             gun, "root", json.loads(lost)["signed"],
-            *(key["key"] for key in agent.call("ListKeys")["keys"] if key["name"] == "root"))])
+            *(key["key"] for key in agent.call("ListKeys")["keys"] if key["name"] == "root"))],
+                   bases=[Chain(notary_server, gun).parameter()])
+    client.run("addhash", gun, "v1", "1", "--sha256", "ab" * 32)
+    client.run("addhash", gun, "v2", "1", "--sha256", "ab" * 32)
+    assert "is published" in client.refused(1, "supersede", gun, "root", "2")
 
 
 def test_only_admins_retire(agent, gun, stranger, tester, policy):
