@@ -197,18 +197,6 @@ flush_audit(
     }
 }
 
-static int
-on_minute(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct agent *agent = userdata;
-
-    (void)source;
-    (void)usec;
-    flush_audit(agent, audit_flush);
-    await_minute(agent);
-    return 0;
-}
-
 static void
 log_ledger_head(const struct agent *agent)
 {
@@ -234,6 +222,22 @@ on_committed(void *userdata)
         sd_event_source_set_time_relative(agent->head, HEAD_INTERVAL_US);
         sd_event_source_set_enabled(agent->head, SD_EVENT_ONESHOT);
     }
+}
+
+static int
+on_minute(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct agent *agent = userdata;
+    int64_t before = ledger_head_seq(agent->ledger);
+
+    (void)source;
+    (void)usec;
+    flush_audit(agent, audit_flush);
+    if (ledger_head_seq(agent->ledger) > before)
+        on_committed(agent);
+    else
+        await_minute(agent);
+    return 0;
 }
 
 static int
