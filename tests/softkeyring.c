@@ -15,6 +15,7 @@
 #define KEYS_HERE 16
 
 struct keyring_job {
+    char key[32], token[64]; /* what the order has does not outlive a reload */
     struct keyring_order order;
     struct digest digest;
     enum rc rc; /* how it ends */
@@ -115,7 +116,7 @@ finish_oldest(const char *name, enum rc rc)
     struct keyring_job *job;
 
     TAILQ_FOREACH(job, &all.jobs, next)
-        if (!job->is_due && (!name || !strcmp(job->order.key->policy->name, name))) {
+        if (!job->is_due && (!name || !strcmp(job->key, name))) {
             finish(job, rc);
             return;
         }
@@ -207,8 +208,8 @@ on_work(sd_event_source *source, void *userdata)
     all.n_asked++;
     fault_suspend();
     if (!job->rc)
-        softkey_sign_digest(&signature, softkeyring_key(job->order.key->policy->name)->evp,
-            job->order.method, &job->digest);
+        softkey_sign_digest(
+            &signature, softkeyring_key(job->key)->evp, job->order.method, &job->digest);
     fault_resume();
     job->order.callback(job->order.userdata, job->rc, bytes_span(&signature), &why);
     free(job);
@@ -371,6 +372,8 @@ keyring_sign(struct keyring_job **ret, const struct keyring_order *order, struct
     assert_int_equal(order->key->state, KEYRING_READY);
     job->order = *order;
     job->digest = *order->digest;
+    snprintf(job->key, sizeof job->key, "%s", order->key->policy->name);
+    snprintf(job->token, sizeof job->token, "%s", order->key->token->name);
     TAILQ_INSERT_TAIL(&all.jobs, job, next);
     if (!all.is_holding)
         finish(job, RC_OK);
@@ -390,7 +393,7 @@ keyring_retry_ms(const struct keyring *keyring, const char *token)
 struct keyring_wait
 keyring_wait(const struct keyring_job *job)
 {
-    struct keyring_wait wait = {.token = job->order.key->token->name, .wants_touch = true};
+    struct keyring_wait wait = {.token = job->token, .wants_touch = true};
     const struct keyring_job *other;
 
     TAILQ_FOREACH(other, &all.jobs, next) {
