@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <unistd.h>
 /* cmocka wants those above first */
 #include <cmocka.h>
@@ -204,24 +205,72 @@ test_lets_the_hashes_be_computed(void **state)
         json_string_value(json_object_get(head, "ledger")), ledger_id(d->agent.ledger));
 }
 
+#define N_LARGE 60 /* records, of which one reply holds only some */
+
+static void
+put_large(struct daemon *d)
+{
+    static char detail[4096];
+
+    memset(detail, '"', sizeof detail - 1);
+    for (int i = 1; i <= N_LARGE; i++)
+        put(d, i, UID_ALICE, OTHERS, detail);
+}
+
 static void
 test_tells_as_much_as_one_reply_holds_without_more(void **state)
 {
-    static char detail[4096];
     struct daemon *d = *state;
     closing(bytes_done) struct bytes all = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
 
-    memset(detail, '"', sizeof detail - 1);
-    for (int i = 1; i <= 60; i++) {
-        put(d, i, UID_ALICE, OTHERS, detail);
+    put_large(d);
+    for (int i = 1; i <= N_LARGE; i++)
         bytes_printf(&all, "%d ", i);
-    }
 
     json_auto_t *answer = daemon_call(d, UID_ALICE, "Audit", json_object());
     const json_t *reply = daemon_assert_reply(answer);
     assert_true(json_is_false(json_object_get(reply, "complete")));
     assert_in_range(json_array_size(json_object_get(reply, "records")), 2, 8);
     assert_told(d, UID_ALICE, json_object(), bytes_text(&all));
+}
+
+static void
+send_call(int fd, const char *method, bool more)
+{
+    closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+
+    message_put_call(&frame, method, NULL, more);
+    assert_int_equal(write(fd, frame.p, frame.len), frame.len);
+}
+
+/* How many records are here already, while the agent stands still. */
+static size_t
+count_records(int fd)
+{
+    static char text[2 * OUTPUT_MAX_BYTES];
+    size_t n = 0;
+
+    ssize_t len = recv(fd, text, sizeof text, MSG_DONTWAIT);
+    for (const char *c = text; len > 0 && (c = memmem(c, (size_t)(text + len - c), "\"seq\":", 6));
+         c++)
+        n++;
+    return n;
+}
+
+static void
+test_answers_others_between_its_steps(void **state)
+{
+    struct daemon *d = *state;
+    closing(fd_close) int reader = daemon_dial(d, UID_ALICE);
+    closing(fd_close) int other = daemon_dial(d, UID_BOB);
+    char c;
+
+    put_large(d);
+    send_call(reader, MESSAGE_INTERFACE ".Audit", true);
+    send_call(other, MESSAGE_INTERFACE ".ListKeys", false);
+    while (recv(other, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        assert_true(sd_event_run(d->agent.event, 0) > 0);
+    assert_in_range(count_records(reader), 0, N_LARGE / 4);
 }
 
 /* The only one of its reply. */
@@ -328,6 +377,7 @@ main(void)
         DAEMON_TEST(test_refuses_what_means_nothing),
         DAEMON_TEST(test_lets_the_hashes_be_computed),
         DAEMON_TEST(test_tells_as_much_as_one_reply_holds_without_more),
+        DAEMON_TEST(test_answers_others_between_its_steps),
         DAEMON_TEST(test_tells_those_who_follow_of_new_ones),
         DAEMON_TEST(test_forgets_who_hangs_up),
         DAEMON_TEST(test_ends_where_the_policy_does_not_say_so_any_more),
