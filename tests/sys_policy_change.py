@@ -41,13 +41,12 @@ class Change:
         """What it says of the new policy, by its headings."""
         done = self.compare(policy)
         assert (done.returncode, done.stderr) == (0, ""), done
-        sections = {}
+        sections, section = {}, None
         for line in done.stdout.splitlines():
             if line.startswith("  "):
-                sections[heading].append(line[2:])  # noqa: F821
+                section.append(line[2:])
             else:
-                heading = line
-                sections[heading] = []
+                section = sections[line] = []
         return sections
 
 
