@@ -15,6 +15,7 @@
 #define N_GRANTS 3
 #define N_SCOPES 2
 #define N_USERS  4
+#define N_VOTES  3
 
 static char *const repositories[] = {"r.io/shop/web", "r.io/shop/api", "r.io/other", "alpine",
     "docker.io/library/alpine", "r.io/shop/web/x"};
@@ -24,6 +25,11 @@ static char *const roles[] = {"root", "targets", "snapshot", "timestamp", "targe
 static char *role_patterns[] = {
     "root", "targets", "snapshot", "targets/*", "targets/**", "targets/qa"};
 #define N_BASE 3 /* of them are of base roles; the scope of a key has roles of one rank */
+static char *const tags[] = {"latest", "v1", "nightly-1"};
+static char *tag_patterns[] = {"nightly-*", "v?", "**"};
+static char *const units[] = {"a.service", "b.service"};
+static struct policy_socket lab = {.name = "lab"};
+static const struct policy_socket *lab_door[] = {&lab};
 static const int64_t validities[] = {0, 1, DAY, 90 * DAY};
 static const int64_t versions[] = {1, 2, 3, 1001, 1002, 1003, INTEGER_MAX, 0};
 static const int64_t expiries[] = {-1, 0, 1, DAY, 2 * DAY, 91 * DAY, 1096 * DAY, 1096 * DAY + 1};
@@ -51,13 +57,19 @@ struct world {
     struct policy_key keys[N_KEYS];
     struct policy_name names[N_GRANTS][N_USERS];
     const struct policy_key *granted[N_GRANTS][N_KEYS];
+    struct policy_name approvers[N_GRANTS];
     struct policy_grant grants[N_GRANTS];
+    int64_t used[N_GRANTS];
     struct policy policy;
     struct decide_key states[N_KEYS];
     gid_t gids[2];
     struct peer peer;
     struct keyid wanted[N_KEYS];
-    struct subject_listing listing;
+    struct subject_listing listing, published;
+    struct peer voters[N_VOTES];
+    const struct peer *votes[N_VOTES];
+    size_t n_votes;
+    const char *changed[N_ELEMENTS(tags)];
     struct subject subject;
     struct decide_known known;
     bool is_partial;
@@ -107,6 +119,34 @@ make_keys(struct world *w, struct source *s)
     }
 }
 
+/* Seldom, so that some grants still allow something. */
+static void
+narrow(struct world *w, struct source *s, size_t i)
+{
+    struct policy_grant *grant = &w->grants[i];
+
+    if (pick(s, 8) == 1) {
+        grant->sockets = lab_door;
+        grant->n_sockets = 1;
+    }
+    if (pick(s, 8) == 1) {
+        grant->tags = &tag_patterns[pick(s, N_ELEMENTS(tag_patterns))];
+        grant->n_tags = 1;
+    }
+    if (pick(s, 8) == 1)
+        grant->unit = PICK(s, units);
+    if (pick(s, 8) == 1)
+        grant->quota = (struct policy_quota){1 + (int64_t)pick(s, 2), 3600};
+    w->used[i] = (int64_t)pick(s, 3);
+    if (pick(s, 8) == 1) {
+        w->approvers[i] = (struct policy_name){.name = "x",
+            .is_group = pick(s, 2),
+            .is_resolved = true,
+            .id = 1000 + (id_t)pick(s, 3)};
+        grant->approvals = (struct policy_approvals){1 + pick(s, 2), {&w->approvers[i], 1}};
+    }
+}
+
 static void
 make_grants(struct world *w, struct source *s)
 {
@@ -130,6 +170,45 @@ make_grants(struct world *w, struct source *s)
             grant->repositories = &patterns[pick(s, N_ELEMENTS(patterns))];
             grant->n_repositories = 1;
         }
+        narrow(w, s, i);
+    }
+}
+
+/* What the agent knows by a chain: nothing, or anything. */
+static void
+make_base(struct world *w, struct source *s)
+{
+    struct decide_known *known = &w->known;
+    size_t n = pick(s, 8);
+
+    known->base = (enum decide_base)pick(s, DECIDE_BASE_UNREADABLE + 1);
+    known->needs_base = pick(s, 2);
+    known->base_version = known->base == DECIDE_BASE_FILE ? versions[pick(s, 4)] : 0;
+    known->lowers_threshold = pick(s, 8) == 1;
+    if (pick(s, 8) == 1)
+        known->stale_role = "targets";
+    for (size_t i = 0; i < N_ELEMENTS(tags); i++)
+        if (n & 1u << i)
+            w->changed[known->n_tags++] = tags[i];
+    known->tags = w->changed;
+    if (pick(s, 8) == 1) {
+        w->published = (struct subject_listing){span_of(PICK(s, roles)), id_of(pick(s, N_KEYS))};
+        known->listings = &w->published;
+        known->n_listings = 1;
+    }
+}
+
+static void
+make_votes(struct world *w, struct source *s)
+{
+    w->peer.door = pick(s, 8) == 1 ? (char *)"lab" : NULL;
+    w->peer.unit = pick(s, 3) > 0 ? PICK(s, units) : NULL;
+    w->n_votes = pick(s, N_VOTES + 1);
+    for (size_t i = 0; i < w->n_votes; i++) {
+        w->voters[i] = (struct peer){.uid = pick(s, 8) == 1 ? 0 : 1000 + (uid_t)pick(s, 4),
+            .gid = 1000 + (gid_t)pick(s, 4),
+            .door = pick(s, 8) == 1 ? (char *)"lab" : NULL};
+        w->votes[i] = &w->voters[i];
     }
 }
 
@@ -167,6 +246,8 @@ make_request(struct world *w, struct source *s)
         .newest_delegations = digest_number(pick(s, 3)),
         .base_problem = pick(s, 8) == 7 ? "expired" : NULL};
     w->is_partial = pick(s, 2);
+    make_base(w, s);
+    make_votes(w, s);
 }
 
 /* What follows says the rules of countersign-policy(5) once more. */
@@ -196,7 +277,56 @@ names_peer(const struct policy_grant *grant, const struct peer *peer)
         is = is || (name->is_resolved && (name->is_group ? is_in : peer->uid == name->id));
     }
 
-    return is;
+    return grant->n_sockets > 0 ? peer->door && (is || grant->who.n_names == 0) : !peer->door && is;
+}
+
+/* Of approvers, who are one user or one group. */
+static bool
+has_votes(const struct world *w, const struct policy_grant *grant)
+{
+    const struct policy_name *who = grant->approvals.who.names;
+    size_t n = 0;
+
+    for (uid_t uid = 1000; grant->approvals.count > 0 && uid < 1004; uid++) {
+        bool counts = false;
+        for (size_t i = 0; i < w->n_votes; i++) {
+            const struct peer *vote = w->votes[i];
+            counts = counts || (vote->uid == uid && uid != w->peer.uid && !vote->door &&
+                                   who->id == (who->is_group ? vote->gid : vote->uid));
+        }
+        n += counts;
+    }
+
+    return n >= grant->approvals.count;
+}
+
+static bool
+is_base_good(const struct world *w, const struct policy_grant *grant)
+{
+    const struct decide_known *known = &w->known;
+    bool is_again =
+        w->subject.version == known->version && digest_eq(&w->subject.digest, &known->digest);
+    bool tags_are_good = true;
+
+    for (size_t i = 0; grant->tags && i < known->n_tags; i++)
+        tags_are_good = tags_are_good && pattern_matches(*grant->tags, known->tags[i]);
+    if (grant->tags)
+        tags_are_good = tags_are_good &&
+                        (known->base == DECIDE_BASE_FILE || known->base == DECIDE_BASE_EMPTY) &&
+                        (known->base_version >= known->version || is_again);
+
+    return !known->stale_role && tags_are_good &&
+           (known->base != DECIDE_BASE_NONE || !known->needs_base) &&
+           (known->base != DECIDE_BASE_UNREADABLE || grant->delegate) &&
+           (!known->lowers_threshold || grant->approvals.count > 0);
+}
+
+/* Where the chain lists a key, if it does. */
+static bool
+is_listed_well(const struct world *w, size_t key)
+{
+    return w->known.n_listings == 0 || !keyid_eq(&w->published.key, &w->states[key].id) ||
+           covers(&w->keys[key], w->subject.repository, w->published.role);
 }
 
 static int64_t
@@ -219,7 +349,10 @@ grants(const struct world *w, const struct policy_grant *grant, size_t key)
     for (size_t i = 0; i < grant->n_keys; i++)
         has_key = has_key || grant->keys[i] == &w->keys[key];
 
-    return has_key && names_peer(grant, &w->peer) &&
+    return has_key && names_peer(grant, &w->peer) && is_base_good(w, grant) &&
+           is_listed_well(w, key) &&
+           (!grant->unit || (w->peer.unit && !strcmp(grant->unit, w->peer.unit))) &&
+           (grant->quota.n == 0 || w->used[grant - w->grants] < grant->quota.n) &&
            covers(&w->keys[key], subject->repository, span_of(subject->role)) &&
            (!grant->repositories || pattern_matches(*grant->repositories, subject->repository)) &&
            subject->expires_at <= NOW + longest(grant, subject->rank) + DAY &&
@@ -227,15 +360,17 @@ grants(const struct world *w, const struct policy_grant *grant, size_t key)
                                    digest_eq(&subject->delegations, &w->known.newest_delegations)));
 }
 
+/* with_votes: whether it may sign now, and not only once others agree. */
 static bool
-may_sign(const struct world *w, size_t wanted)
+may_sign(const struct world *w, size_t wanted, bool with_votes)
 {
     bool may = false;
 
     for (size_t key = 0; key < N_KEYS; key++)
         for (size_t i = 0; i < N_GRANTS; i++)
             may = may || (keyid_eq(&w->wanted[wanted], &w->states[key].id) &&
-                             grants(w, &w->grants[i], key));
+                             grants(w, &w->grants[i], key) &&
+                             (!with_votes || has_votes(w, &w->grants[i])));
 
     return may;
 }
@@ -277,9 +412,12 @@ is_allowed(const struct world *w)
 {
     size_t n_ready = 0, n_away = 0;
 
+    /* A key that waits for votes fails the request as one does whose token is away. */
     for (size_t i = 0; i < w->subject.n_keys; i++) {
-        n_ready += may_sign(w, i) && state_of(w, i) == REASON_NONE;
-        n_away += may_sign(w, i) && state_of(w, i) == REASON_TOKEN;
+        bool is_ready = state_of(w, i) == REASON_NONE;
+        n_ready += may_sign(w, i, true) && is_ready;
+        n_away += may_sign(w, i, false) && state_of(w, i) == REASON_TOKEN;
+        n_away += may_sign(w, i, false) && !may_sign(w, i, true) && is_ready;
     }
 
     return repository_is_normal(w->subject.repository) && w->subject.flaw == REASON_NONE &&
@@ -297,12 +435,13 @@ check(const struct world *w, const struct decision *decision)
     assert((decision->rc == RC_OK) == !verdict->failed);
     if (verdict->failed) {
         assert(!verdict->failed->holds && verdict->failed->reason != REASON_NONE);
+        assert((decision->rc == RC_PENDING) == (verdict->failed->reason == REASON_APPROVALS));
         return;
     }
 
     for (size_t i = 0; i < verdict->n_choices; i++) {
         bool signs = verdict->choices[i].left_out == REASON_NONE;
-        assert(signs == (may_sign(w, i) && state_of(w, i) == REASON_NONE));
+        assert(signs == (may_sign(w, i, true) && state_of(w, i) == REASON_NONE));
     }
 }
 
@@ -321,8 +460,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .keys = w.keys, .n_keys = N_KEYS, .grants = w.grants, .n_grants = N_GRANTS, .n_refs = 1};
 
     struct subject *const subjects[] = {&w.subject};
-    const struct decide_request request = {&w.policy, &w.peer, w.states, N_KEYS, subjects, &w.known,
-        1, NULL, NULL, 0, NOW, w.is_partial};
+    const struct decide_request request = {.policy = &w.policy,
+        .peer = &w.peer,
+        .keys = w.states,
+        .n_keys = N_KEYS,
+        .subjects = subjects,
+        .known = &w.known,
+        .n_subjects = 1,
+        .used = w.used,
+        .votes = w.votes,
+        .n_votes = w.n_votes,
+        .now = NOW,
+        .is_partial = w.is_partial};
     assert(!decide(&decision, &request, NULL));
     check(&w, decision);
     return 0;
