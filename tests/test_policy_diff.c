@@ -134,6 +134,27 @@ test_tells_who_gains_and_who_loses(void **state)
 }
 
 static void
+test_files_do_not_matter(void **state)
+{
+    const struct policy_fixture *f = *state;
+    closing(policy_unrefp) struct policy *one = NULL;
+    closing(policy_unrefp) struct policy *three = NULL;
+    closing(policy_diff_done) struct policy_diff diff = {0};
+
+    load(f, &one,
+        GRANTS(QA "  one: {users: [3], keys: [one, root], approvals: {count: 1, users:"
+                  " [8, 9]}}\n"));
+    mkdir(fixture_path(f, "policy.d"), 0700);
+    fixture_write(f, "policy.d/10-b.yaml",
+        "grants: {one: {keys: [root, one], approvals: {users: [9, 8], count: 1}, users: [3]}}\n");
+    fixture_write(f, "policy.d/90-a.yaml", KEYS "grants:\n" QA);
+    load(f, &three, SOCKETS TOKENS);
+    assert_int_equal(policy_diff_of(&diff, one, three, NULL), RC_OK);
+    assert_int_equal(diff.n, 0);
+    assert_false(digest_eq(&one->digest, &three->digest));
+}
+
+static void
 test_writes_sentences(void **state)
 {
     closing(policy_unrefp) struct policy *was = NULL;
@@ -190,6 +211,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_A_DIRECTORY(test_tells_who_gains_and_who_loses),
+        IN_A_DIRECTORY(test_files_do_not_matter),
         IN_A_DIRECTORY(test_writes_sentences),
         IN_A_DIRECTORY(test_bounds_rights),
     };

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Examples for operators are taken by the programs that they are for."""
+import json
 import re
 import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from rig_tree import ROOT, text
 
@@ -23,6 +25,27 @@ def test_the_policy_of_the_page_of_a_kind_is_taken(kind, build, tmp_path):
     done = subprocess.run([build / "agent" / "countersign-agent", "--check-policy", policy],
                           capture_output=True, text=True)
     assert done.returncode == 0 and "targets/qa" in done.stdout, done.stderr
+
+
+def test_the_examples_of_the_page_of_policies_are_taken_together(build, tmp_path):
+    """Each shows entries that the first one has not, or has otherwise."""
+    page = text("agent/countersign-policy.5").split(".Sh EXAMPLES\n")[1].split("\n.Sh ")[0]
+    examples = [yaml.safe_load(example) for example in re.findall(
+        r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", page, re.DOTALL | re.MULTILINE)]
+    assert len(examples) >= 4
+    policy = {}
+    for example in examples:
+        for section, entries in example.items():
+            policy.setdefault(section, {}).update(entries)
+    tmp_path.chmod(0o755)
+    file = tmp_path / "policy.yaml"
+    file.write_text(json.dumps(policy), encoding="utf-8")
+    file.chmod(0o644)
+    done = subprocess.run([build / "agent" / "countersign-agent", "--check-policy", file],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in policy["grants"]:
+        assert f"(grant {name})" in done.stdout
 
 
 def test_the_example_of_a_policy_shows_the_whole_language():
