@@ -2,8 +2,10 @@
 #include "agent/keylist.h"
 
 #include "agent/answer.h"
+#include "agent/ledger_anchor.h"
 #include "proto/bounds.h"
 #include "proto/certificate.h"
+#include "proto/pattern.h"
 #include "proto/utc.h"
 
 static json_t *
@@ -48,6 +50,50 @@ wants_votes(const struct policy *policy, const struct policy_key *key, const str
             policy_grant_has_key(grant, key))
             return true;
     }
+
+    return false;
+}
+
+/* Some grant of the peer on that key judges tags, for which it has to see what is published. */
+static bool
+judges_tags(const struct policy *policy, const struct policy_key *key, const struct peer *peer)
+{
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        const struct policy_grant *grant = &policy->grants[i];
+        if (grant->tags && policy_grant_is_for(grant, peer) && policy_grant_has_key(grant, key))
+            return true;
+    }
+
+    return false;
+}
+
+/* Of a pattern it is not known which of its repositories exist, so any that was seen counts. */
+static bool
+is_pinned(const struct agent *agent, const char *pattern)
+{
+    enum published_pin pin = PUBLISHED_FREE;
+
+    if (pattern_is_literal(pattern))
+        return published_pin_of(&pin, agent->ledger, agent->policy, pattern, NULL) ||
+               pin != PUBLISHED_FREE;
+
+    for (size_t i = 0; i < agent->policy->n_roots; i++)
+        if (pattern_meets(pattern, agent->policy->roots[i].repositories))
+            return true;
+
+    return ledger_anchor_any(agent->ledger, NULL) != RC_NOT_FOUND;
+}
+
+static bool
+needs_base(const struct agent *agent, const struct policy_key *key, const struct peer *peer)
+{
+    if (judges_tags(agent->policy, key, peer))
+        return true;
+
+    for (size_t i = 0; i < key->n_scope; i++)
+        for (size_t k = 0; k < key->scope[i].n_repositories; k++)
+            if (is_pinned(agent, key->scope[i].repositories[k]))
+                return true;
 
     return false;
 }
@@ -119,6 +165,7 @@ format_key(const struct agent *agent, const struct keyring_key *key, const struc
         format(key->policy->name, token->name, keyring_state_name(key->state), key->pubkey);
     set_rights(&ret, validity_s, is_shown ? format_scope(key->policy, false) : json_array(),
         is_shown ? format_scope(key->policy, true) : json_array());
+    answer_set(&ret, "needs_base", json_boolean(is_shown && needs_base(agent, key->policy, peer)));
     answer_set(&ret, "needs_approval", json_boolean(wants_votes(agent->policy, key->policy, peer)));
     set_provenance(&ret, &key->provenance);
     if (key->pubkey &&
