@@ -42,7 +42,10 @@ check_room(struct ledger *ledger, uid_t uid, size_t len, struct why *why)
         return rc;
 
     if (query_int_at(&q, 0) >= PARKED_MAX_PER_UID)
-        return fail(why, RC_BUSY, "PARKED_MAX_PER_UID");
+        return fail(why, RC_REFUSED,
+            "%d of your requests wait for approval already; withdraw one, see 'countersign "
+            "pending'",
+            PARKED_MAX_PER_UID);
 
     if (query_int_at(&q, 1) >= PARKED_MAX)
         return fail(why, RC_BUSY, "PARKED_MAX");

@@ -55,8 +55,8 @@ struct parked_request {
 
 /*
  * *ret_id: its id, random; it expires PARKED_LIFETIME_S from now. What has expired or is void is
- * purged first. RC_TOO_LARGE: PARKED_REQUEST_MAX_BYTES. RC_BUSY: the bound that open requests are
- * at. RC_STORAGE, RC_NO_MEMORY.
+ * purged first. RC_TOO_LARGE: PARKED_REQUEST_MAX_BYTES. RC_REFUSED: PARKED_MAX_PER_UID of uid
+ * are open. RC_BUSY: the bound that all open ones are at. RC_STORAGE, RC_NO_MEMORY.
  */
 must_check enum rc ledger_park(char ret_id[PARKED_ID_LEN + 1], struct ledger *ledger,
     const struct parked_request *request, int64_t now, struct why *why);

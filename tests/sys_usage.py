@@ -126,7 +126,7 @@ printf '%s\\n' "${COMPREPLY[@]}" """
 
 
 def test_completion(programs):
-    assert complete(programs, "s") == ["sign", "signer", "status"]
+    assert complete(programs, "s") == ["sign", "signer", "status", "supersede"]
     assert complete(programs, "delegation", "") == ["add", "list"]
     assert complete(programs, "-q", "explain", "s") == ["sign"]
     assert complete(programs, "inspect", "--p") == ["--pretty"]

@@ -314,8 +314,7 @@ test_one_uid_cannot_fill_it(void **state)
         snprintf(text, sizeof text, "document %d", i);
         park_well(id, ALICE, text);
     }
-    assert_int_equal(park(id, ALICE, "one more", 2, NOW), RC_BUSY);
-    assert_string_equal(why.text, "PARKED_MAX_PER_UID");
+    assert_int_equal(park(id, ALICE, "one more", 2, NOW), RC_REFUSED);
     park_well(id, BOB, "one more");
     assert_int_equal(park(id, ALICE, "one more", 2, NOW + PARKED_LIFETIME_S), RC_OK);
 }

@@ -52,6 +52,11 @@ _countersign()
             "$(_countersign_verbs "${COMP_WORDS[0]}" |
                 if ((COMP_CWORD == 1)); then cut -d ' ' -f 1; else sed -n "s/^$before //p"; fi |
                 sort -u)" -- "$current")
+    elif [[ $verb == approve || $verb == deny || $verb == pending ]]; then
+        # Those that wait and that the agent lets this user see.
+        mapfile -t COMPREPLY < <(compgen -W \
+            "$("${COMP_WORDS[0]}" pending 2>/dev/null | sed -nE 's/^([0-9a-z]{8}) .*/\1/p')" \
+            -- "$current")
     elif [[ $verb == "delegation add" || $verb == "key import" || $verb == "key load" ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     fi
