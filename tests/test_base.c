@@ -337,6 +337,10 @@ test_goes_from_our_root_to_the_newest(void **state)
         int64_t version = rows[i].published.version ? rows[i].published.version : 5;
         assert_int_equal(base_find(base, "root")->version, version);
         assert_true(base->root_file.len > 0);
+        /* Keys whose roots could come back, of the roots that are new. */
+        assert_int_equal(base->root_keys.n, version > 5);
+        assert_true(
+            version == 5 || keyid_eq(&base->root_keys.ids[0], pubkey_canonical_id(root->key)));
     }
 }
 
@@ -385,7 +389,9 @@ verify_pinned(const struct keyid *pin, const struct plan *published, struct why 
     assert_int_equal(bases_check(&q.sign, why), RC_OK);
     for (size_t i = 0; i < q.chains[0].n_files; i++)
         files[i] = bytes_span(&q.files[0][i].message);
-    return base_new(&base, &request, why);
+    enum rc rc = base_new(&base, &request, why);
+    assert_true(rc || base->root_keys.n == 1);
+    return rc;
 }
 
 static void
