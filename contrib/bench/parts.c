@@ -225,7 +225,7 @@ dial(struct bench *b)
     b->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(b->fd, (struct sockaddr *)&address, sizeof address), 0);
     daemon_pump(&b->daemon);
-    must(peer_new(&b->peer, b->fd, "agent", &why), &why);
+    must(peer_new(&b->peer, b->fd, NULL, &why), &why);
 }
 
 /* A request that stays judged and signed. */

@@ -17,6 +17,7 @@ import rig_users
 from bench import AtMost, RatioAtMost
 from process import cost
 from rig_agent import Agent
+from rig_chain import Chain
 from rig_client import Client
 from rig_delegate import Delegate
 from rig_document import canonical, key_id, key_object, request, target, targets
@@ -87,7 +88,9 @@ class Ours:
     def file(self, gun, version, tags):
         """A signed file of the role, as it is published."""
         message = canonical(targets(version=version, names=tags))
-        signed = self.agent.call("Sign", documents=[request(gun, ROLE, message, self.qa)])
+        base = Chain(self.server, gun, [ROLE] if version > 1 else [])
+        signed = self.agent.call("Sign", documents=[request(gun, ROLE, message, self.qa)],
+                                 bases=[base.parameter()])
         (signature,) = signed["documents"][0]["signatures"]
         text = json.dumps([{"keyid": signature["key"], "method": signature["method"],
                             "sig": signature["sig"]}], separators=(",", ":"))
