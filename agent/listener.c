@@ -154,6 +154,7 @@ welcome(struct listener *listener, const struct door *door, int *fd)
         return;
     }
 
+    peer_find_unit(peer, *fd);
     struct conn_owner owner = {listener, on_called, on_garbled, on_freed, on_closed, frame_max,
         listener->turns, is_stranger ? TURN_STRANGERS : peer->lane};
     if (conn_new_take(&conn, listener->event, fd, &peer, account, &owner, &why))

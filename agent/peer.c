@@ -81,7 +81,6 @@ peer_new(struct peer **ret, int fd, const char *door, struct why *why)
     peer->gid = credentials.gid;
     peer->pid = credentials.pid;
     peer->label = read_label(fd);
-    peer->unit = peer_unit_read(fd);
     peer->door = door ? strdup(door) : NULL;
     if (door && !peer->door)
         return fail_memory(why);
@@ -92,6 +91,12 @@ peer_new(struct peer **ret, int fd, const char *door, struct why *why)
 
     *ret = steal(peer);
     return RC_OK;
+}
+
+void
+peer_find_unit(struct peer *peer, int fd)
+{
+    peer->unit = peer_unit_read(fd);
 }
 
 /* getpwnam_r() or getpwuid_r(): as a number where user is one. *ret_text holds the strings. */

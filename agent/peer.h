@@ -35,6 +35,8 @@ struct peer {
 /* fd: a connected Unix socket, borrowed. door: NULL: the main one. RC_SYSTEM. *ret: peer_unref().
  */
 must_check enum rc peer_new(struct peer **ret, int fd, const char *door, struct why *why);
+/* Which takes as long as all else together: once, for those who are let in. */
+void peer_find_unit(struct peer *peer, int fd);
 /* A peer as the user database describes it, for Explain of somebody else. user: name or number; a
  * number without an account has no groups. RC_NOT_FOUND: no such name. */
 must_check enum rc peer_of_user(

@@ -165,6 +165,7 @@ test_knows_the_unit_of_who_connected(void **state)
     assert_non_null(unit);
     assert_string_equal(unit, cgroup.unit);
     assert_int_equal(peer_new(&peer, connector.fd, NULL, &why), RC_OK);
+    peer_find_unit(peer, connector.fd);
     assert_string_equal(peer->unit, cgroup.unit);
     close(connector.fd);
     connector_end(&connector);
@@ -196,6 +197,7 @@ test_knows_no_unit_once_it_has_ended(void **state)
     connector_end(&connector);
     assert_null(peer_unit_read(connector.fd));
     assert_int_equal(peer_new(&peer, connector.fd, NULL, &why), RC_OK);
+    peer_find_unit(peer, connector.fd);
     assert_null(peer->unit);
     close(connector.fd);
     cgroup_close(&cgroup);
