@@ -49,7 +49,8 @@ find(json_t **ret, const struct agent *agent, const char *repository, struct why
         if (!pins)
             return fail(why, RC_NOT_FOUND, "%s", repository);
 
-        *ret = json_pack("{s:o,s:i}", "roots", format_pins(pins, agent, repository), "version", 1);
+        *ret = json_pack("{s:o,s:i,s:i}", "roots", format_pins(pins, agent, repository), "version",
+            1, "threshold", 1);
         return RC_OK;
     }
 
@@ -60,8 +61,8 @@ find(json_t **ret, const struct agent *agent, const char *repository, struct why
     if (rc)
         return within(why, rc == RC_NO_MEMORY ? rc : RC_STORAGE, "the root in the ledger");
 
-    *ret =
-        json_pack("{s:o,s:I}", "roots", format_root(root), "version", (json_int_t)anchor.version);
+    *ret = json_pack("{s:o,s:I,s:I}", "roots", format_root(root), "version",
+        (json_int_t)anchor.version, "threshold", (json_int_t)root->roles[RANK_ROOT].threshold);
     return RC_OK;
 }
 

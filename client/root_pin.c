@@ -25,6 +25,7 @@ read_answer(struct root_pin *ret, const json_t *answer, struct why *why)
     members_open(&m, answer, "TrustedRoot");
     members_array(&m, "roots", KEYS_MAX, &roots);
     members_int(&m, "version", 1, INTEGER_MAX, &pin.version);
+    members_int(&m, "threshold", 1, KEYS_MAX, &pin.threshold);
     enum rc rc = members_close_tolerant(&m, why);
     if (rc)
         return rc;
@@ -95,19 +96,20 @@ root_pin_vouches(
     const struct root_pin *pin, const struct tuf_root *root, const struct tuf_file *file)
 {
     const struct tuf_role *role = &root->roles[RANK_ROOT];
+    closing(freep) struct pubkey **pinned = calloc(role->n_keyids + 1, sizeof *pinned);
+    size_t n = 0;
 
-    if (root->version < pin->version)
+    if (!pinned || root->version < pin->version)
         return false;
 
     for (size_t i = 0; i < role->n_keyids; i++) {
         struct pubkey *key = tuf_keys_find(&root->keys, &role->keyids[i]);
-        if (key && is_pinned(pin, key) &&
-            !verify_threshold(
-                &key, 1, 1, file->signatures, file->n_signatures, bytes_span(&file->message), NULL))
-            return true;
+        if (key && is_pinned(pin, key))
+            pinned[n++] = key;
     }
 
-    return false;
+    return !verify_threshold(pinned, n, pin->threshold, file->signatures, file->n_signatures,
+        bytes_span(&file->message), NULL);
 }
 
 /* What the server has is not what the agent pins. */

@@ -12,12 +12,12 @@
 #include "client/repo.h"
 #include "proto/tuf_root.h"
 
-/* A root is vouched for that is not older than version, lists one of the keys, and is signed by it.
- * So is every root that follows from such a one. */
+/* A root is vouched for that is not older than version, lists as many of the keys as threshold says,
+ * and is signed by these. So is every root that follows from such a one. */
 struct root_pin {
     struct keyid *roots; /* canonical IDs */
     size_t n_roots;      /* 0: nothing is pinned */
-    int64_t version;
+    int64_t version, threshold;
 };
 void root_pin_done(struct root_pin *pin);
 

@@ -46,7 +46,7 @@ test_brings_roots_since_the_pinned_one(void **state)
     closing(machine_done) struct machine m;
     closing(repository_done) struct repository r = {0};
     struct keyid id = *pubkey_canonical_id(repository_keys[ROOT].key);
-    const struct root_pin pin = {&id, 1, 5};
+    const struct root_pin pin = {&id, 1, 5, 1};
 
     (void)state;
     repository_make(&r, &(struct plan){0});
@@ -86,7 +86,7 @@ test_brings_what_does_not_verify_if_it_is_what_is_listed(void **state)
         {{TARGETS, INEXACT}, "5.root timestamp snapshot"},
     };
     struct keyid id = *pubkey_canonical_id(repository_keys[ROOT].key);
-    const struct root_pin pin = {&id, 1, 5};
+    const struct root_pin pin = {&id, 1, 5, 1};
 
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {

@@ -18,7 +18,7 @@ pin_of(size_t key, int64_t version)
 
     roots[0] = *pubkey_canonical_id(repository_keys[ELSEWHERE].key);
     roots[1] = *pubkey_canonical_id(repository_keys[key].key);
-    return (struct root_pin){roots, 2, version};
+    return (struct root_pin){roots, 2, version, 1};
 }
 
 static void
@@ -135,6 +135,36 @@ test_wants_the_signature_of_a_pinned_key(void **state)
     machine_refuse(&m, RC_UNTRUSTED, "is not the one that the agent pins");
 }
 
+/* Whoever has one key of a root that wants two has nothing. */
+static void
+test_wants_as_many_keys_as_the_pinned_root(void **state)
+{
+    struct keyid roots[] = {*pubkey_canonical_id(repository_keys[ROOT].key),
+        *pubkey_canonical_id(repository_keys[SPARE].key)};
+    const struct root_pin pin = {roots, 2, 5, 2};
+    const struct forge_key *const both[FORGE_KEYS_MAX] = {
+        &repository_keys[ROOT], &repository_keys[SPARE]};
+    const struct forge_key *const one[FORGE_KEYS_MAX] = {&repository_keys[ROOT]};
+
+    (void)state;
+    for (int n = 1; n <= 2; n++) {
+        closing(repository_done) struct repository r = {0};
+        closing(tuf_file_freep) struct tuf_file *made = NULL;
+        closing(tuf_file_freep) struct tuf_file *file = NULL;
+        closing(tuf_root_freep) struct tuf_root *root = NULL;
+
+        repository_make(
+            &r, &(struct plan){ROOT, .listed = {&repository_keys[ROOT], &repository_keys[SPARE]}});
+        assert_int_equal(
+            tuf_file_parse(&made, bytes_span(&r.files[ROOT]), TUF_STRICT, NULL), RC_OK);
+        forge_file(&r.files[ROOT], bytes_span(&made->message), n == 1 ? one : both);
+        assert_int_equal(
+            tuf_file_parse(&file, bytes_span(&r.files[ROOT]), TUF_STRICT, NULL), RC_OK);
+        assert_int_equal(tuf_root_parse(&root, bytes_span(&file->message), NULL), RC_OK);
+        assert_int_equal(root_pin_vouches(&pin, root, file), n == 2);
+    }
+}
+
 static void
 test_follows_from_the_pinned_root_to_one_by_another_key(void **state)
 {
@@ -217,12 +247,14 @@ test_reads_what_the_agent_says(void **state)
         enum rc want;
         size_t n_roots;
     } cases[] = {
-        {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":7}", RC_OK, 1},
-        {RC_OK, "{\"roots\":[],\"version\":7}", RC_MALFORMED, 0},
-        {RC_OK, "{\"roots\":[1],\"version\":7}", RC_MALFORMED, 0},
-        {RC_OK, "{\"roots\":[\"" ID "0\"],\"version\":7}", RC_MALFORMED, 0},
-        {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":0}", RC_MALFORMED, 0},
-        {RC_OK, "{\"roots\":[\"" ID "\"]}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":7,\"threshold\":1}", RC_OK, 1},
+        {RC_OK, "{\"roots\":[],\"version\":7,\"threshold\":1}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[1],\"version\":7,\"threshold\":1}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[\"" ID "0\"],\"version\":7,\"threshold\":1}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":0,\"threshold\":1}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[\"" ID "\"],\"threshold\":1}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":7}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":7,\"threshold\":0}", RC_MALFORMED, 0},
         {RC_NOT_FOUND, "{\"kind\":\"root\"}", RC_OK, 0},
         {RC_UNSUPPORTED, "{\"method\":\"TrustedRoot\"}", RC_OK, 0},
         {RC_DENIED, "{\"reason\":\"not-granted\"}", RC_OK, 0},
@@ -253,6 +285,7 @@ main(void)
         cmocka_unit_test(test_vouches_for_a_root_that_this_machine_has_never_seen),
         cmocka_unit_test(test_refuses_a_fork_before_anything_of_it_is_kept),
         cmocka_unit_test(test_wants_the_signature_of_a_pinned_key),
+        cmocka_unit_test(test_wants_as_many_keys_as_the_pinned_root),
         cmocka_unit_test(test_follows_from_the_pinned_root_to_one_by_another_key),
         cmocka_unit_test(test_refuses_a_root_that_does_not_follow_from_the_pinned_one),
         cmocka_unit_test(test_goes_before_what_this_machine_trusts),
