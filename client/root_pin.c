@@ -30,10 +30,7 @@ read_answer(struct root_pin *ret, const json_t *answer, struct why *why)
     if (rc)
         return rc;
 
-    if (json_array_size(roots) == 0)
-        return fail(why, RC_MALFORMED, "TrustedRoot: a pin without a key");
-
-    pin.roots = calloc(json_array_size(roots), sizeof *pin.roots);
+    pin.roots = calloc(json_array_size(roots) + 1, sizeof *pin.roots);
     if (!pin.roots)
         return fail_memory(why);
 
@@ -64,6 +61,7 @@ root_pin_ask(
 {
     closing(json_decrefp) json_t *parameters = json_pack("{s:s}", "repository", repository);
     closing(json_decrefp) json_t *answer = NULL;
+    closing(root_pin_done) struct root_pin pin = {0};
 
     if (!parameters)
         return fail_memory(why);
@@ -77,8 +75,19 @@ root_pin_ask(
     if (rc)
         return within(why, rc, "root of '%s'", repository);
 
-    rc = read_answer(ret, answer, why);
-    return rc ? agent_error_of_reply(rc, why) : RC_OK;
+    rc = read_answer(&pin, answer, why);
+    if (rc)
+        return agent_error_of_reply(rc, why);
+
+    if (pin.n_roots == 0)
+        return fail(why, RC_UNTRUSTED,
+            "all root keys of '%s' that the agent's policy pins were retired; let an administrator "
+            "of it put the new one under 'roots'",
+            repository);
+
+    *ret = pin;
+    pin = (struct root_pin){0};
+    return RC_OK;
 }
 
 static bool

@@ -12,8 +12,8 @@
 #include "client/repo.h"
 #include "proto/tuf_root.h"
 
-/* A root is vouched for that is not older than version, lists as many of the keys as threshold says,
- * and is signed by these. So is every root that follows from such a one. */
+/* A root is vouched for that is not older than version, lists as many of the keys as threshold
+ * says, and is signed by these. So is every root that follows from such a one. */
 struct root_pin {
     struct keyid *roots; /* canonical IDs */
     size_t n_roots;      /* 0: nothing is pinned */
@@ -25,6 +25,7 @@ void root_pin_done(struct root_pin *pin);
  * What the agent pins; root_pin_done(). Nothing where it pins nothing, where it is of a version
  * that cannot, or where its policy does not name the caller, whom it would not sign for either.
  * Bounded by ROOT_PIN_TIMEOUT_S. What agent_call_briefly() says; RC_MALFORMED: its answer.
+ * RC_UNTRUSTED: it pins keys that were retired.
  */
 must_check enum rc root_pin_ask(
     struct root_pin *ret, struct agent_call *agent, const char *repository, struct why *why);

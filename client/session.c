@@ -296,7 +296,7 @@ ask_pin_to_read(struct session *session, struct repository *repository, struct w
 {
     enum rc rc = ask_pin(session, repository, why);
 
-    if (rc && trust_is_cached(repository->trust)) {
+    if (rc && rc != RC_UNTRUSTED && trust_is_cached(repository->trust)) {
         progress_note(&session->progress, "not compared with what the agent pins: %s", why->text);
         return RC_OK;
     }

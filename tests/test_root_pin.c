@@ -248,7 +248,7 @@ test_reads_what_the_agent_says(void **state)
         size_t n_roots;
     } cases[] = {
         {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":7,\"threshold\":1}", RC_OK, 1},
-        {RC_OK, "{\"roots\":[],\"version\":7,\"threshold\":1}", RC_MALFORMED, 0},
+        {RC_OK, "{\"roots\":[],\"version\":7,\"threshold\":1}", RC_UNTRUSTED, 0},
         {RC_OK, "{\"roots\":[1],\"version\":7,\"threshold\":1}", RC_MALFORMED, 0},
         {RC_OK, "{\"roots\":[\"" ID "0\"],\"version\":7,\"threshold\":1}", RC_MALFORMED, 0},
         {RC_OK, "{\"roots\":[\"" ID "\"],\"version\":0,\"threshold\":1}", RC_MALFORMED, 0},
