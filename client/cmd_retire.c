@@ -19,20 +19,24 @@ read_record(int64_t *ret, const json_t *reply, const json_t **ret_refused, struc
 }
 
 static void
-note_retired(const struct progress *progress, const json_t *refused, bool accepts_replay)
+note_retired(const struct progress *progress, const char *repository, const json_t *refused,
+    bool accepts_replay)
 {
     size_t i;
     json_t *key;
 
     json_array_foreach(refused, i, key)
         progress_note(progress,
-            "root key %s signed a root above version 1 of it, and signs none of the new one",
+            "root key '%s' is refused for the new one: it signed a root above version 1 of the old "
+            "one, or is listed in it",
             json_is_string(key) ? json_string_value(key) : "?");
     if (accepts_replay)
         progress_note(progress, "whoever has the old roots can bring them back: users of the new "
                                 "repository would trust what was signed for the old one");
-    progress_note(progress, "who has used the old repository keeps its root, and refuses the new "
-                            "one until 'tuf/GUN' in the trust directory is removed");
+    progress_note(progress,
+        "who has used the old repository keeps its root, and refuses the new one until 'tuf/%s' in "
+        "the trust directory is removed",
+        repository);
 }
 
 COMMAND(cmd_retire)
@@ -64,7 +68,7 @@ COMMAND(cmd_retire)
 
     printf("'%s' is retired: a new root of version 1 may be signed (record %" PRId64 ")\n",
         repository->name, record);
-    note_retired(session_progress(session), refused, accepts_replay);
+    note_retired(session_progress(session), repository->name, refused, accepts_replay);
     return RC_OK;
 }
 
