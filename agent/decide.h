@@ -44,6 +44,9 @@ struct decide_known {
     bool lowers_threshold;   /* of any role, against the base */
     const char *const *tags; /* decoded names of all that change against the base */
     size_t n_tags;
+    bool knows_unpublished; /* what was released on top of the base: these tags change there */
+    const char **unpublished;
+    size_t n_unpublished;
     const struct keyid *replays; /* a root key whose old roots could come back; NULL: none */
     const struct subject_listing *listings; /* keys that the chain lists, and in which role */
     size_t n_listings;

@@ -2,6 +2,7 @@
 #include "agent/known.h"
 
 #include "agent/ledger_past.h"
+#include "agent/ledger_unpublished.h"
 #include "proto/bounds.h"
 
 static enum rc
@@ -127,6 +128,33 @@ know_chain(struct decide_known *fact, struct published_stale *stale, const struc
         (void)published_is_missing(stale, chain, subject->role);
     if (role)
         know_role(fact, role);
+}
+
+/* Tags that versions change which were released on top of the base. */
+static enum rc
+know_unpublished(struct decide_known *fact, json_t **ret, const struct subject *subject,
+    struct ledger *ledger, struct why *why)
+{
+    const char *tag;
+    json_t *value;
+
+    if (fact->version <= fact->base_version ||
+        (subject->rank != RANK_TARGETS && subject->rank != RANK_DELEGATION))
+        return RC_OK;
+
+    enum rc rc =
+        ledger_unpublished(ret, ledger, subject->repository, subject->role, fact->version, why);
+    if (rc)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+
+    fact->unpublished = calloc(json_object_size(*ret) + 1, sizeof *fact->unpublished);
+    if (!fact->unpublished)
+        return fail_memory(why);
+
+    json_object_foreach(*ret, tag, value)
+        fact->unpublished[fact->n_unpublished++] = tag;
+    fact->knows_unpublished = true;
+    return RC_OK;
 }
 
 static const struct subject *
@@ -272,6 +300,10 @@ gather_fact(struct known *known, size_t i, const struct known_request *request, 
         know_chain(fact, &known->stale[i], subject, chain);
     fact->stale_role = known->stale[i].role;
     fact->stale_version = known->stale[i].version;
+    rc = know_unpublished(fact, &known->unpublished[i], subject, request->from.ledger, why);
+    if (rc)
+        return rc;
+
     return compare(fact, &known->changes[i], subject, chain, request, why);
 }
 
@@ -284,7 +316,8 @@ gather_facts(struct known *known, const struct known_request *request, struct wh
     known->facts = calloc(request->n_subjects, sizeof *known->facts);
     known->changes = calloc(request->n_subjects, sizeof *known->changes);
     known->stale = calloc(request->n_subjects, sizeof *known->stale);
-    if (!known->facts || !known->changes || !known->stale)
+    known->unpublished = calloc(request->n_subjects, sizeof(json_t *));
+    if (!known->facts || !known->changes || !known->stale || !known->unpublished)
         return fail_memory(why);
 
     for (size_t i = 0; !rc && i < request->n_subjects; i++)
@@ -320,10 +353,15 @@ known_free(struct known *known)
 
     for (size_t i = 0; i < known->n_documents && known->changes; i++)
         changes_done(&known->changes[i]);
+    for (size_t i = 0; i < known->n_documents && known->facts; i++)
+        free(known->facts[i].unpublished);
+    for (size_t i = 0; i < known->n_documents && known->unpublished; i++)
+        json_decref(known->unpublished[i]);
     for (size_t i = 0; i < known->n_chains; i++)
         published_done(&known->chains[i]);
     free(known->changes);
     free(known->stale);
+    free(known->unpublished);
     free(known->facts);
     free(known->chains);
     free(known);

@@ -18,6 +18,7 @@ struct known {
      * does not know what is published, or the document is none that has a difference. */
     struct changes *changes;
     struct published_stale *stale; /* for each document */
+    json_t **unpublished;          /* likewise, see ledger_unpublished.h; NULL: nothing is known */
     size_t n_documents;
 };
 

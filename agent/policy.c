@@ -360,6 +360,19 @@ policy_grant_admits_tag(const struct policy_grant *grant, const char *tag)
     return !grant->tags || one_matches(grant->tags, grant->n_tags, tag);
 }
 
+bool
+policy_limits_tags(const struct policy *policy, const char *repository, const char *role)
+{
+    for (size_t i = 0; i < policy->n_grants; i++) {
+        const struct policy_grant *grant = &policy->grants[i];
+        for (size_t k = 0; grant->tags && k < grant->n_keys; k++)
+            if (policy_key_covers(grant->keys[k], repository, role))
+                return true;
+    }
+
+    return false;
+}
+
 /* Characters that a text must have to match. */
 static size_t
 n_literal(const char *pattern)

@@ -183,6 +183,8 @@ int64_t policy_grant_validity_s(const struct policy_grant *grant, enum rank rank
 
 /* Whether the grant lets that tag be added, changed or removed. */
 bool policy_grant_admits_tag(const struct policy_grant *grant, const char *tag);
+/* Whether some grant limits the tags that its key may change there. */
+bool policy_limits_tags(const struct policy *policy, const char *repository, const char *role);
 /* The keys that the policy pins for repository; NULL: none. Of several patterns, the one with most
  * literal characters counts, of these the shortest, of these the first by name. */
 const struct policy_pin_root *policy_find_root(const struct policy *policy, const char *repository);

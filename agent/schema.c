@@ -103,6 +103,9 @@ static const char *const steps[] = {
     past_schema,
     trail_schema,
     published_schema,
+    "CREATE TABLE unpublished (repository TEXT NOT NULL, role TEXT NOT NULL,"
+    " version INTEGER NOT NULL, tags TEXT NOT NULL,"
+    " PRIMARY KEY (repository, role)) STRICT, WITHOUT ROWID",
 };
 
 /* The records from a place in an index on, up to a time; or backwards. */
@@ -131,6 +134,10 @@ static const char *const statements[STATEMENT_MAX_] = {
         " delegations = excluded.delegations"
         " WHERE excluded.version > version"
         " OR (excluded.version = version AND excluded.digest = digest)",
+    [STATEMENT_UNPUBLISHED] =
+        "SELECT tags FROM unpublished WHERE repository = ? AND role = ? AND version = ?",
+    [STATEMENT_PUT_UNPUBLISHED] =
+        "REPLACE INTO unpublished (repository, role, version, tags) VALUES (?, ?, ?, ?)",
     [STATEMENT_ROOT] = "SELECT version, file FROM root WHERE repository = ?",
     [STATEMENT_PUT_ROOT] =
         "INSERT INTO root (repository, version, file, pinned_by) VALUES (?, ?, ?, ?)"

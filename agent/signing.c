@@ -3,6 +3,7 @@
 
 #include "agent/answer.h"
 #include "agent/ledger_past.h"
+#include "agent/ledger_unpublished.h"
 #include "agent/parking.h"
 #include "agent/signed.h"
 #include "agent/vigil.h"
@@ -68,6 +69,22 @@ use_votes(const struct votes *votes, struct ledger *ledger, struct why *why)
     return rc ? rc : ledger_put_released(ledger, votes->id, why);
 }
 
+/* What who may change some tags only would take back, if the version is never published. */
+static enum rc
+put_unpublished(const struct judgment *j, size_t i, struct ledger *ledger, struct why *why)
+{
+    const struct subject *subject = j->subjects[i];
+    const struct decide_known *fact = &j->known->facts[i];
+
+    if ((fact->base != DECIDE_BASE_FILE && fact->base != DECIDE_BASE_EMPTY) ||
+        !policy_limits_tags(j->policy, subject->repository, subject->role))
+        return RC_OK;
+
+    const struct ledger_change change = {subject->repository, subject->role, subject->version,
+        fact->base_version, fact->version, fact->tags, fact->n_tags};
+    return ledger_put_unpublished(ledger, &change, why);
+}
+
 static enum rc
 write_released(struct signing *s, struct ledger *ledger, struct why *why)
 {
@@ -86,7 +103,8 @@ write_released(struct signing *s, struct ledger *ledger, struct why *why)
         if (rc)
             return rc;
 
-        if (subject->rank == RANK_ROOT)
+        rc = put_unpublished(s->ending.judgment, i, ledger, why);
+        if (!rc && subject->rank == RANK_ROOT)
             rc = signed_put_root(ledger, s->ending.judgment, s->signatures, i, why);
         if (rc)
             return rc;

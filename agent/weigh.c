@@ -68,6 +68,23 @@ may_delegate(const struct matter *m, const struct policy_grant *grant)
     return grant->delegate || digest_eq(&m->subject->delegations, &m->known->base_delegations);
 }
 
+/* Rule 10: what was released on top of the base may be published before the document, which then
+ * takes back what is changed there. Those tags must be the grant's, too. */
+static bool
+may_undo(const struct matter *m, const struct policy_grant *grant)
+{
+    const struct decide_known *known = m->known;
+
+    if (!grant->tags || known->version <= known->base_version)
+        return true;
+
+    for (size_t i = 0; i < known->n_unpublished; i++)
+        if (!policy_grant_admits_tag(grant, known->unpublished[i]))
+            return false;
+
+    return known->knows_unpublished;
+}
+
 /* Rules 7, 9 and 10: a base that is older than what was released would bring back a delegation that
  * was taken away, or a tag as it was before somebody else changed it. */
 static bool
@@ -79,7 +96,7 @@ is_up_to_date(const struct matter *m, const struct policy_grant *grant)
         subject->version == known->version && digest_eq(&subject->digest, &known->digest);
 
     return (grant->delegate || digest_eq(&subject->delegations, &known->newest_delegations)) &&
-           (!grant->tags || is_again || known->version <= known->base_version);
+           (is_again || may_undo(m, grant));
 }
 
 /* Rule 10. NULL: all tags that change are granted. */

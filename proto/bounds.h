@@ -129,6 +129,7 @@
 #define SOCKET_PATH_BYTES      107  /* of a door; unix(7): a NUL is behind it */
 #define UNIT_NAME_MAX_BYTES    255  /* systemd.unit(5) */
 #define APPROVALS_MAX          16   /* people who must agree: more never meet in an hour */
+#define UNPUBLISHED_TAGS_MAX   1024 /* that versions of one role change which are not published */
 #define QUOTA_MAX              100000 /* documents in a window: each is a row of the ledger */
 #define QUOTAS_SHOWN_MAX       1024   /* in Status to an admin */
 #define QUOTA_WINDOW_MAX_S     (31LL * 86400) /* a month: rows older than that go */

@@ -207,10 +207,15 @@ read_lists(struct world_known *own, const json_t *value)
     const json_t *each;
 
     own->tags = allocate(count(value, "tags"), sizeof(char *));
+    own->unpublished = allocate(count(value, "unpublished"), sizeof(char *));
     own->listings = allocate(count(value, "listings"), sizeof *own->listings);
     each_of(i, each, value, "tags")
     {
         own->tags[own->known.n_tags++] = json_string_value(each);
+    }
+    each_of(i, each, value, "unpublished")
+    {
+        own->unpublished[own->known.n_unpublished++] = json_string_value(each);
     }
     each_of(i, each, value, "listings")
     {
@@ -220,6 +225,8 @@ read_lists(struct world_known *own, const json_t *value)
             !keyid_parse(&listing->key, span_of(json_string_value(json_array_get(each, 1))), NULL));
     }
     own->known.tags = own->tags;
+    own->known.unpublished = own->unpublished;
+    own->known.knows_unpublished = json_is_array(json_object_get(value, "unpublished"));
     own->known.listings = own->listings;
 }
 
@@ -350,6 +357,7 @@ world_done(struct world *world)
     }
     for (size_t i = 0; i < world->n_known; i++) {
         free(world->known[i].tags);
+        free(world->known[i].unpublished);
         free(world->known[i].listings);
         known_freep(&world->known[i].gathered);
         message_sign_done(&world->known[i].sign);

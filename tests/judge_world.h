@@ -11,7 +11,7 @@
 /* As the test says it is, or as the agent finds out from a chain of files. */
 struct world_known {
     struct decide_known known; /* borrows from what follows */
-    const char **tags;
+    const char **tags, **unpublished;
     struct subject_listing *listings;
     struct message_sign sign;
     struct known *gathered;

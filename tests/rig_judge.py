@@ -42,6 +42,8 @@ def known_of(matter):
     }
     if known["base"] in ("file", "empty"):
         known["tags"] = sorted(changed_tags(matter.document, before))
+    if newest and newest != before:
+        known["unpublished"] = sorted(changed_tags(newest, before))
     if base.problem:
         known["base_problem"] = "it does not verify"
     if base.stale:

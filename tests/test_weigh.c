@@ -64,6 +64,11 @@ static char *nightly[] = {"nightly-*", "v?"};
     {                                                                                              \
         __VA_ARGS__                                                                                \
     }
+#define UNPUBLISHED(...)                                                                           \
+    .knows_unpublished = true, .unpublished = (const char *[])                                     \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define DIGEST(first)                                                                              \
     {                                                                                              \
         {                                                                                          \
@@ -158,6 +163,14 @@ static const struct scene scenes[] = {
     {"lets it not undo what was released since", .grant = GRANT(.tags = nightly, .n_tags = 2),
         .known = PUBLISHED(.base_version = 6, TAGS("nightly-1"), .n_tags = 1),
         .want = REASON_STALE},
+    {"nor another tag that was released since", .grant = GRANT(.tags = nightly, .n_tags = 2),
+        .known = PUBLISHED(.base_version = 6, TAGS("nightly-1"), .n_tags = 1,
+            UNPUBLISHED("nightly-1", "latest"), .n_unpublished = 2),
+        .want = REASON_STALE},
+    {"but its own tags, if that release is not published",
+        .grant = GRANT(.tags = nightly, .n_tags = 2),
+        .known = PUBLISHED(.base_version = 6, TAGS("nightly-1"), .n_tags = 1,
+            UNPUBLISHED("nightly-1", "v3"), .n_unpublished = 2)},
     {"lets it have the same bytes again", .grant = GRANT(.tags = nightly, .n_tags = 2),
         .version = 7, .known = PUBLISHED(.base_version = 6, TAGS("nightly-1"), .n_tags = 1)},
     {"lets others make their change on top of what is published", .grant = GRANT(),
