@@ -13,7 +13,8 @@ add_sentence(json_t *sentences, struct span text)
 
     while (len < text.len && (text.p[len] & 0xc0) == 0x80)
         len--; /* not within a character */
-    json_array_append_new(sentences, json_stringn((const char *)text.p, len));
+    json_array_append_new(sentences,
+        json_sprintf("%.*s%s", (int)len, (const char *)text.p, len < text.len ? "..." : ""));
 }
 
 json_t *
