@@ -35,11 +35,14 @@ static const char parked_schema[] =
     "CREATE TRIGGER parked_gone AFTER DELETE ON parked BEGIN"
     " DELETE FROM parked_role WHERE id = old.id; DELETE FROM vote WHERE id = old.id; END";
 
-/* Other bytes have its version, or a later one is there. */
+/* Other bytes have its version, which it may not supersede, or a later one is there. */
 #define PARKED_IS_VOID                                                                             \
     "EXISTS (SELECT 1 FROM parked_role AS r JOIN mark AS m USING (repository, role)"               \
     " WHERE r.id = parked.id"                                                                      \
-    " AND (m.version > r.version OR (m.version = r.version AND m.digest <> r.digest)))"
+    " AND (m.version > r.version OR (m.version = r.version AND m.digest <> r.digest))"             \
+    " AND NOT EXISTS (SELECT 1 FROM superseded AS s WHERE s.repository = m.repository"             \
+    " AND m.role = 'root' AND s.version = m.version AND s.version = r.version"                     \
+    " AND s.digest = m.digest))"
 
 #define PARKED_COLUMNS                                                                             \
     "SELECT id, uid, digest, created_at, expires_at, summary, state, closed_by, reason"            \

@@ -12,6 +12,7 @@
 #include "agent/ledger_past.h"
 #include "proto/bounds.h"
 #include "proto/utc.h"
+#include "tests/approvals.h"
 #include "tests/daemon.h"
 
 static struct forge_key listed; /* the key "root" as a root lists it */
@@ -262,6 +263,11 @@ test_what_supersedes_needs_approval_as_any_other(void **state)
     daemon_assert_reply(answer);
     json_auto_t *parked = sign(d, 1, 31);
     daemon_assert_error(parked, "NeedsApproval", NULL, NULL);
+    const json_t *asked = json_object_get(parked, "parameters");
+    char digits[9];
+    snprintf(digits, sizeof digits, "%s", json_string_value(json_object_get(asked, "digest")));
+    approvals_vote_well(d, UID_BOB, json_string_value(json_object_get(asked, "id")), digits);
+    release_root(d, 1, 31);
 }
 
 int
