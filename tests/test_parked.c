@@ -204,25 +204,112 @@ test_expires_with_its_votes(void **state)
     assert_string_not_equal(id, again);
 }
 
+/* Other bytes are released under the version. */
 static void
-test_is_void_when_its_version_is_taken(void **state)
+take_mark(struct daemon *d, const char *id)
 {
-    struct daemon *d = *state;
     struct ledger_mark mark = {.version = 1};
-    char id[PARKED_ID_LEN + 1], digits[9];
 
-    approvals_park(d, UID_ALICE, 1, id, digits);
-    approvals_vote_well(d, UID_BOB, id, digits);
+    (void)id;
     assert_int_equal(ledger_begin(d->agent.ledger, NULL), RC_OK);
     assert_int_equal(
         ledger_put_mark(d->agent.ledger, DAEMON_REPOSITORY, "targets/qa", &mark, NULL), RC_OK);
     assert_int_equal(ledger_commit(d->agent.ledger, NULL), RC_OK);
+}
+
+static void
+test_is_void_when_its_version_is_taken(void **state)
+{
+    struct daemon *d = *state;
+    char id[PARKED_ID_LEN + 1], digits[9];
+
+    approvals_park(d, UID_ALICE, 1, id, digits);
+    approvals_vote_well(d, UID_BOB, id, digits);
+    take_mark(d, id);
 
     json_auto_t *answer = daemon_call(d, UID_ALICE, "Sign", approvals_order(1));
     daemon_assert_error(answer, "Rollback", NULL, NULL);
     assert_int_equal(approvals_count(d, UID_BOB), 0);
     json_auto_t *late = approvals_vote(d, UID_CAROL, id, digits);
     daemon_assert_error(late, "NotFound", NULL, NULL);
+}
+
+/* What may happen to a request that has all its votes. */
+
+static void
+let_approver_go(struct daemon *d, const char *id)
+{
+    (void)id;
+    approvals_set(d, ", approvals: {count: 1, users: [10005]}");
+}
+
+static void
+let_it_expire(struct daemon *d, const char *id)
+{
+    (void)d;
+    (void)id;
+    clock_advance_wall_ms(PARKED_LIFETIME_S * 1000);
+}
+
+static void
+say_no(struct daemon *d, const char *id)
+{
+    json_auto_t *answer = approvals_deny(d, UID_CAROL, id, NULL);
+
+    daemon_assert_reply(answer);
+}
+
+static void
+withdraw(struct daemon *d, const char *id)
+{
+    json_auto_t *answer = approvals_deny(d, UID_ALICE, id, NULL);
+
+    daemon_assert_reply(answer);
+}
+
+static void
+take_grant_away(struct daemon *d, const char *id)
+{
+    closing(json_decrefp) json_t *changes = NULL;
+    closing(freep) char *policy = strdup(daemon_policy());
+
+    (void)id;
+    memcpy(strstr(policy, "users: [10001]"), "users: [10002]", 14);
+    daemon_set_policy(d, policy);
+    assert_int_equal(agent_reload(&d->agent, &changes, NULL), RC_OK);
+}
+
+static void
+test_asks_no_token_where_its_votes_are_not_enough_any_more(void **state)
+{
+    static const struct {
+        const char *says;
+        void (*happen)(struct daemon *d, const char *id);
+        const char *error, *reason;
+    } cases[] = {
+        {"the approver is none any more", let_approver_go, "NeedsApproval", NULL},
+        {"other bytes have its version", take_mark, "Rollback", NULL},
+        {"its hour is over", let_it_expire, "NeedsApproval", NULL},
+        {"another approver said no", say_no, "Denied", "approval-denied"},
+        {"who asked withdrew it", withdraw, "NeedsApproval", NULL},
+        {"the grant is gone", take_grant_away, "Denied", "not-granted"},
+    };
+
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct daemon *d = *state;
+        char id[PARKED_ID_LEN + 1], digits[9];
+
+        print_message("%s\n", cases[i].says);
+        approvals_park(d, UID_ALICE, 1, id, digits);
+        approvals_vote_well(d, UID_BOB, id, digits);
+        cases[i].happen(d, id);
+        size_t n_asked = softkeyring_n_asked();
+        json_auto_t *answer = daemon_call(d, UID_ALICE, "Sign", approvals_order(1));
+        daemon_assert_error(
+            answer, cases[i].error, cases[i].reason ? "reason" : NULL, cases[i].reason);
+        assert_int_equal(softkeyring_n_asked(), n_asked);
+        assert_int_equal(daemon_close(state) | approvals_open(state), 0);
+    }
 }
 
 static void
@@ -306,6 +393,7 @@ main(void)
         PARKED_TEST(test_who_asked_may_withdraw),
         PARKED_TEST(test_expires_with_its_votes),
         PARKED_TEST(test_is_void_when_its_version_is_taken),
+        PARKED_TEST(test_asks_no_token_where_its_votes_are_not_enough_any_more),
         PARKED_TEST(test_each_sees_what_is_his_to_see),
         PARKED_TEST(test_explains_and_tries_without_parking),
         PARKED_TEST(test_a_certificate_needs_no_votes),

@@ -168,6 +168,7 @@ test_votes_are_looked_at_again_when_its_turn_comes(void **state)
     daemon_ask(d, first, "Sign", approvals_order(1));
     daemon_ask(d, second, "Sign", approvals_order(2)); /* of the same role: it waits for its turn */
     assert_int_equal(softkeyring_n_waiting(), 1);
+    size_t n_asked = softkeyring_n_asked();
     approvals_set(d, ", approvals: {count: 1, users: [10005]}"); /* no longer Bob */
     softkeyring_finish(RC_OK);
     daemon_pump(d);
@@ -177,6 +178,7 @@ test_votes_are_looked_at_again_when_its_turn_comes(void **state)
     json_auto_t *reserved = daemon_answer(d, second, "Sign");
     daemon_assert_error(reserved, "NeedsApproval", NULL, NULL);
     assert_int_equal(softkeyring_n_waiting(), 0);
+    assert_int_equal(softkeyring_n_asked(), n_asked);
     assert_int_equal(
         ledger_mark(&mark, d->agent.ledger, DAEMON_REPOSITORY, "targets/qa", NULL), RC_NOT_FOUND);
 }
