@@ -59,7 +59,7 @@ def test_arguments_that_make_no_sense(stranger, gun, line, says):
 
 
 @pytest.mark.parametrize("line", [
-    "sign {gun}:v1", "addhash {gun} v1 5 --sha256 " + 64 * "0", "explain sign {gun}:v1",
+    "sign {gun}:v1", "addhash {gun} v1 5 --sha256 " + 64 * "0",
     "delegation add {gun} targets/qa agent:qa"])
 def test_a_repository_that_is_not_there(client, gun, upload, line):
     upload(f"{gun}:v1")
