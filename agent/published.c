@@ -50,6 +50,40 @@ find_anchor(struct base_request *request, struct ledger_anchor *ret, struct byte
     return RC_OK;
 }
 
+static bool
+is_rekeyed(const struct tuf_root *was, const struct tuf_root *is, enum rank rank)
+{
+    const struct tuf_role *a = &was->roles[rank], *b = &is->roles[rank];
+    bool is_same = a->n_keyids == b->n_keyids;
+
+    for (size_t i = 0; is_same && i < a->n_keyids; i++)
+        is_same = keyid_eq(&a->keyids[i], &b->keyids[i]);
+
+    return !is_same;
+}
+
+/* TUF 1.0 §5.3.11: whoever had the keys of timestamp or snapshot may have shown versions so high
+ * that nobody gets past them; new keys, by a newer root, begin both anew. */
+static enum rc
+find_rekeyed(bool *ret, const struct base *base, struct span anchor, struct why *why)
+{
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    closing(tuf_root_freep) struct tuf_root *was = NULL;
+
+    if (anchor.len == 0)
+        return RC_OK;
+
+    enum rc rc = tuf_file_parse(&file, anchor, TUF_STRICT, why);
+    if (!rc)
+        rc = tuf_root_parse(&was, bytes_span(&file->message), why);
+    if (rc)
+        return within(why, rc == RC_NO_MEMORY ? rc : RC_STORAGE, "the root in the ledger");
+
+    *ret = is_rekeyed(was, base_root(base), RANK_TIMESTAMP) ||
+           is_rekeyed(was, base_root(base), RANK_SNAPSHOT);
+    return RC_OK;
+}
+
 static enum rc
 verify(struct published *ret, const struct published_sources *from,
     const struct message_chain *chain, struct why *why)
@@ -69,6 +103,8 @@ verify(struct published *ret, const struct published_sources *from,
     rc = find_files(files, chain, anchor.version, from->seen, why);
     if (!rc)
         rc = base_new(&ret->base, &request, why);
+    if (!rc)
+        rc = find_rekeyed(&ret->is_rekeyed, ret->base, request.anchor, why);
     if (rc == RC_UNTRUSTED)
         ret->problem = *why;
     if (rc == RC_STALE && anchor.is_seen) { /* else it is not published yet */
@@ -89,6 +125,15 @@ find_floor(const struct published *published, struct span role)
     return NULL;
 }
 
+/* A role that is delegated to no more, and comes back later, begins anew. */
+static bool
+is_gone(const struct published *published, struct span role)
+{
+    bool is_head = span_is(role, "timestamp") || span_is(role, "snapshot");
+
+    return is_head ? published->is_rekeyed : base_is_orphan(published->base, role);
+}
+
 /* TUF 1.0 §5.4.4 and its likes: nothing goes back. The same version twice, with two contents, is
  * what a server does that shows different people different things. */
 static void
@@ -96,7 +141,7 @@ compare_role(struct published *published, const struct base_role *role)
 {
     const struct ledger_floor *floor = find_floor(published, span_of(role->name));
 
-    if (!floor || role->version > floor->version)
+    if (!floor || role->version > floor->version || is_gone(published, span_of(role->name)))
         return;
 
     if (role->version < floor->version) {
@@ -110,7 +155,6 @@ compare_role(struct published *published, const struct base_role *role)
     }
 }
 
-/* A role that is delegated to no more, and comes back later, begins anew. */
 static enum rc
 find_gone(struct published *published, struct why *why)
 {
@@ -118,11 +162,9 @@ find_gone(struct published *published, struct why *why)
     if (!published->gone)
         return fail_memory(why);
 
-    for (size_t i = 0; i < published->n_floors; i++) {
-        const char *role = published->floors[i].role;
-        if (base_is_orphan(published->base, span_of(role)))
-            published->gone[published->n_gone++] = role;
-    }
+    for (size_t i = 0; i < published->n_floors; i++)
+        if (is_gone(published, span_of(published->floors[i].role)))
+            published->gone[published->n_gone++] = published->floors[i].role;
 
     return RC_OK;
 }

@@ -26,8 +26,9 @@ struct published {
     struct published_stale stale; /* borrows from floors */
     struct ledger_floor *floors;  /* of the repository */
     size_t n_floors;
-    const char **gone; /* of them, those of roles that are delegated to no more */
+    const char **gone; /* of them, those that count no more */
     size_t n_gone;
+    bool is_rekeyed; /* since the last chain, timestamp or snapshot have other keys */
 };
 
 /* What the agent has to judge a chain by; all borrowed. */

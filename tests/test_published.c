@@ -211,6 +211,44 @@ test_holds_no_file_that_it_did_not_verify(void **state)
     assert_false(seen_find(&file, sight.seen, &digest));
 }
 
+/* Whoever had the keys of the server showed versions that nobody reaches; then they were replaced.
+ */
+static void
+test_new_keys_of_the_server_begin_anew(void **state)
+{
+    (void)state;
+    for (int is_rekeyed = 0; is_rekeyed < 2; is_rekeyed++) {
+        closing(repository_done) struct repository r = {0};
+        closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+        const struct forge_key *spare = is_rekeyed ? &repository_keys[SPARE] : NULL;
+        const struct forge_role roles[] = {{"root", {&repository_keys[ROOT]}, 1},
+            {"snapshot", {&repository_keys[SNAPSHOT], spare}, 1},
+            {"targets", {&repository_keys[TARGETS]}, 1},
+            {"timestamp", {&repository_keys[TIMESTAMP]}, 1}};
+
+        repository_make(&r, &(struct plan){0});
+        sight_sign_root(5, &r);
+        sight_publish(&r, 1000, FUTURE, PARTS);
+        (void)sight_look("targets/qa", 6, &r, QA);
+        sight_remember();
+
+        forge_root(&message, 6, FUTURE, roles);
+        sight_sign(&r.files[ROOT], &message, ROOT);
+        sight_publish(&r, 7, FUTURE, PARTS);
+        const struct decide_known *fact = sight_look("targets/qa", 6, &r, QA);
+        if (!is_rekeyed) {
+            assert_string_equal(fact->stale_role, "timestamp");
+        } else {
+            assert_null(fact->stale_role);
+            sight_remember();
+            assert_null(sight_look("targets/qa", 6, &r, QA)->stale_role);
+        }
+        assert_int_equal(ledger_begin(sight.ledger, NULL), RC_OK);
+        assert_int_equal(ledger_anchor_forget(sight.ledger, GUN, NULL), RC_OK);
+        assert_int_equal(ledger_commit(sight.ledger, NULL), RC_OK);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sight_setup, sight_teardown)
 
 int
@@ -226,6 +264,7 @@ main(void)
         TEST(test_a_root_that_was_signed_later_does_not_hide_what_is_published),
         TEST(test_takes_files_that_it_has_seen_by_their_digest),
         TEST(test_holds_no_file_that_it_did_not_verify),
+        TEST(test_new_keys_of_the_server_begin_anew),
     };
 
     return cmocka_run_group_tests(tests, repository_make_keys, repository_drop_keys);
