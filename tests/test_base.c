@@ -133,6 +133,29 @@ test_shows_who_signed(void **state)
     }
 }
 
+/* Of two keys of which one is enough, the one that did. */
+static void
+test_shows_who_signed_of_several(void **state)
+{
+    const struct plan plan = {
+        TARGETS, .listed = {&repository_keys[SPARE], &repository_keys[TARGETS]}};
+    closing(request_done) struct request q;
+    closing(repository_done) struct repository r = {0};
+    closing(base_freep) struct base *base = NULL;
+    struct why why = {0};
+
+    (void)state;
+    request_init(&q, "targets/qa", NULL);
+    repository_make(&r, &plan);
+    put_chain(&q, &r, &plan, QA);
+    if (verify(&base, &q, &r.files[ROOT], &why))
+        fail_msg("%s", why.text);
+
+    assert_int_equal(base_find(base, "targets")->n_signers, 1);
+    assert_true(keyid_eq(&base_find(base, "targets")->signers[0],
+        pubkey_canonical_id(repository_keys[TARGETS].key)));
+}
+
 static void
 test_shows_nothing_of_roles_that_were_not_brought(void **state)
 {
@@ -454,6 +477,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shows_what_is_published),
         cmocka_unit_test(test_shows_who_signed),
+        cmocka_unit_test(test_shows_who_signed_of_several),
         cmocka_unit_test(test_shows_nothing_of_roles_that_were_not_brought),
         cmocka_unit_test(test_says_of_each_file_what_it_shows_or_refuses_all),
         cmocka_unit_test(test_tells_who_is_delegated_to_no_more_and_whose_file_is_gone),
