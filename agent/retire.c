@@ -5,7 +5,6 @@
 
 #include "agent/act.h"
 #include "agent/answer.h"
-#include "agent/ledger_anchor.h"
 #include "agent/ledger_floor.h"
 #include "agent/ledger_past.h"
 #include "agent/succession.h"
@@ -43,9 +42,7 @@ on_write(void *userdata, struct ledger *ledger, struct why *why)
         return ledger_supersede(ledger, retire->repository, retire->version, why);
 
     enum rc rc = succession_note_keys(ledger, retire->repository, why);
-    if (!rc)
-        rc = ledger_retire(ledger, retire->repository, retire->accept_replay, why);
-    return rc ? rc : ledger_anchor_forget(ledger, retire->repository, why);
+    return rc ? rc : ledger_retire(ledger, retire->repository, retire->accept_replay, why);
 }
 
 /* The name in the policy, which people know, or else the ID. */
