@@ -49,7 +49,7 @@ static const struct option options[] = {
     {"policy", required_argument, NULL, OPTION_POLICY},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"state", required_argument, NULL, OPTION_STATE},
-    {"check-policy", no_argument, NULL, OPTION_CHECK_POLICY},
+    {"check-policy", optional_argument, NULL, OPTION_CHECK_POLICY},
     {"diff", no_argument, NULL, OPTION_DIFF},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -60,6 +60,7 @@ static const struct option options[] = {
 struct todo {
     struct agent_options run;
     bool is_check, is_diff;
+    const char *policy; /* --check-policy=FILE; NULL: it stands behind the options */
 };
 
 static int
@@ -172,14 +173,14 @@ usage(void)
 static int
 check(const struct todo *todo, const char *const *files, int n)
 {
-    int n_wanted = todo->is_diff ? 2 : 1;
+    int n_wanted = todo->is_diff ? 2 : todo->policy ? 0 : 1;
 
     if (!todo->is_check) {
         fputs("countersign-agent: --diff is for --check-policy\n", stderr);
         return usage();
     }
 
-    if (n < n_wanted) {
+    if (n < n_wanted || (todo->is_diff && todo->policy)) {
         fprintf(stderr, "countersign-agent: %s\n",
             todo->is_diff ? "--diff wants two policies, the old and the new one"
                           : "--check-policy wants a policy");
@@ -191,8 +192,9 @@ check(const struct todo *todo, const char *const *files, int n)
         return usage();
     }
 
-    return todo->is_diff ? compare_policies(files[0], files[1])
-                         : check_policy(files[0], todo->run.socket_path);
+    return todo->is_diff
+               ? compare_policies(files[0], files[1])
+               : check_policy(todo->policy ? todo->policy : files[0], todo->run.socket_path);
 }
 
 static int
@@ -238,6 +240,7 @@ main(int argc, char **argv)
             break;
         case OPTION_CHECK_POLICY:
             todo.is_check = true;
+            todo.policy = optarg;
             break;
         case OPTION_DIFF:
             todo.is_diff = true;

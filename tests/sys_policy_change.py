@@ -106,7 +106,14 @@ def test_a_comparison_names_the_policy_that_is_wrong(change, policy):
     assert f"'{change.agent.policy_file}': policy.yaml:" in done.stderr
 
 
-@pytest.mark.parametrize("args", [("--diff", "a", "b"), ("--check-policy",),
+def test_the_policy_may_stand_behind_an_equals_sign(change):
+    done = subprocess.run([change.agent.programs.agent, f"--check-policy={change.agent.policy_file}"],
+                          capture_output=True, text=True, **rig_users.AGENT.popen())
+    assert done.returncode == 0 and done.stdout == change.agent.check_policy().stdout
+
+
+@pytest.mark.parametrize("args", [("--check-policy=a", "b"), ("--diff", "a", "b"),
+                                  ("--check-policy=a", "--diff", "b", "c"), ("--check-policy",),
                                   ("--check-policy", "--diff", "a"), ("--check-policy", "a", "b")])
 def test_a_wrong_command_line_is_told_from_a_wrong_policy(change, args):
     done = subprocess.run([change.agent.programs.agent, *args], capture_output=True, text=True)
