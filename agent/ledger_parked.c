@@ -102,6 +102,10 @@ ledger_park(char ret_id[PARKED_ID_LEN + 1], struct ledger *ledger,
         return fail(why, RC_TOO_LARGE, "PARKED_REQUEST_MAX_BYTES");
 
     enum rc rc = ledger_purge_parked(ledger, now, why);
+    if (!rc && !ledger_has_room(ledger))
+        rc = fail(why, RC_STORAGE,
+            "what is left of the file system is for requests that need no approval: make room "
+            "where the ledger is");
     if (!rc)
         rc = check_room(ledger, request->uid, strlen(body), why);
     if (!rc)

@@ -107,7 +107,7 @@
 #define PARKED_MAX_BYTES         (64 * 1024 * 1024) /* of all of them, in the ledger */
 #define PARKED_REQUEST_MAX_BYTES (896 * 1024)       /* of one, as JSON: one reply shows it all */
 #define PARKED_CLOSED_MAX        1024         /* released or denied ones, remembered for retries */
-#define PARKED_VOTES_MAX         256          /* votes on one request */
+#define PARKED_VOTES_MAX         64           /* votes on one request; each voter is looked up */
 #define PARKED_REASON_MAX_BYTES  400          /* why somebody denied one */
 #define SCOPE_NAMES_MAX          256          /* places in which the keys of one count, listed */
 #define VIGILS_MAX               64           /* calls that wait for votes */
