@@ -119,7 +119,8 @@ session_now(const struct session *session)
 bool
 session_waits_for_votes(const struct session *session)
 {
-    return !options_has(session->options, OPTION_NO_WAIT) && isatty(STDIN_FILENO) &&
+    return !options_has(session->options, OPTION_NO_WAIT) &&
+           !options_has(session->options, OPTION_QUIET) && isatty(STDIN_FILENO) &&
            isatty(STDERR_FILENO);
 }
 

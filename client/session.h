@@ -27,7 +27,7 @@ DEFINE_CLEANUP(struct session, session_free);
 
 const struct options *session_options(const struct session *session);
 int64_t session_now(const struct session *session); /* seconds UTC, fixed for the run */
-/* Whether somebody is there to wait until others have agreed: at a terminal, without --no-wait. */
+/* Whether somebody is there to wait until others have agreed: at a terminal, and told so. */
 bool session_waits_for_votes(const struct session *session);
 /* Where notes go: standard error, or nowhere with --quiet. */
 const struct progress *session_progress(const struct session *session);
