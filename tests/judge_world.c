@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/ledger_unpublished.h"
 #include "proto/bounds.h"
 
 #define INPUT_MAX 100000
@@ -262,6 +263,21 @@ see(struct world *world, const json_t *parameters, struct subject *subject)
     message_sign_done(&sign);
 }
 
+/* What the mark's version changes, and nobody has published. */
+static void
+put_unpublished(struct world *world, const struct subject *subject, const json_t *mark)
+{
+    const json_t *tags = json_object_get(mark, "tags"), *tag;
+    closing(freep) const char **names = allocate(json_array_size(tags) + 1, sizeof *names);
+    struct ledger_change change = {subject->repository, subject->role, number_of(mark, "version"),
+        number_of(mark, "base"), 0, names, 0};
+    size_t i;
+
+    json_array_foreach(tags, i, tag)
+        names[change.n_tags++] = json_string_value(tag);
+    must(!ledger_put_unpublished(world->ledger, &change, NULL));
+}
+
 static void
 find_out(struct world *world, struct world_known *own, const json_t *value)
 {
@@ -273,8 +289,10 @@ find_out(struct world *world, struct world_known *own, const json_t *value)
     must(!ledger_begin(world->ledger, NULL));
     if (seen)
         see(world, seen, subject);
-    if (mark)
+    if (mark) {
         must(!ledger_put_mark(world->ledger, subject->repository, subject->role, &released, NULL));
+        put_unpublished(world, subject, mark);
+    }
     own->gathered = gather(world, &own->sign, json_object_get(value, "sign"), subject);
     own->known = own->gathered->facts[0];
     ledger_rollback(world->ledger);

@@ -59,8 +59,11 @@ def shown_of(matter, subject):
     if chain.seen:
         row["seen"] = parameters(chain.place, matter.wanted, message, chain.seen)
     if mark:
+        before = published(matter)
         row["mark"] = {"version": mark.version, "digest": mark.digest,
-                       "delegations": digest_of(mark.delegations)}
+                       "delegations": digest_of(mark.delegations),
+                       "base": before.version if before else 0,
+                       "tags": sorted(changed_tags(mark, before))}
     return row
 
 
