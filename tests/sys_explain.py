@@ -169,3 +169,24 @@ def test_says_that_others_must_agree(policy, tester, client, agent, new_client, 
     assert "no   approvals: want " in done.stdout
     assert "countersign approve" in done.stdout
     assert new_client(agent, tester).json("pending", "--json")["requests"] == []
+
+
+def test_says_which_tags_are_granted(policy, tester, client, agent, new_client, gun, upload):
+    """For that the agent is shown what is published, as by sign."""
+    policy["keys"]["qa"]["scope"] = [{"repositories": [gun], "roles": ["targets/qa"]}]
+    policy["grants"]["testers"]["tags"] = ["nightly-*"]
+    agent.set_policy(policy)
+    agent.call("Reload")
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/qa", "agent:qa")
+    for tag in ("v1", "nightly-1"):
+        upload(f"{gun}:{tag}")
+    other = new_client(agent, tester)
+    done = other.try_run("explain", "sign", f"{gun}:v1")
+    assert done.returncode == 3
+    assert "targets/qa, version 1: refused (tag-not-granted)" in done.stdout
+    assert "changes  tag 'v1': was not there, is sha256:" in done.stdout
+    assert "grant 'testers'" in done.stdout.partition("no   ")[2].partition("closest")[0]
+    assert "allowed by grant 'testers'" in other.run("explain", "sign", f"{gun}:nightly-1")
+    other.run("sign", f"{gun}:nightly-1")
+    other.refused(3, "sign", f"{gun}:v1")
