@@ -199,7 +199,7 @@ on_parked(void *request)
     struct signing *s = request;
     struct vigil_request vigil = {s->ending.judgment->votes.id, s->ending.peer->uid, on_woken, s};
 
-    if (!conn_wants(s->ending.conn).more || s->ending.judgment->request.no_wait ||
+    if (!conn_wants(s->ending.conn).more || !s->ending.judgment->request.wait ||
         parking_n_bytes(s->ending.judgment) > VIGIL_MAX_BYTES ||
         vigil_new(&s->vigil, s->ending.agent->vigils, &vigil, NULL))
         return false;

@@ -335,9 +335,10 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     if (rc)
         return rc;
 
-    /* Agents of earlier versions do not know "wait". */
+    /* Agents of earlier versions do not know "wait", nor keys for which others must agree. */
+    bool waits = batch->waits && signer_may_need_approval(signer);
     closing(json_decrefp) json_t *parameters = json_pack("{s:O,s:b,s:o*}", "documents", list,
-        "partial", batch->mode == BATCH_PARTIAL, "wait", batch->waits ? json_true() : NULL);
+        "partial", batch->mode == BATCH_PARTIAL, "wait", waits ? json_true() : NULL);
     if (!parameters)
         return fail_memory(why);
 

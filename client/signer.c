@@ -382,6 +382,16 @@ signer_restrict(struct signer *signer, const char *const *names, size_t n, struc
 }
 
 bool
+signer_may_need_approval(const struct signer *signer)
+{
+    for (size_t i = 0; i < signer_n_keys(signer); i++)
+        if (signer_key_at(signer, i)->needs_approval)
+            return true;
+
+    return false;
+}
+
+bool
 signer_is_restricted(const struct signer *signer)
 {
     return signer->is_restricted;

@@ -43,6 +43,8 @@ const struct signer_key *signer_find_id(
  * no such key. RC_DENIED: it is not for the caller. */
 must_check enum rc signer_restrict(
     struct signer *signer, const char *const *names, size_t n, struct why *why);
+/* Of any of the keys. */
+bool signer_may_need_approval(const struct signer *signer);
 bool signer_is_restricted(const struct signer *signer);
 
 /* Whether the caller may use the key for a document of role, as far as ListKeys tells. */

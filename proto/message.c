@@ -359,7 +359,6 @@ message_sign_parse(
 {
     closing(message_sign_done) struct message_sign sign = {0};
     const json_t *documents = NULL, *bases = NULL;
-    bool wait = true;
     struct members m;
 
     sign.parameters = json_incref((json_t *)parameters);
@@ -371,9 +370,8 @@ message_sign_parse(
     } else {
         members_bool_maybe(&m, "partial", &sign.partial);
         members_bool_maybe(&m, "dry_run", &sign.dry_run);
-        members_bool_maybe(&m, "wait", &wait);
+        members_bool_maybe(&m, "wait", &sign.wait);
     }
-    sign.no_wait = !wait;
 
     enum rc rc = members_close(&m, why);
     if (!rc)

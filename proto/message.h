@@ -77,7 +77,7 @@ struct message_sign {
     struct message_chain *bases;
     size_t n_bases;
     bool partial, dry_run;
-    bool no_wait;     /* "wait" is there, and false */
+    bool wait;        /* for approval, with "more" */
     const char *user; /* Explain only; NULL: the caller */
 };
 

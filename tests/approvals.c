@@ -113,10 +113,11 @@ approvals_count(struct daemon *d, uid_t uid)
 
 /* Ask as a client that waits. */
 void
-approvals_ask_more(struct daemon *d, int fd, json_t *parameters)
+approvals_ask_more(struct daemon *d, int fd, json_t *parameters, bool waits)
 {
     closing(bytes_done) struct bytes frame = BYTES_INIT(FRAME_MAX_BYTES);
 
+    json_object_set_new(parameters, "wait", json_boolean(waits));
     message_put_call(&frame, MESSAGE_INTERFACE ".Sign", parameters, true);
     json_decref(parameters);
     assert_int_equal(write(fd, frame.p, frame.len), frame.len);

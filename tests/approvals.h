@@ -21,8 +21,8 @@ json_t *approvals_order_of(const char *role, int64_t version, const char *const 
 /* Ask for a version that has to wait; its id and the first digits of its digest. */
 void approvals_park(
     struct daemon *d, uid_t uid, int64_t version, char id[PARKED_ID_LEN + 1], char digits[9]);
-/* Ask as a client that waits, with "more". parameters are consumed. */
-void approvals_ask_more(struct daemon *d, int fd, json_t *parameters);
+/* Ask with "more", as a client that waits for votes, or not. parameters are consumed. */
+void approvals_ask_more(struct daemon *d, int fd, json_t *parameters, bool waits);
 /* Alice has that version signed. */
 void approvals_sign_well(struct daemon *d, int64_t version);
 

@@ -297,12 +297,24 @@ def test_a_no_is_told_with_its_reason(agent, clients, people, gun, ids):
     assert told["have"] == "denied by uid 61021: not before the audit"
 
 
+def start_at_terminal(client, *args):
+    """A program of the user, and the terminal at which it runs."""
+    ours, theirs = os.openpty()
+    os.chown(os.ttyname(theirs), client.user.uid, -1)
+    process = subprocess.Popen(
+        [client.programs.client, *args], cwd=client.home, env=client.environment, stdin=theirs,
+        stdout=subprocess.DEVNULL, stderr=theirs, **client.user.popen())
+    os.close(theirs)
+    return process, os.fdopen(ours, "rb", buffering=0)
+
+
 def test_who_waits_at_a_terminal_is_served(agent, clients, people, gun):
-    terminal, theirs = os.openpty()
-    manager = clients["manager"]
-    os.chown(os.ttyname(theirs), manager.user.uid, -1)
-    with os.fdopen(terminal, "rb", buffering=0) as screen:
-        process = start_at(theirs, manager, *INIT, gun)
+    for option in ("--no-wait", "--quiet"):
+        process, screen = start_at_terminal(clients["manager"], *INIT, gun, option)
+        with screen:
+            assert process.wait(60) == 3
+    process, screen = start_at_terminal(clients["manager"], *INIT, gun)
+    with screen:
         said = b""
         while b"waiting for approval" not in said or b"\n" not in said.rsplit(b"waiting", 1)[1]:
             said += screen.read(1)
@@ -310,12 +322,3 @@ def test_who_waits_at_a_terminal_is_served(agent, clients, people, gun):
         agree(clients["carol"], parked(clients["carol"]))
         assert process.wait(60) == 0
     assert not agent.call("Pending", people["carol"])["requests"]
-
-
-def start_at(terminal, client, *args):
-    """A program of the user at a terminal, which is his from now on."""
-    process = subprocess.Popen(
-        [client.programs.client, *args], cwd=client.home, env=client.environment, stdin=terminal,
-        stdout=subprocess.DEVNULL, stderr=terminal, **client.user.popen())
-    os.close(terminal)
-    return process

@@ -21,7 +21,7 @@ test_a_call_that_waits_is_signed_when_the_last_vote_comes(void **state)
     char id[PARKED_ID_LEN + 1], digits[9], want[256];
 
     approvals_park(d, UID_ALICE, 1, id, digits);
-    approvals_ask_more(d, fd, approvals_order(1));
+    approvals_ask_more(d, fd, approvals_order(1), true);
     clock_advance_ms((SIGN_TIMEOUT_S + 1) * 1000); /* longer than a signature may take */
     daemon_pump(d);
     json_auto_t *progress = daemon_answer(d, fd, "Sign");
@@ -53,7 +53,7 @@ test_a_call_that_waits_ends_with_its_request(void **state)
     closing(fd_close) int expired = daemon_dial(d, UID_ALICE);
     closing(fd_close) int ungranted = daemon_dial(d, UID_ALICE);
 
-    approvals_ask_more(d, denied, approvals_order(1));
+    approvals_ask_more(d, denied, approvals_order(1), true);
     approvals_park(d, UID_ALICE, 1, id, digits);
     json_auto_t *no = approvals_deny(d, UID_BOB, id, NULL);
     daemon_assert_reply(no);
@@ -61,7 +61,7 @@ test_a_call_that_waits_ends_with_its_request(void **state)
     json_auto_t *first = daemon_answer(d, denied, "Sign");
     daemon_assert_error(first, "Denied", "reason", "approval-denied");
 
-    approvals_ask_more(d, expired, approvals_order(2));
+    approvals_ask_more(d, expired, approvals_order(2), true);
     clock_advance_wall_ms(PARKED_LIFETIME_S * 1000);
     clock_advance_ms(60000);
     daemon_pump(d);
@@ -69,7 +69,7 @@ test_a_call_that_waits_ends_with_its_request(void **state)
     json_auto_t *third = daemon_answer(d, expired, "Sign");
     daemon_assert_error(third ? third : second, "Denied", "reason", "approvals");
 
-    approvals_ask_more(d, ungranted, approvals_order(3));
+    approvals_ask_more(d, ungranted, approvals_order(3), true);
     daemon_set_policy(d, daemon_policy());
     closing(json_decrefp) json_t *changes = NULL;
     assert_int_equal(agent_reload(&d->agent, &changes, NULL), RC_OK);
@@ -83,10 +83,8 @@ test_who_does_not_want_to_wait_is_answered_at_once(void **state)
 {
     struct daemon *d = *state;
     closing(fd_close) int fd = daemon_dial(d, UID_ALICE);
-    json_t *parameters = approvals_order(1);
 
-    json_object_set_new(parameters, "wait", json_false());
-    approvals_ask_more(d, fd, parameters);
+    approvals_ask_more(d, fd, approvals_order(1), false);
     json_auto_t *answer = daemon_answer(d, fd, "Sign");
     daemon_assert_error(answer, "NeedsApproval", NULL, NULL);
 }
@@ -98,7 +96,7 @@ test_what_hangs_up_stays_parked(void **state)
     char id[PARKED_ID_LEN + 1], digits[9];
     int fd = daemon_dial(d, UID_ALICE);
 
-    approvals_ask_more(d, fd, approvals_order(1));
+    approvals_ask_more(d, fd, approvals_order(1), true);
     close(fd);
     daemon_pump(d);
     assert_int_equal(approvals_count(d, UID_BOB), 1);
@@ -115,7 +113,7 @@ test_few_calls_of_one_uid_wait(void **state)
 
     for (size_t i = 0; i < N_ELEMENTS(fds); i++) {
         fds[i] = daemon_dial(d, UID_ALICE);
-        approvals_ask_more(d, fds[i], approvals_order(1));
+        approvals_ask_more(d, fds[i], approvals_order(1), true);
         json_auto_t *answer = daemon_answer(d, fds[i], "Sign");
         if (i < VIGILS_MAX_PER_UID)
             assert_null(answer);
