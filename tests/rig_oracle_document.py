@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """oracle_document: what a document says, and what is wrong with it whoever asks, read from JSON."""
 import base64
-import calendar
+import datetime
 import functools
 import hashlib
-import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -62,7 +61,8 @@ class Document:
         self.message = canonical(said)
         self.digest = hashlib.sha256(self.message).hexdigest()
         self.type, self.version = said["_type"], said["version"]
-        self.expires = calendar.timegm(time.strptime(said["expires"], "%Y-%m-%dT%H:%M:%SZ"))
+        expires = datetime.datetime.fromisoformat(said["expires"].replace("Z", "+00:00"))
+        self.expires = int(expires.timestamp())
         self.tags = said.get("targets") or {}
         delegations = said.get("delegations") or {}
         self.keys = said.get("keys") or delegations.get("keys") or {}
@@ -75,10 +75,16 @@ class Document:
         # (role, canonical key ID) of each key that it lists in a role.
         self.listings = [(name, canonical_id(self.keys[each])) for name, role in self.roles.items()
                          for each in role["keyids"] or () if each in self.keys]
-        self.flaws = functools.cache(self._flaws)
+        self._found = {}
+
+    def flaws(self, repository, role):
+        """What is wrong with it as that role of that repository."""
+        place = repository, role
+        if place not in self._found:
+            self._found[place] = frozenset(self._flaws(repository, role))
+        return self._found[place]
 
     def _flaws(self, repository, role):
-        """What is wrong with it as that role of that repository."""
         rank = rank_of(role)
         if rank is None:
             return {"role-name"}

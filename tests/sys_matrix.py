@@ -22,7 +22,7 @@ from rig_oracle import published
 from rig_oracle_document import is_weaker
 
 PARTS, WORLDS, CASES = 4, 64, 400 # 102,400 cases
-FEW = 12 # worlds, where there are more questions about each case
+FEW = 5 # worlds, where there are more questions about each case
 LEAST = 3 # cases of each reason in each part, so that no rule sleeps
 
 REASONS = {
