@@ -294,7 +294,7 @@ def test_the_policy_pins_a_root(signer, notary, gun, policy):
     signer.agent.set_policy(policy)
     signer.agent.call("Reload")
     assert signer.agent.call("TrustedRoot", repository=signer.gun) == {
-        "roots": ["0" * 64], "version": 1}
+        "roots": ["0" * 64], "version": 1, "threshold": 1}
     signer.denied("base-missing", was=was)
     assert "'roots'" in signer.denied("base", chain)["have"]
 
@@ -308,13 +308,13 @@ def test_the_policy_pins_a_root(signer, notary, gun, policy):
     signer.agent.set_policy(policy)
     signer.agent.call("Reload")
     assert signer.agent.call("TrustedRoot", repository=signer.gun) == {
-        "roots": [pin], "version": 1}
+        "roots": [pin], "version": 1, "threshold": 1}
     signer.denied("base-missing", was=was)
 
 
 def test_tells_which_root_it_trusts(signer, stranger):
     trusted = signer.agent.call("TrustedRoot", signer.user, repository=signer.gun)
-    assert trusted == {"roots": [signer.keyid("root")], "version": 1}
+    assert trusted == {"roots": [signer.keyid("root")], "version": 1, "threshold": 1}
     with pytest.raises(VarlinkError) as caught:
         signer.agent.call("TrustedRoot", stranger, repository=signer.gun)
     assert caught.value.parameters["reason"] == "not-granted"
