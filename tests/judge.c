@@ -13,7 +13,8 @@
  *     known     what decide.h knows of the document's role, by the names of struct decide_known
  *               or, instead, what it is found out from: {subject, sign, seen, mark}, where sign are
  *               the parameters of a request, seen are those of one before it, whose chains were
- *               seen, and mark is {version, digest, delegations} of what was released
+ *               seen, and mark is {version, digest, delegations, base_version, tags} of what
+ *               was released on top of that base
  *     ledger    a directory for one, where there are such
  *     used      {grant: documents}
  * Its answer is {"subjects": [why each was not understood, or ""]}, or {"error": why}.

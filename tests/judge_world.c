@@ -263,19 +263,29 @@ see(struct world *world, const json_t *parameters, struct subject *subject)
     message_sign_done(&sign);
 }
 
-/* What the mark's version changes, and nobody has published. */
+/* As a release leaves it in the ledger. */
 static void
-put_unpublished(struct world *world, const struct subject *subject, const json_t *mark)
+release(struct world *world, const struct subject *subject, const json_t *mark)
 {
-    const json_t *tags = json_object_get(mark, "tags"), *tag;
-    closing(freep) const char **names = allocate(json_array_size(tags) + 1, sizeof *names);
-    struct ledger_change change = {subject->repository, subject->role, number_of(mark, "version"),
-        number_of(mark, "base"), 0, names, 0};
+    const struct ledger_mark released = {
+        number_of(mark, "version"), digest_in(mark, "digest"), digest_in(mark, "delegations")};
+    closing(freep) const char **tags = allocate(count(mark, "tags"), sizeof *tags);
+    struct ledger_change change = {.repository = subject->repository,
+        .role = subject->role,
+        .version = released.version,
+        .base_version = number_of(mark, "base_version"),
+        .known_version = number_of(mark, "base_version"),
+        .tags = tags};
     size_t i;
+    const json_t *tag;
 
-    json_array_foreach(tags, i, tag)
-        names[change.n_tags++] = json_string_value(tag);
-    must(!ledger_put_unpublished(world->ledger, &change, NULL));
+    each_of(i, tag, mark, "tags")
+    {
+        tags[change.n_tags++] = json_string_value(tag);
+    }
+    must(!ledger_put_mark(world->ledger, subject->repository, subject->role, &released, NULL));
+    if (released.version > change.base_version)
+        must(!ledger_put_unpublished(world->ledger, &change, NULL));
 }
 
 static void
@@ -283,16 +293,12 @@ find_out(struct world *world, struct world_known *own, const json_t *value)
 {
     struct subject *subject = world->subjects[number_of(value, "subject")];
     const json_t *mark = json_object_get(value, "mark"), *seen = json_object_get(value, "seen");
-    const struct ledger_mark released = {
-        number_of(mark, "version"), digest_in(mark, "digest"), digest_in(mark, "delegations")};
 
     must(!ledger_begin(world->ledger, NULL));
     if (seen)
         see(world, seen, subject);
-    if (mark) {
-        must(!ledger_put_mark(world->ledger, subject->repository, subject->role, &released, NULL));
-        put_unpublished(world, subject, mark);
-    }
+    if (mark)
+        release(world, subject, mark);
     own->gathered = gather(world, &own->sign, json_object_get(value, "sign"), subject);
     own->known = own->gathered->facts[0];
     ledger_rollback(world->ledger);

@@ -30,7 +30,10 @@ WEIGH = {
                             "return true || digest_eq(&m->subject->delegations, &m->known"),
     "old delegations": ("digest_eq(&subject->delegations, &known->newest_delegations)) &&",
                         "true) &&"),
-    "tags on an old base": ("is_again || known->version <= known->base_version", "true"),
+    "tags that somebody else released": ("(is_again || may_undo(m, grant))", "true"),
+    "the same tags not again": ("(is_again || may_undo(m, grant))", "may_undo(m, grant)"),
+    "tags that somebody else released first": (
+        "i < known->n_unpublished; i++)", "i < known->n_unpublished && i < 1; i++)"),
     "any tag": ("grant->tags && i < m->known->n_tags", "false && i < m->known->n_tags"),
     "the first tag only": ("grant->tags && i < m->known->n_tags",
                            "grant->tags && i < m->known->n_tags && i < 1"),

@@ -62,7 +62,7 @@ def shown_of(matter, subject):
         before = published(matter)
         row["mark"] = {"version": mark.version, "digest": mark.digest,
                        "delegations": digest_of(mark.delegations),
-                       "base": before.version if before else 0,
+                       "base_version": before.version if before else 0,
                        "tags": sorted(changed_tags(mark, before))}
     return row
 

@@ -198,7 +198,10 @@ class World:
         document = self._document(repository, role, version + 1,
                                   NOW + rng.choice([1, longest, longest + DAY]), tags, roles)
         base = Base(state, False, False, published, ())
-        return Matter(repository, role, document, (made.signer(self.keys[key]).id,), mark, base,
+        wanted = [key] + [other for other in grant["keys"] if other != key and rng.random() < 0.5 and
+                          self.oracle.covers(other, repository, role)]
+        return Matter(repository, role, document,
+                      tuple(made.signer(self.keys[name]).id for name in wanted), mark, base,
                       state != "none")
 
     def _family(self):

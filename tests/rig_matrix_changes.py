@@ -74,8 +74,10 @@ def two_keys_wanted(world, case):
     able = [made.signer(number).id for name, number in world.keys.items()
             if world.oracle.covers(name, matter.repository, matter.role)]
     states = {name: rng.choice(["ready", "ready", *STATES]) for name in case.states}
-    return with_matter(case, wanted=tuple(rng.sample(able, min(2, len(able))) or matter.wanted)
-                       )._replace(partial=rng.random() < 0.5, states=states)
+    wanted = tuple(rng.sample(able, min(2, len(able)))) or matter.wanted
+    if rng.random() < 0.3: # or others must agree to one of them
+        return with_matter(case, wanted=wanted)._replace(votes=())
+    return with_matter(case, wanted=wanted)._replace(partial=rng.random() < 0.5, states=states)
 
 
 def another_key_wanted(world, case):
@@ -203,6 +205,23 @@ def another_mark(world, case):
                                                   roles=world._roles(matter.role, 0.5)))
 
 
+def released_since(world, case):
+    """Of tags, by somebody else, who has not published it yet; or by who asks again."""
+    rng, matter = world.rng, case.matters[0]
+    before = published(matter)
+    if rank_of(matter.role) not in ("targets", "delegation") or matter.document.type != "Targets":
+        return case
+    said = copy.deepcopy((before or matter.document).said)
+    said["version"] = before.version + 1 if before else 1
+    said["delegations"] = copy.deepcopy(matter.document.said["delegations"])
+    for tag in rng.sample(TAGS, rng.randint(1, 3)):
+        said["targets"][tag] = made.target("since")
+    mark = Document(said)
+    if rng.random() < 0.2:
+        return with_matter(case, mark=mark, document=mark)
+    return with_matter(with_document(case, version=mark.version + 1), mark=mark)
+
+
 def mutation(world, case):
     document = case.matters[0].document
     return with_matter(case, document=made.mutated(
@@ -241,5 +260,6 @@ CHANGES = (
     more_used, other_votes, no_votes, more_keys_wanted, two_keys_wanted, two_keys_wanted,
     another_key_wanted, another_claim, strange_claim, another_role, another_expiry, another_version,
     same_bytes_again, other_tags, other_details_of_a_tag, other_delegations, own_key_listed,
-    another_base, base_with_other_thresholds, another_mark, mutation, mutation, one_document_more,
-    documents_more_of_one_grant, documents_more_of_one_grant, same_document_in_another_place)
+    another_base, base_with_other_thresholds, another_mark, released_since, released_since, mutation,
+    mutation, one_document_more, documents_more_of_one_grant, documents_more_of_one_grant,
+    same_document_in_another_place)

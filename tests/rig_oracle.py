@@ -32,7 +32,8 @@ Matter = collections.namedtuple("Matter", "repository role document wanted mark 
 # One request. states: by the name of a key ready, away, locked, changed or unseen; used: documents
 # by the name of a grant; votes: peers.
 Case = collections.namedtuple("Case", "peer matters states used votes partial")
-# What is thought of one wanted key. able: the grants that let it sign; why: reasons why it does not.
+# What is thought of one wanted key. able: the grants that let it sign, or would if others agreed;
+# grant: under which it signs; why: reasons why it does not.
 Choice = collections.namedtuple("Choice", "able grant why")
 Opinion = collections.namedtuple("Opinion", "is_ok reasons choices")
 
@@ -246,8 +247,9 @@ class Oracle:
                  "changed": {"key-changed"}}.get(case.states[key], set())
         if able:
             return Choice(able, None if state else self.cheapest(able, case, taken), state)
-        if not wrong and {"approvals"} in objections.values():
-            return Choice((), None, {"approvals"} | state)
+        waiting = [name for name in grants if objections[name] == {"approvals"}]
+        if waiting and not wrong: # nobody votes on what cannot be signed anyway
+            return Choice(waiting, None, state or {"approvals"})
         return Choice((), None, wrong.union(*objections.values()) - {"approvals"})
 
     def _may_be_unseen(self, matter, case, taken):
@@ -293,14 +295,13 @@ class Oracle:
         """Why the keys wanted are not enough; an empty set if they are."""
         whys = set().union(*(choice.why for choice in choices))
         waits = any("approvals" in choice.why for choice in choices)
-        is_away = any("token-unavailable" in choice.why and
-                      (choice.able or "approvals" in choice.why) for choice in choices)
+        is_away = any("token-unavailable" in choice.why and choice.able for choice in choices)
         if signs and (is_partial or not is_away and not waits):
             return set()
         if is_away and (signs or waits):
             return {"token-unavailable"}
         if waits:
-            return {"approvals"} | (set() if signs else whys & {"key-changed"})
+            return {"approvals"}
         return whys
 
     def judge(self, case):
