@@ -103,7 +103,8 @@ def test_finds_out_what_is_published(judge, rc_names, record_property):
         reasons.update(decision.verdicts[decision.refused].reason for decision in decisions)
     record_property("summary", f"matrix: {n_shown} of {n} cases with chains, "
                                f"{n / (time.monotonic() - began):.0f} in a second")
-    assert n_shown > n / 4 and not {"base", "stale", "tag-not-granted"} - reasons.keys()
+    if n >= FEW * CASES:
+        assert n_shown > n / 4 and not {"base", "stale", "tag-not-granted"} - reasons.keys()
 
 
 def worlds_and_variants(judge, part, variants):
