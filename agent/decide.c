@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "agent/weigh.h"
+#include "agent/objection.h"
 #include "proto/bounds.h"
 #include "proto/reference.h"
 
@@ -13,8 +13,8 @@
 static bool
 is_normal(const struct matter *m, struct decide_check *check)
 {
-    decide_say(check->want, "the repository in its normal form");
-    decide_say(check->have, "'%s'", m->subject->repository);
+    objection_put(check->want, "the repository in its normal form");
+    objection_put(check->have, "'%s'", m->subject->repository);
     return repository_is_normal(m->subject->repository);
 }
 
@@ -26,16 +26,16 @@ is_sound(const struct matter *m, struct decide_check *check)
         return true;
 
     check->reason = m->subject->flaw;
-    decide_say(check->want, "a document that follows the rules of its format");
-    decide_say(check->have, "%s", m->subject->flaw_why.text);
+    objection_put(check->want, "a document that follows the rules of its format");
+    objection_put(check->have, "%s", m->subject->flaw_why.text);
     return false;
 }
 
 static bool
 is_unexpired(const struct matter *m, struct decide_check *check)
 {
-    decide_say(check->want, "an expiry in the future");
-    decide_say(check->have, "%" PRId64 " s ago", m->request->now - m->subject->expires_at);
+    objection_put(check->want, "an expiry in the future");
+    objection_put(check->have, "%" PRId64 " s ago", m->request->now - m->subject->expires_at);
     return m->subject->expires_at > m->request->now;
 }
 
@@ -52,8 +52,8 @@ lists_own_keys_in_scope(const struct matter *m, struct decide_check *check)
         if (!key || (role && policy_key_covers(key->policy, m->subject->repository, role)))
             continue;
 
-        decide_say(check->want, "'%s' listed only where its scope reaches", key->policy->name);
-        decide_say(check->have, "role '%s' of '%s'", role ? role : "?", m->subject->repository);
+        objection_put(check->want, "'%s' listed only where its scope reaches", key->policy->name);
+        objection_put(check->have, "role '%s' of '%s'", role ? role : "?", m->subject->repository);
         return false;
     }
 
@@ -67,8 +67,8 @@ has_sound_base(const struct matter *m, struct decide_check *check)
     if (!m->known->base_problem)
         return true;
 
-    decide_say(check->want, "a published chain that verifies");
-    decide_say(check->have, "%s", m->known->base_problem);
+    objection_put(check->want, "a published chain that verifies");
+    objection_put(check->have, "%s", m->known->base_problem);
     return false;
 }
 
@@ -97,7 +97,7 @@ has_key(const struct matter *m, struct decide_check *check)
         choice->left_out == REASON_APPROVALS)
         return true;
 
-    weigh_say(m, choice, closest, check);
+    objection_say(m, choice, closest, check);
     return false;
 }
 
@@ -109,9 +109,9 @@ is_no_replay(const struct matter *m, struct decide_check *check)
     const struct decide_key *key =
         m->known->replays ? weigh_find_key(m->request, m->known->replays) : NULL;
 
-    decide_say(check->want, "a root key without a past in '%s', which was retired",
+    objection_put(check->want, "a root key without a past in '%s', which was retired",
         m->subject->repository);
-    decide_say(check->have, "'%s', with which newer roots were signed",
+    objection_put(check->have, "'%s', with which newer roots were signed",
         key                 ? key->policy->name
         : m->known->replays ? m->known->replays->hex
                             : "");
@@ -137,8 +137,8 @@ has_tokens(const struct matter *m, struct decide_check *check)
         return true;
 
     m->verdict->grant = away->grant;
-    decide_say(check->want, "the token of key '%s' to be ready", away->key->policy->name);
-    decide_say(check->have, "%s", away->key->detail);
+    objection_put(check->want, "the token of key '%s' to be ready", away->key->policy->name);
+    objection_put(check->have, "%s", away->key->detail);
     m->verdict->rc = away->key->rc;
     return false;
 }
@@ -155,9 +155,9 @@ is_same_again(const struct matter *m)
 static bool
 is_no_rollback(const struct matter *m, struct decide_check *check)
 {
-    decide_say(check->want, "a version above %" PRId64 ", or the bytes released under it",
+    objection_put(check->want, "a version above %" PRId64 ", or the bytes released under it",
         m->known->version);
-    decide_say(check->have, "version %" PRId64, m->subject->version);
+    objection_put(check->have, "version %" PRId64, m->subject->version);
     if (m->subject->version == 0 || is_same_again(m) || m->subject->version > m->known->version)
         return true;
 
@@ -168,16 +168,16 @@ is_no_rollback(const struct matter *m, struct decide_check *check)
 static bool
 is_no_jump(const struct matter *m, struct decide_check *check)
 {
-    decide_say(check->want, "a version up to %" PRId64, m->known->version + VERSION_STEP_MAX);
-    decide_say(check->have, "version %" PRId64, m->subject->version);
+    objection_put(check->want, "a version up to %" PRId64, m->known->version + VERSION_STEP_MAX);
+    objection_put(check->have, "version %" PRId64, m->subject->version);
     return m->subject->version <= m->known->version + VERSION_STEP_MAX;
 }
 
 static bool
 is_next_root(const struct matter *m, struct decide_check *check)
 {
-    decide_say(check->want, "version %" PRId64 ": root goes up by one", m->known->version + 1);
-    decide_say(check->have, "version %" PRId64, m->subject->version);
+    objection_put(check->want, "version %" PRId64 ": root goes up by one", m->known->version + 1);
+    objection_put(check->have, "version %" PRId64, m->subject->version);
     return m->subject->rank != RANK_ROOT || m->subject->version == 0 || is_same_again(m) ||
            m->subject->version == m->known->version + 1;
 }
@@ -201,10 +201,10 @@ has_approvals(const struct matter *m, struct decide_check *check)
         return true;
 
     m->verdict->grant = m->verdict->choices[waiting].grant;
-    weigh_say(m, &m->verdict->choices[waiting], waiting, check);
+    objection_say(m, &m->verdict->choices[waiting], waiting, check);
     if (m->request->denial) {
         check->reason = REASON_APPROVAL_DENIED;
-        decide_say(check->have, "%s", m->request->denial);
+        objection_put(check->have, "%s", m->request->denial);
         return false;
     }
 

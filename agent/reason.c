@@ -19,7 +19,8 @@ static const struct {
         "leave the delegations as they are, or ask for a grant with 'delegate: true'"},
     [REASON_BASE] = {"base",
         "fetch what is published again; a file in another form than the one that is written here "
-        "must be signed anew once by someone with 'delegate: true'"},
+        "must be signed anew once by someone with 'delegate: true' and, where it delegates, "
+        "'approvals'"},
     [REASON_LISTED_ELSEWHERE] = {"listed-elsewhere",
         "have the key removed from the role that lists it, or let an administrator add that role "
         "to its scope"},

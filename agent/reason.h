@@ -36,7 +36,8 @@ enum reason {
     REASON_TAG,
     /* The 'quota' of the grant is used up for now. */
     REASON_QUOTA,
-    /* A threshold is lowered under a grant without 'approvals'. */
+    /* A threshold is lowered, or nobody can tell whether it is as a published file was not shown,
+     * under a grant without 'approvals'. */
     REASON_WEAKER,
     /* Others must agree first, as 'approvals' of the grant says. */
     REASON_APPROVALS,

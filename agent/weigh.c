@@ -2,7 +2,6 @@
 #include "agent/weigh.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 
 #include "proto/bounds.h"
 #include "proto/utc.h"
@@ -13,19 +12,6 @@ struct candidate {
     enum reason reason;
     int64_t left; /* documents of the quota; INT64_MAX: it has none */
 };
-
-void
-decide_say(char ret[DECIDE_TEXT_BYTES], const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(ret, DECIDE_TEXT_BYTES, fmt, ap);
-    va_end(ap);
-    for (char *c = ret; *c; c++)
-        if (*c < 0x20 || *c > 0x7e)
-            *c = '?';
-}
 
 const struct decide_key *
 weigh_find_key(const struct decide_request *request, const struct keyid *id)
@@ -100,8 +86,8 @@ is_up_to_date(const struct matter *m, const struct policy_grant *grant)
 }
 
 /* Rule 10. NULL: all tags that change are granted. */
-static const char *
-find_foreign_tag(const struct matter *m, const struct policy_grant *grant)
+const char *
+weigh_find_foreign_tag(const struct matter *m, const struct policy_grant *grant)
 {
     for (size_t i = 0; grant->tags && i < m->known->n_tags; i++)
         if (!policy_grant_admits_tag(grant, m->known->tags[i]))
@@ -119,17 +105,27 @@ is_short_enough(const struct matter *m, const struct policy_grant *grant)
     return m->subject->expires_at - m->request->now <= most;
 }
 
-/* Rule 12: less protection than before is not for one person to decide. */
+/* Thresholds that are not known to be what they were. */
+static bool
+has_doubtful_thresholds(const struct matter *m)
+{
+    return m->known->base == DECIDE_BASE_UNREADABLE &&
+           !digest_eq(&m->subject->delegations, &(struct digest){0});
+}
+
+/* Rule 12: less protection than before is not for one person to decide, and he would not be the one
+ * to say what it was before: it is he who leaves a file out. */
 static bool
 may_weaken(const struct matter *m, const struct policy_grant *grant)
 {
-    return !m->known->lowers_threshold || grant->approvals.count > 0;
+    return (!m->known->lowers_threshold && !has_doubtful_thresholds(m)) ||
+           grant->approvals.count > 0;
 }
 
 /* Rule 6: where the chain lists the key outside its scope, its signature would count there too.
  * NULL: nowhere. */
-static const struct subject_listing *
-find_elsewhere(const struct matter *m, const struct decide_key *key)
+const struct subject_listing *
+weigh_find_elsewhere(const struct matter *m, const struct decide_key *key)
 {
     for (size_t i = 0; i < m->known->n_listings; i++) {
         const struct subject_listing *listing = &m->known->listings[i];
@@ -144,8 +140,8 @@ find_elsewhere(const struct matter *m, const struct decide_key *key)
     return NULL;
 }
 
-static int64_t
-count_left(const struct matter *m, const struct policy_grant *grant)
+int64_t
+weigh_count_left(const struct matter *m, const struct policy_grant *grant)
 {
     size_t i = (size_t)(grant - m->request->policy->grants);
 
@@ -174,8 +170,8 @@ is_counted(const struct matter *m, const struct policy_grant *grant, size_t vote
 }
 
 /* Rule 13: votes of different people, each of whom may still vote. */
-static size_t
-count_votes(const struct matter *m, const struct policy_grant *grant)
+size_t
+weigh_count_votes(const struct matter *m, const struct policy_grant *grant)
 {
     size_t n = 0;
 
@@ -189,7 +185,7 @@ count_votes(const struct matter *m, const struct policy_grant *grant)
 static bool
 has_votes(const struct matter *m, const struct policy_grant *grant)
 {
-    return m->subject->is_certificate || count_votes(m, grant) >= grant->approvals.count;
+    return m->subject->is_certificate || weigh_count_votes(m, grant) >= grant->approvals.count;
 }
 
 /* What is published, and what the document changes of it. Where it does not verify, decide.c says
@@ -215,13 +211,13 @@ judge_base(const struct matter *m, const struct decide_key *key, const struct po
     if (!is_up_to_date(m, grant))
         return REASON_STALE;
 
-    if (find_foreign_tag(m, grant))
+    if (weigh_find_foreign_tag(m, grant))
         return REASON_TAG;
 
     if (!may_weaken(m, grant))
         return REASON_WEAKER;
 
-    if (find_elsewhere(m, key))
+    if (weigh_find_elsewhere(m, key))
         return REASON_LISTED_ELSEWHERE;
 
     return REASON_NONE;
@@ -247,7 +243,7 @@ judge_grant(const struct matter *m, const struct decide_key *key, const struct p
     if (reason != REASON_NONE)
         return reason;
 
-    if (count_left(m, grant) <= 0)
+    if (weigh_count_left(m, grant) <= 0)
         return REASON_QUOTA;
 
     if (!has_votes(m, grant))
@@ -297,7 +293,7 @@ weigh(const struct matter *m, struct decide_choice *choice)
             continue;
 
         struct candidate candidate = {
-            grant, judge_grant(m, choice->key, grant), count_left(m, grant)};
+            grant, judge_grant(m, choice->key, grant), weigh_count_left(m, grant)};
         if (is_better(&candidate, &best))
             best = candidate;
     }
@@ -332,158 +328,4 @@ weigh_unseen(const struct matter *m, struct decide_choice *choice)
             return;
         }
     }
-}
-
-/* Want and have, where there is more to say than which key it is and why. */
-
-static void
-say_unit(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    const char *unit = m->request->peer->unit;
-
-    decide_say(check->want, "a caller in unit '%s' (grant '%s')", choice->grant->unit,
-        choice->grant->name);
-    decide_say(check->have, "%s", unit ? unit : "none that is known");
-}
-
-static void
-say_base(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    (void)choice;
-    decide_say(check->want, "the published chain of '%s', with the file of role '%s'",
-        m->subject->repository, m->subject->role);
-    if (m->known->base == DECIDE_BASE_UNREADABLE)
-        decide_say(check->have, "a chain without that file, which is published");
-    else
-        decide_say(check->have, "%s",
-            m->known->needs_base ? "no chain"
-                                 : "no root of that repository from which to verify one");
-}
-
-static void
-say_stale(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    (void)choice;
-    if (m->known->stale_role) {
-        decide_say(check->want, "version %" PRId64 " of '%s' or newer", m->known->stale_version,
-            m->known->stale_role);
-        decide_say(check->have, "an older one");
-    } else {
-        decide_say(check->want, "a change to version %" PRId64 ", the newest that was released",
-            m->known->version);
-        decide_say(check->have, "one to version %" PRId64 ", as published", m->known->base_version);
-    }
-}
-
-static void
-say_validity(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    const struct subject *subject = m->subject;
-
-    decide_say(check->want, "an expiry within %" PRId64 " days (grant '%s')",
-        policy_grant_validity_s(choice->grant, subject->rank) / 86400, choice->grant->name);
-    decide_say(check->have, "%" PRId64 " days", (subject->expires_at - m->request->now) / 86400);
-}
-
-static void
-say_delegations(
-    const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    decide_say(check->want, "'delegate: true' in grant '%s', or the delegations left as they are",
-        choice->grant->name);
-    decide_say(check->have, "%s",
-        digest_eq(&m->known->base_delegations, &(struct digest){0})
-            ? "delegations, where no base shows that they are published"
-            : "other delegations than those that are published");
-}
-
-static void
-say_tag(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    decide_say(check->want, "only tags changed that grant '%s' names", choice->grant->name);
-    decide_say(check->have, "'%s' changed", find_foreign_tag(m, choice->grant));
-}
-
-static void
-say_weaker(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    (void)m;
-    decide_say(check->want, "no threshold lowered, or a grant with 'approvals'");
-    decide_say(check->have, "a lower threshold, under grant '%s'", choice->grant->name);
-}
-
-static void
-say_elsewhere(
-    const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    const struct subject_listing *listing = find_elsewhere(m, choice->key);
-    struct span role = listing ? listing->role : (struct span){0};
-
-    decide_say(check->want, "'%s' listed only where its scope reaches", choice->key->policy->name);
-    decide_say(check->have, "role '%.*s' lists it, as published", (int)role.len,
-        role.len > 0 ? (const char *)role.p : "");
-}
-
-static void
-say_quota(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    const struct policy_grant *grant = choice->grant;
-
-    decide_say(check->want, "at most %" PRId64 " documents in %" PRId64 " s (grant '%s')",
-        grant->quota.n, grant->quota.window_s, grant->name);
-    closing(bytes_done) struct bytes text = BYTES_INIT(32);
-    int64_t free_at =
-        m->request->free_at ? m->request->free_at[grant - m->request->policy->grants] : 0;
-    if (free_at > 0)
-        utc_format(&text, free_at);
-    decide_say(check->have, "%" PRId64 " already%s%s", grant->quota.n - count_left(m, grant),
-        text.len > 0 ? "; there is room again at " : "", bytes_text(&text));
-}
-
-static void
-say_approvals(
-    const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    const struct policy_grant *grant = choice->grant;
-
-    decide_say(check->want, "%zu approvals (grant '%s')", grant->approvals.count, grant->name);
-    decide_say(check->have, "%zu, of %zu given", count_votes(m, grant), m->request->n_votes);
-}
-
-static void
-say_changed(const struct matter *m, const struct decide_choice *choice, struct decide_check *check)
-{
-    (void)m;
-    decide_say(check->have, "key '%s': %s", choice->key->policy->name, choice->key->detail);
-}
-
-typedef void sayer(
-    const struct matter *m, const struct decide_choice *choice, struct decide_check *check);
-
-static sayer *const sayers[REASON_MAX_] = {
-    [REASON_UNIT] = say_unit,
-    [REASON_BASE_MISSING] = say_base,
-    [REASON_BASE] = say_base,
-    [REASON_STALE] = say_stale,
-    [REASON_VALIDITY] = say_validity,
-    [REASON_DELEGATION_RIGHT] = say_delegations,
-    [REASON_TAG] = say_tag,
-    [REASON_WEAKER] = say_weaker,
-    [REASON_LISTED_ELSEWHERE] = say_elsewhere,
-    [REASON_QUOTA] = say_quota,
-    [REASON_APPROVALS] = say_approvals,
-    [REASON_KEY_CHANGED] = say_changed,
-};
-
-void
-weigh_say(const struct matter *m, const struct decide_choice *choice, size_t wanted,
-    struct decide_check *check)
-{
-    decide_say(check->want, "a key that may sign role '%s' of '%s'", m->subject->role,
-        m->subject->repository);
-    decide_say(check->have, "key '%s': %s",
-        choice->key ? choice->key->policy->name : m->subject->keys[wanted].hex,
-        reason_id(choice->left_out));
-    if (sayers[choice->left_out])
-        sayers[choice->left_out](m, choice, check);
 }

@@ -19,9 +19,6 @@ struct matter {
         *taken; /* for each grant of the policy: documents before this one that it signs */
 };
 
-/* For people, and inside JSON: printable ASCII, cut where it is too long. */
-like_printf(2, 3) void decide_say(char ret[DECIDE_TEXT_BYTES], const char *fmt, ...);
-
 /* Borrowed, or NULL: the agent has no such key. */
 const struct decide_key *weigh_find_key(
     const struct decide_request *request, const struct keyid *id);
@@ -32,6 +29,15 @@ void weigh_wanted(const struct matter *m, const struct keyid *wanted, struct dec
 void weigh_unseen(const struct matter *m, struct decide_choice *choice);
 /* How near to a signature a reason is: of several, the nearest is told. */
 int weigh_closeness(enum reason reason);
-/* Want and have, for the choice of a wanted key (its index in the subject) that does not sign. */
-void weigh_say(const struct matter *m, const struct decide_choice *choice, size_t wanted,
-    struct decide_check *check);
+
+/* What is behind a reason. */
+
+/* A tag that changes and that the grant does not name; NULL: none. */
+const char *weigh_find_foreign_tag(const struct matter *m, const struct policy_grant *grant);
+/* Where the published chain lists the key outside its scope; NULL: nowhere. */
+const struct subject_listing *weigh_find_elsewhere(
+    const struct matter *m, const struct decide_key *key);
+/* Documents that the quota of the grant still allows; INT64_MAX: it has none. */
+int64_t weigh_count_left(const struct matter *m, const struct policy_grant *grant);
+/* Votes that count under the grant. */
+size_t weigh_count_votes(const struct matter *m, const struct policy_grant *grant);

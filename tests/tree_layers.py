@@ -26,8 +26,9 @@ ROOMS = {
 }
 # decide is pure: it judges what others have found out.
 PURE = {
+    "objection": {"agent/objection.h", "agent/weigh.h"},
     "weigh": {"agent/weigh.h", "agent/decide.h"},
-    "decide": {"agent/decide.h", "agent/weigh.h", "agent/policy.h", "agent/peer.h", "agent/reason.h",
+    "decide": {"agent/decide.h", "agent/objection.h", "agent/policy.h", "agent/peer.h", "agent/reason.h",
                "agent/subject.h"},
 }
 SOURCES = [path for path in files(".c", ".h") if path.parts[0] in OURS]
