@@ -107,8 +107,22 @@ take_pinned_root(const struct trip *t, size_t *ret_next, struct why *why)
         "no root of the chain lists, and is signed by, a key that 'roots' of the policy pins");
 }
 
-/* Why the file that the snapshot lists cannot be taken: it is not by those who may sign the role
- * now, and remembered as such, or cannot be read. */
+/* Whether all keys of the listing are such as could sign: if not, who signed is not to be told. */
+static bool
+is_listed_well(const struct tuf_role *listing, const struct tuf_keys *keys)
+{
+    if (tuf_role_check(listing, keys, NULL))
+        return false;
+
+    for (size_t i = 0; i < listing->n_keyids; i++)
+        if (pubkey_check(tuf_keys_find(keys, &listing->keyids[i]), NULL))
+            return false;
+
+    return true;
+}
+
+/* A file of a delegation that was not taken: if it is not by those who may sign the role now, there
+ * is none, as keys come and go. RC_UNTRUSTED: it is theirs, or cannot be read; why stays. */
 static enum rc
 leave_out(const struct trip *t, struct span role, struct span raw, struct why *why)
 {
@@ -116,14 +130,12 @@ leave_out(const struct trip *t, struct span role, struct span raw, struct why *w
     const struct tuf_keys *keys = NULL;
     struct base *base = t->base;
 
-    enum rc rc = tuf_file_parse(&file, raw, TUF_STRICT, why);
-    if (rc)
-        return rc == RC_NO_MEMORY ? rc : RC_OK;
-
+    enum rc rc = tuf_file_parse(&file, raw, TUF_STRICT, NULL);
     const struct tuf_role *listing = walk_role(t->walk, role, &keys);
-    rc = listing ? tuf_role_verify(listing, keys, file, why) : RC_UNTRUSTED;
+    if (!rc && (!listing || is_listed_well(listing, keys)))
+        rc = listing ? tuf_role_verify(listing, keys, file, NULL) : RC_UNTRUSTED;
     if (rc != RC_UNTRUSTED)
-        return rc;
+        return rc == RC_NO_MEMORY ? fail_memory(why) : RC_UNTRUSTED;
 
     char **name = mem_grow(&base->left_out, base->n_left_out, sizeof *name, CHAIN_FILES_MAX);
     if (name)
@@ -148,7 +160,7 @@ take_role(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
         return within(why, rc, "%s", t->request->chain->files[i].role);
 
     rc = walk_targets(t->walk, role, raw, why);
-    if (rc == RC_UNTRUSTED || rc == RC_NOT_FOUND)
+    if ((rc == RC_UNTRUSTED || rc == RC_NOT_FOUND) && role_rank(role) == RANK_DELEGATION)
         return leave_out(t, role, raw, why);
     if (!rc)
         *ret_version = walk_targets_document(t->walk, role)->version;
@@ -414,70 +426,6 @@ base_find(const struct base *base, const char *role)
             return &base->roles[i];
 
     return NULL;
-}
-
-static bool
-is_left_out(const struct base *base, struct span role)
-{
-    for (size_t i = 0; i < base->n_left_out; i++)
-        if (span_is(role, base->left_out[i]))
-            return true;
-
-    return false;
-}
-
-/* Of targets and delegations, whose parents decide first: where one cannot be read, nobody knows
- * who may sign what is below it. */
-static enum decide_base
-state_of(const struct base *base, struct span role)
-{
-    const struct tuf_keys *keys = NULL;
-
-    if (walk_targets_document(base->walk, role))
-        return DECIDE_BASE_FILE;
-
-    if (!walk_listed(base->walk, role))
-        return DECIDE_BASE_EMPTY;
-
-    for (struct span above = role; role_rank(above) == RANK_DELEGATION;) {
-        above = role_parent(above);
-        if (!walk_targets_document(base->walk, above))
-            return state_of(base, above);
-    }
-
-    return is_left_out(base, role) || !walk_role(base->walk, role, &keys) ? DECIDE_BASE_EMPTY
-                                                                          : DECIDE_BASE_UNREADABLE;
-}
-
-enum decide_base
-base_state(const struct base *base, const char *role)
-{
-    enum rank rank = role_rank(span_of(role));
-
-    if (rank == RANK_ROOT || rank == RANK_SNAPSHOT)
-        return DECIDE_BASE_FILE;
-
-    return rank == RANK_TARGETS || rank == RANK_DELEGATION ? state_of(base, span_of(role))
-                                                           : DECIDE_BASE_EMPTY;
-}
-
-bool
-base_is_orphan(const struct base *base, struct span role)
-{
-    const struct tuf_keys *keys = NULL;
-
-    return walk_targets_document(base->walk, role_parent(role)) &&
-           !walk_role(base->walk, role, &keys);
-}
-
-bool
-base_is_missing(const struct base *base, struct span role)
-{
-    const struct tuf_keys *keys = NULL;
-    enum rank rank = role_rank(role);
-
-    return (rank == RANK_TARGETS || rank == RANK_DELEGATION) &&
-           walk_role(base->walk, role, &keys) && !walk_listed(base->walk, role);
 }
 
 const struct tuf_targets *

@@ -59,13 +59,6 @@ DEFINE_CLEANUP(struct base, base_free);
 
 /* Borrowed, or NULL: not published, or not brought, or not by those who may sign it now. */
 const struct base_role *base_find(const struct base *base, const char *role);
-
-/* Before base_settle(): what is known of a role, never DECIDE_BASE_NONE. */
-enum decide_base base_state(const struct base *base, const char *role);
-/* Likewise: what is there of the role above it delegates to it no more. */
-bool base_is_orphan(const struct base *base, struct span role);
-/* Likewise: what is there of the role above it delegates to it, and the snapshot lists no file. */
-bool base_is_missing(const struct base *base, struct span role);
 /* Likewise, the documents themselves. Borrowed; NULL as above. */
 const struct tuf_targets *base_targets(const struct base *base, const char *role);
 const struct tuf_root *base_root(const struct base *base);

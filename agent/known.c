@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/known.h"
 
+#include "agent/base_state.h"
 #include "agent/ledger_past.h"
 #include "agent/ledger_unpublished.h"
 #include "proto/bounds.h"

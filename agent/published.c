@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "agent/base_state.h"
 #include "agent/ledger_anchor.h"
 #include "agent/ledger_past.h"
 #include "proto/bounds.h"

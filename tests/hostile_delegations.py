@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delegations that reach for what is not theirs."""
 from rig_edits import drop, on, put
-from rig_hostile import NOTED, SIGNS, SKIPPED, kind, row
+from rig_hostile import ELSEWHERE, NOTED, SIGNS, SKIPPED, kind, row
 
 ROLES = ("delegations", "roles")
 ROLE = (*ROLES, 0)
@@ -89,7 +89,7 @@ def many_roles(n):
 ROWS = [
     *kind("in the list of targets: it is no role below it",
           *(row(f"targets delegate to {says}", named(name)) for says, name in NAMES),
-          outcome=SKIPPED, agent=SIGNS),
+          outcome=SKIPPED, agent=ELSEWHERE),
     *kind("in the list of targets/qa: it is no role below it",
           *(row(f"a delegation delegates to {says}", qa_delegates_to(name),
                 qa_delegates_to("targets/qa/x")) for says, name in (
@@ -98,7 +98,7 @@ ROWS = [
           outcome=NOTED, agent=SIGNS),
     *kind("readers skip 'targets/qa' in the list of targets: it is there before",
           row("a delegation is listed twice, with two keys", listed_again, outcome=SKIPPED,
-              agent="targets/qa: signed by 0 of 1 keys")),
+              agent=SIGNS)),
     *kind("targets: * string with a control character",
           row("the name of a delegation has a NUL",
               put("targets", *ROLE, "name", value="targets/qa\0"),
@@ -127,7 +127,8 @@ ROWS = [
           row("there are more paths than there can be", paths([f"q{i}" for i in range(1025)]),
               paths([f"q{i}" for i in range(1024)]))),
     *kind("more than 1024 delegations",
-          row("there are more delegations than there can be", many_roles(1025), many_roles(1024))),
+          row("there are more delegations than there can be", many_roles(1025), many_roles(1024),
+              twin_agent=ELSEWHERE)),
     *kind("have 'terminating'",
           row("a delegation ends the search, as TUF has it",
               put("targets", *ROLE, "terminating", value=True))),

@@ -65,7 +65,7 @@ ROWS = [
     *kind("byte 0: want a value, have 0x00",
           row("it begins with a NUL", file(lambda data: b"\0" + data), agent=START)),
     *kind("targets: byte 0: want a value, have the end",
-          row("it is empty", file(lambda _: b""), agent="a file without its message")),
+          row("it is empty", file(lambda _: b""), agent="no file")),
     *kind("targets: byte 1: want a value, have the end",
           row("it is a blank", file(lambda _: b" "), agent=START)),
     *kind("byte 394: want a character of a string, have the end",

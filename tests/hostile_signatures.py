@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from rig_edits import (both, listed_for, new_root, on, put, resigned, sig, signature, signed_by,
                        text)
 from rig_forge import b64, target_of, wire
-from rig_hostile import SKIPPED, kind, row, taken
+from rig_hostile import SIGNS, SKIPPED, kind, row, taken
 from rig_signer import P256_ORDER, PSS, ec_key, ed25519_key, new_keys, rsa_key
 
 HALF = 32   # bytes of r, and of s
@@ -73,7 +73,8 @@ ROWS = [
           row("timestamp is signed by nobody", signed_by("timestamp")),
           row("snapshot is signed by nobody", signed_by("snapshot")),
           row("targets are signed by nobody", signed_by("targets")),
-          row("a delegation is signed by nobody", signed_by("targets/qa"), outcome=SKIPPED),
+          row("a delegation is signed by nobody", signed_by("targets/qa"), outcome=SKIPPED,
+              agent=SIGNS),
           row("signatures are null", signatures_are(',"signatures":null'),
               agent="signatures: byte *: want an array"),
           row("there are no signatures", signatures_are(""),
@@ -83,14 +84,14 @@ ROWS = [
           row("snapshot is signed by a stranger", signed_by("snapshot", "other")),
           row("targets are signed by a stranger", signed_by("targets", "other")),
           row("a delegation is signed by a stranger", signed_by("targets/qa", "other"),
-              outcome=SKIPPED),
+              outcome=SKIPPED, agent=SIGNS),
           row("root is signed by the key of targets", new_root(signed_by("root", "targets")),
               new_root()),
           row("timestamp is signed by the key of snapshot", signed_by("timestamp", "snapshot")),
           row("snapshot is signed by the key of timestamp", signed_by("snapshot", "timestamp")),
           row("targets are signed by the key of a delegation", signed_by("targets", "qa")),
           row("a delegation is signed by the key of targets", signed_by("targets/qa", "targets"),
-              outcome=SKIPPED)),
+              outcome=SKIPPED, agent=SIGNS)),
     *kind("of its signatures cannot be read",
           row("a signature names its key in capitals", signature("targets", keyid=str.upper)),
           row("a signature names its key and a blank", signature("targets", keyid="{} ".format)),

@@ -146,7 +146,7 @@ ROWS = [
           row("the timestamp is the file of the snapshot", is_file_of("snapshot", "timestamp")),
           row("targets are the file of a delegation", is_file_of("targets/qa", "targets")),
           row("a delegation is the file of targets", is_file_of("targets", "targets/qa"),
-              outcome=SKIPPED)),
+              outcome=SKIPPED, agent=SIGNS)),
     *(r for role, kind_of, outcome in (
         ("timestamp", "Snapshot", REFUSED), ("snapshot", "Timestamp", REFUSED),
         ("targets", "Root", REFUSED), ("targets/qa", "Snapshot", SKIPPED),

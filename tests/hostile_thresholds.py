@@ -2,7 +2,7 @@
 """Thresholds that nobody can reach, or anybody."""
 from rig_edits import (both, delegated_to, drop, listed_for, new_root, on, put, signed_text)
 from rig_forge import b64
-from rig_hostile import SKIPPED, kind, row
+from rig_hostile import SIGNS, SKIPPED, kind, row
 from rig_signer import new_keys
 
 BASE_ROLES = ("root", "targets", "snapshot", "timestamp")
@@ -45,9 +45,9 @@ ROWS = [
           *(row(f"{role}: two must sign, one does", both(two_for(role), once(role)), two_for(role))
             for role in BASE_ROLES[1:]),
           row("a delegation: two must sign, one does so twice", both(TWO, twice("targets/qa")),
-              TWO, outcome=SKIPPED),
+              TWO, outcome=SKIPPED, agent=SIGNS),
           row("a delegation: two must sign, one does", both(TWO, once("targets/qa")), TWO,
-              outcome=SKIPPED)),
+              outcome=SKIPPED, agent=SIGNS)),
     *kind("role 'targets/qa' has threshold 1, want 1 to 0",
           row("a delegation has no keys: null", keyids(None)),
           row("a delegation has no keys: an empty list", keyids([])), outcome=SKIPPED),

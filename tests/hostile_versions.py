@@ -2,12 +2,10 @@
 """Versions that go back, or are none."""
 from rig_edits import both, change, drop, new_root, on
 from rig_forge import ROLES
-from rig_hostile import SIGNS, SKIPPED, kind, row, sound, taken
+from rig_hostile import SKIPPED, STALE, kind, row, sound, taken
 
 MOST = 2 ** 53 - 1
-# The agent does not remember what it was shown, but what it released: a chain that is older than
-# another one does no harm there, as long as it is sound.
-SHOWN = {"seen": sound, "agent": SIGNS}
+SHOWN = {"seen": sound, "agent": STALE}
 NO_INTEGER = "that is no plain integer"
 
 
@@ -85,8 +83,9 @@ TAKEN = taken(
     row("the version is as high as it can be", version("timestamp", MOST)),
     row("the version is 5.0", spelled("timestamp", "5.0"), agent=NO_INTEGER),
     row("the version is 5e0", spelled("timestamp", "5e0"), agent=NO_INTEGER),
-    # Who signs may do so. Only an agent that keeps marks prevents it.
+    # Who signs may do so. Only an agent that keeps marks prevents it, or sees that it was done.
     row("targets have other bytes under a version that was seen",
         both(version("timestamp", 6), version("snapshot", 6),
-             change("targets", expires="2049-01-01T00:00:00Z")), seen=sound),
+             change("targets", expires="2049-01-01T00:00:00Z")), seen=sound,
+        agent="targets: another version 5 was seen before"),
 )

@@ -19,6 +19,7 @@ SKIPPED, NOTED = (0, ("v1",)), (0, ("v1", "q1"))
 TAGS = ("v1", "q1", "v9")   # of targets, of targets/qa, and one that nobody is to see
 # What the agent is expected to say, where it is not the client's reason.
 SAME, SIGNS, NOT_ASKED = "the client's reason", "a signature", "nothing, as it is not asked"
+ELSEWHERE, STALE = "lists it, as published", "Stale"
 
 
 def sound(_forge):
@@ -155,7 +156,11 @@ class Signatory:
         """Of a base that is refused; anything else is no answer."""
         told = error.parameters
         if error.name == "Denied":
-            assert told["reason"] == "base" and told["remedy"], told
+            assert told["reason"] in ("base", "listed-elsewhere") and told["remedy"], told
             return told["have"]
+        if error.name == "Stale":
+            return f"Stale: {told['role']}"
+        if error.name == "NotFound":
+            return f"no {told['kind']} {told['name']}"
         assert error.name in ("Malformed", "Unsupported", "TooLarge"), error
         return f"{error.name}: {told}"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/base.h"
+#include "agent/base_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,15 +207,15 @@ test_says_of_each_file_what_it_shows_or_refuses_all(void **state)
         {{QA, MISLISTED}, QA, "targets/qa", NONE, NONE},
         {{QA, UNLISTED}, QA, "the snapshot lists no such file", NONE, NONE},
         /* files of those who may not sign any more */
-        {{TARGETS, MISSIGNED}, QA, NULL, EMPTY, EMPTY},
+        {{TARGETS, MISSIGNED}, QA, "targets: signed by 0", NONE, NONE},
         {{QA, MISSIGNED}, QA, NULL, FILE_THERE, EMPTY},
         {{QA, NOT_DELEGATED}, QA, NULL, FILE_THERE, EMPTY},
         {{QA, NOT_DELEGATED}, TARGETS, NULL, FILE_THERE, EMPTY},
         /* files that cannot be read */
-        {{TARGETS, INEXACT}, QA, NULL, UNREADABLE, UNREADABLE},
-        {{TARGETS, NO_DOCUMENT}, QA, NULL, UNREADABLE, UNREADABLE},
-        {{QA, INEXACT}, QA, NULL, FILE_THERE, UNREADABLE},
-        {{QA, NO_DOCUMENT}, QA, NULL, FILE_THERE, UNREADABLE},
+        {{TARGETS, INEXACT}, QA, "targets", NONE, NONE},
+        {{TARGETS, NO_DOCUMENT}, QA, "targets", NONE, NONE},
+        {{QA, INEXACT}, QA, "targets/qa", NONE, NONE},
+        {{QA, NO_DOCUMENT}, QA, "targets/qa", NONE, NONE},
         /* files that were not brought */
         {{QA, SOUND}, SNAPSHOT, NULL, UNREADABLE, UNREADABLE},
         {{QA, SOUND}, TARGETS, NULL, FILE_THERE, UNREADABLE},
