@@ -153,13 +153,14 @@ def mixed(repository, base):
 
 
 def signed_by_who_may_not(repository, base):
-    """As targets are after their key was replaced: nothing is published by who may sign now."""
+    """No server takes such targets, so it is no chain."""
     repository.signers["targets"] = [STRANGER]
-    return base._replace(state="empty", document=None), None
+    return _unsound(base), None
 
 
 def signed_before_the_key_went(repository, base):
-    """Likewise of a delegation, be it one that was taken away and given again."""
+    """Nothing is published by who may sign now, be it that the role was taken away and given
+    again."""
     if repository.role not in repository.said or repository.role == "targets":
         return base, None
     repository.signers[repository.role] = [STRANGER]
