@@ -307,6 +307,9 @@ is_base_good(const struct world *w, const struct policy_grant *grant)
     bool is_again =
         w->subject.version == known->version && digest_eq(&w->subject.digest, &known->digest);
     bool tags_are_good = true;
+    bool may_be_weaker =
+        known->lowers_threshold || (known->base == DECIDE_BASE_UNREADABLE &&
+                                       !digest_eq(&w->subject.delegations, &(struct digest){0}));
 
     for (size_t i = 0; grant->tags && i < known->n_tags; i++)
         tags_are_good = tags_are_good && pattern_matches(*grant->tags, known->tags[i]);
@@ -318,7 +321,7 @@ is_base_good(const struct world *w, const struct policy_grant *grant)
     return !known->stale_role && tags_are_good &&
            (known->base != DECIDE_BASE_NONE || !known->needs_base) &&
            (known->base != DECIDE_BASE_UNREADABLE || grant->delegate) &&
-           (!known->lowers_threshold || grant->approvals.count > 0);
+           (!may_be_weaker || grant->approvals.count > 0);
 }
 
 /* Where the chain lists a key, if it does. */

@@ -9,6 +9,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
+#include "agent/ledger_anchor.h"
 #include "proto/bounds.h"
 #include "tests/clock.h"
 #include "tests/daemon.h"
@@ -65,6 +66,19 @@ raise_mark(struct daemon *d)
     epoch_change_repository(&d->agent.epoch, DAEMON_REPOSITORY);
 }
 
+/* As if somebody else had shown a chain: from now on who signs must show one, too. */
+static void
+show_base(struct daemon *d)
+{
+    struct ledger *ledger = d->agent.ledger;
+
+    assert_int_equal(ledger_begin(ledger, NULL), RC_OK);
+    assert_int_equal(
+        ledger_anchor_see(ledger, DAEMON_REPOSITORY, 1, SPAN("its root"), NULL), RC_OK);
+    assert_int_equal(ledger_commit(ledger, NULL), RC_OK);
+    epoch_change_repository(&d->agent.epoch, DAEMON_REPOSITORY);
+}
+
 static int64_t
 mark_of(struct daemon *d)
 {
@@ -108,6 +122,7 @@ test_decides_anew_before_a_digest_goes_to_a_token(void **state)
         {"it expired", let_time_pass, 1, "Denied", "expired"},
         {"a mark was raised", raise_mark, 1, "Rollback", NULL},
         {"nothing changed", change_nothing, 6, NULL, NULL},
+        {"what is published was shown", show_base, 7, "Denied", "base-missing"},
     };
     struct daemon *d = *state;
 
