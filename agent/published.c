@@ -2,6 +2,7 @@
 #include "agent/published.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 
 #include "agent/base_state.h"
 #include "agent/ledger_anchor.h"
@@ -135,6 +136,16 @@ is_gone(const struct published *published, struct span role)
     return is_head ? published->is_rekeyed : base_is_orphan(published->base, role);
 }
 
+/* It verifies, and is not to be trusted all the same. */
+like_printf(2, 3) static void distrust(struct published *published, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(published->problem.text, sizeof published->problem.text, fmt, ap);
+    va_end(ap);
+}
+
 /* TUF 1.0 §5.4.4 and its likes: nothing goes back. The same version twice, with two contents, is
  * what a server does that shows different people different things. */
 static void
@@ -149,10 +160,9 @@ compare_role(struct published *published, const struct base_role *role)
         if (!published->stale.role)
             published->stale = (struct published_stale){floor->role, floor->version, floor->file};
     } else if (!digest_eq(&role->message, &floor->message)) {
-        enum rc rc = fail(&published->problem, RC_UNTRUSTED,
+        distrust(published,
             "%s: another version %" PRId64 " was seen before: the repository was forked",
             role->name, role->version);
-        (void)rc;
     }
 }
 
@@ -183,7 +193,7 @@ check_retired(struct published *published, struct ledger *ledger, struct why *wh
             return rc;
 
         if (!rc)
-            (void)!fail(&published->problem, RC_UNTRUSTED,
+            distrust(published,
                 "root: lists a root key of the repository of that name that was retired");
         rc = RC_OK;
     }

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import rig_users
 from bench import AtMost
@@ -21,6 +22,12 @@ from rig_varlink import Varlink
 KEY, ROLE = "bench", "targets"
 GUN = "bench.example.com/rest"
 REST_S = 65  # longer than a minute, after which some daemons look around
+
+
+def is_listening(path):
+    """A socket file is there a moment before it takes connections. 00010000 is __SO_ACCEPTON."""
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+    return any(line.endswith(f" {path}") and line.split()[3] == "00010000" for line in lines)
 
 
 class Sleeper:
@@ -66,7 +73,7 @@ class Sleeper:
             env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, **rig_users.AGENT.popen())
         try:
-            while not path.exists():
+            while not is_listening(path):
                 assert program.poll() is None
                 time.sleep(0.001)
             path.chmod(0o666)
