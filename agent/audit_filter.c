@@ -1,7 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/audit_filter.h"
 
+#include "agent/audit.h"
 #include "proto/canon.h"
+
+static bool
+is_outcome(const char *text)
+{
+    for (int i = 0; i < AUDIT_OUTCOME_MAX_; i++)
+        if (!strcmp(text, audit_outcome_name((enum audit_outcome)i)))
+            return true;
+
+    return false;
+}
+
+static bool
+is_reason(const char *text)
+{
+    for (int i = REASON_NONE + 1; i < REASON_MAX_; i++)
+        if (!strcmp(text, reason_id((enum reason)i)))
+            return true;
+
+    return false;
+}
+
+enum rc
+audit_filter_check(const struct audit_filter *filter, struct why *why)
+{
+    if (filter->outcome && !is_outcome(filter->outcome))
+        return fail(why, RC_MALFORMED,
+            "'%.64s' is no outcome: want released, done, parked, refused, failed or cancelled",
+            filter->outcome);
+
+    if (filter->reason && !is_reason(filter->reason))
+        return fail(why, RC_MALFORMED,
+            "'%.64s' is no reason: countersign-policy(5) has a table of them", filter->reason);
+
+    return RC_OK;
+}
 
 /* What the filter asks for, as a body has it. A NULL span: it does not say. */
 struct found {

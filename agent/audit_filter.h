@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "proto/bytes.h"
+#include "proto/rc.h"
 
 /* Texts are borrowed; NULL: any. Repository and role are those of one document, or of a signature
  * of others. */
@@ -16,5 +17,7 @@ struct audit_filter {
     const char *repository, *role, *outcome, *reason;
 };
 
+/* RC_MALFORMED: an outcome or a reason that no record ever has, and would only find nothing. */
+must_check enum rc audit_filter_check(const struct audit_filter *filter, struct why *why);
 /* body: of a record, canonical JSON; anything else is admitted only where nothing is asked for. */
 bool audit_filter_admits(const struct audit_filter *filter, struct span body);

@@ -137,7 +137,8 @@ say_approvals(
 {
     const struct policy_grant *grant = choice->grant;
 
-    objection_put(check->want, "%zu approvals (grant '%s')", grant->approvals.count, grant->name);
+    objection_put(check->want, "%zu approval%s (grant '%s')", grant->approvals.count,
+        grant->approvals.count == 1 ? "" : "s", grant->name);
     objection_put(
         check->have, "%zu, of %zu given", weigh_count_votes(m, grant), m->request->n_votes);
 }

@@ -315,6 +315,8 @@ read_question(
     members_int_maybe(&m, "limit", 1, INTEGER_MAX, &q->limit);
     members_bool_maybe(&m, "follow", &q->is_following);
     enum rc rc = members_close(&m, why);
+    if (!rc)
+        rc = audit_filter_check(filter, why);
     if (rc)
         return rc;
 

@@ -313,7 +313,7 @@ conclude(const struct question *q, const struct answer *answers, struct why *why
         return RC_OK;
 
     return fail(why, n_away == n_refused ? RC_TOKEN : RC_DENIED,
-        "'%s' would be refused in %zu of %zu roles", q->image.name, n_refused, q->n);
+        "'%s' would not be signed in %zu of %zu roles", q->image.name, n_refused, q->n);
 }
 
 static enum rc

@@ -57,7 +57,7 @@ def test_says_why_not(repository, agent, tester, new_client):
     assert "targets/qa, version 1: allowed by grant 'testers'" in done.stdout
     assert "targets/devops, version 1: refused (" in done.stdout
     assert "remedy: " in done.stdout
-    assert "would be refused in 1 of 2 roles" in done.stderr
+    assert "would not be signed in 1 of 2 roles" in done.stderr
     verdict = json.loads(other.try_run("explain", "sign", f"{repository}:v1", "--json", "--role",
                                        "targets/devops").stdout)[0]
     assert not verdict["allowed"]

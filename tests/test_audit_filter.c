@@ -18,6 +18,30 @@ static const char foreign[] = "{\"kind\":\"foreign-signature\",\"repository\":\"
                               "\"targets\",\"uid\":1007}";
 
 static void
+test_knows_outcomes_and_reasons(void **state)
+{
+    static const struct {
+        struct audit_filter filter;
+        const char *problem; /* NULL: none */
+    } cases[] = {
+        {{0}, NULL},
+        {{.outcome = "parked", .reason = "quota"}, NULL},
+        {{.outcome = "denied"}, "'denied' is no outcome"},
+        {{.outcome = ""}, "'' is no outcome"},
+        {{.outcome = "refused", .reason = "qouta"}, "'qouta' is no reason"},
+        {{.reason = ""}, "'' is no reason"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct why why = {0};
+        enum rc rc = audit_filter_check(&cases[i].filter, &why);
+        assert_int_equal(rc, cases[i].problem ? RC_MALFORMED : RC_OK);
+        assert_true(!cases[i].problem || strstr(why.text, cases[i].problem));
+    }
+}
+
+static void
 test_admits_what_was_asked_for(void **state)
 {
     static const struct {
@@ -67,6 +91,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_knows_outcomes_and_reasons),
         cmocka_unit_test(test_admits_what_was_asked_for),
     };
 
