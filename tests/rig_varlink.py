@@ -2,6 +2,7 @@
 """varlink: a raw client of the agent's socket, which sends whatever it is told to."""
 import json
 import socket
+import struct
 
 INTERFACE = "org.countersign.Agent"
 
@@ -18,8 +19,10 @@ class VarlinkError(Exception):
 class Varlink:
     def __init__(self, path, seconds=60):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(seconds)
+        # With a timeout of Python's own, connect(2) does not wait for room in the queue.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
         self.socket.connect(str(path))
+        self.socket.settimeout(seconds)
         self._rest = b""
 
     def __enter__(self):

@@ -154,7 +154,8 @@ def test_clients_sign_while_cards_come_and_go(cards, policy, new_agent, gun, rec
     for customer in (*everybody, other):
         customer.stop()
     assert set(other.seen) == {""} and other.seen[""] > n_before
-    assert after[0] == before[0]
+    # One that is being replaced counts twice; a leak of one at each replug would be more.
+    assert abs(after[0] - before[0]) <= len(cards) < N_REPLUGS // 4
     assert after[1] - before[1] < growth_max_bytes(agent)
     seen = sum((customer.seen for customer in everybody), collections.Counter())
     record_property("summary", f"replug: {len(returns)} times, signed again after "
