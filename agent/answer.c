@@ -7,6 +7,7 @@
 #include "agent/parking.h"
 #include "proto/bounds.h"
 #include "proto/tuf_root.h"
+#include "proto/utc.h"
 
 void
 answer_add(json_t **ret, json_t *element)
@@ -24,6 +25,28 @@ answer_set(json_t **ret, const char *name, json_t *value)
         json_decref(*ret);
         *ret = NULL;
     }
+}
+
+void
+answer_set_time(json_t **ret, const char *name, int64_t at)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(64);
+
+    utc_format(&text, at);
+    answer_set(ret, name, text.failed ? NULL : json_string(bytes_text(&text)));
+}
+
+bool
+answer_no_parameters(struct conn *conn, const json_t *parameters)
+{
+    struct members m;
+    struct why why;
+
+    members_open(&m, parameters, "parameters");
+    enum rc rc = members_close(&m, &why);
+    if (rc)
+        answer_error(conn, rc, &why);
+    return !rc;
 }
 
 void

@@ -11,13 +11,18 @@
  * a reply is built without checks, and conn_reply() says that it failed. */
 void answer_add(json_t **ret, json_t *element);
 void answer_set(json_t **ret, const char *name, json_t *value);
+/* The same for a time, seconds UTC, as the interface writes it. */
+void answer_set_time(json_t **ret, const char *name, int64_t at);
+
+/* For methods without parameters. False: there are some, and the call is answered already. */
+must_check bool answer_no_parameters(struct conn *conn, const json_t *parameters);
 
 /* Any error for which why says all there is: each kind puts it into the parameter it has for that.
  */
 void answer_error(struct conn *conn, enum rc rc, const struct why *why);
-/* The token that failed at the work, by its name. rc: RC_TOKEN, RC_LOCKED or RC_TIMEOUT. */
 /* Over that bound; come back after so many milliseconds. */
 void answer_busy(struct conn *conn, const char *bound, uint64_t retry_ms);
+/* The token that failed at the work, by its name. rc: RC_TOKEN, RC_LOCKED or RC_TIMEOUT. */
 void answer_token(struct conn *conn, enum rc rc, const char *token, const char *remedy);
 /* What a judgment fails with. document: the index of the one at fault, or -1 for the request
  * itself. RC_NOT_FOUND: a file of a chain that is not held, and why is its digest. */

@@ -6,7 +6,6 @@
 #include "proto/bounds.h"
 #include "proto/certificate.h"
 #include "proto/pattern.h"
-#include "proto/utc.h"
 
 static json_t *
 format_scope(const struct policy_key *key, bool is_roles)
@@ -110,16 +109,6 @@ origin_name(enum key_origin origin)
     return names[origin];
 }
 
-static void
-set_time(json_t **ret, const char *name, int64_t at)
-{
-    closing(bytes_done) struct bytes text = BYTES_INIT(64);
-
-    utc_format(&text, at);
-    if (!text.failed)
-        answer_set(ret, name, json_string(bytes_text(&text)));
-}
-
 /* What is known of the key itself. */
 static json_t *
 format(const char *name, const char *token, const char *state, const struct pubkey *pubkey)
@@ -170,12 +159,12 @@ format_key(const struct agent *agent, const struct keyring_key *key, const struc
     set_provenance(&ret, &key->provenance);
     if (key->pubkey &&
         !ledger_key_use(&used_at_us, agent->ledger, pubkey_canonical_id(key->pubkey)->hex, NULL))
-        set_time(&ret, "last_used", used_at_us / 1000000);
+        answer_set_time(&ret, "last_used", used_at_us / 1000000);
     if (key->policy->certificate) {
         struct span pem = pubkey_public(key->policy->certificate);
         answer_set(&ret, "certificate", json_stringn((const char *)pem.p, pem.len));
         if (!certificate_expires_at(&expires_at, key->policy->certificate, NULL))
-            set_time(&ret, "certificate_expires", expires_at);
+            answer_set_time(&ret, "certificate_expires", expires_at);
     }
     return ret;
 }
@@ -183,15 +172,8 @@ format_key(const struct agent *agent, const struct keyring_key *key, const struc
 void
 keylist_call(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
-    struct members m;
-    struct why why;
-
-    members_open(&m, parameters, "parameters");
-    enum rc rc = members_close(&m, &why);
-    if (rc) {
-        answer_error(conn, rc, &why);
+    if (!answer_no_parameters(conn, parameters))
         return;
-    }
 
     json_t *keys = json_array();
     for (size_t i = 0; i < keyring_n_keys(agent->keyring); i++)

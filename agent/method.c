@@ -21,24 +21,11 @@
 
 typedef void method_handler(struct agent *agent, struct conn *conn, const json_t *parameters);
 
-static bool
-has_no_parameters(struct conn *conn, const json_t *parameters)
-{
-    struct members m;
-    struct why why;
-
-    members_open(&m, parameters, "parameters");
-    enum rc rc = members_close(&m, &why);
-    if (rc)
-        answer_error(conn, rc, &why);
-    return !rc;
-}
-
 static void
 get_info(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
     (void)agent;
-    if (has_no_parameters(conn, parameters))
+    if (answer_no_parameters(conn, parameters))
         conn_reply(conn, json_pack("{s:s,s:s,s:s,s:s,s:[s,s]}", "vendor", "Countersign", "product",
                              "countersign-agent", "version", COUNTERSIGN_VERSION, "url", "",
                              "interfaces", MESSAGE_SERVICE, MESSAGE_INTERFACE));
@@ -67,7 +54,7 @@ reload(struct agent *agent, struct conn *conn, const json_t *parameters)
     json_t *changes = NULL;
     struct why why;
 
-    if (!has_no_parameters(conn, parameters))
+    if (!answer_no_parameters(conn, parameters))
         return;
 
     struct act *act = act_begin_on(agent, conn, "Reload", "policy", agent->options.policy_path);

@@ -6,7 +6,6 @@
 #include "agent/ballot.h"
 #include "agent/refusal.h"
 #include "proto/bounds.h"
-#include "proto/utc.h"
 
 #define DIGITS         8                      /* of the digest, that people type */
 #define LIST_MAX_BYTES (OUTPUT_MAX_BYTES / 2) /* of all requests, as JSON */
@@ -42,15 +41,6 @@ may_see(const struct standing *standing)
     return standing->is_requester || standing->is_approver || standing->is_admin;
 }
 
-static void
-set_time(json_t **ret, const char *name, int64_t at)
-{
-    closing(bytes_done) struct bytes text = BYTES_INIT(64);
-
-    utc_format(&text, at);
-    answer_set(ret, name, json_string(bytes_text(&text)));
-}
-
 /* A Request of the interface without what is in its body. */
 static json_t *
 format(const struct agent *agent, const struct parked *parked)
@@ -68,8 +58,8 @@ format(const struct agent *agent, const struct parked *parked)
         approval_format(agent->policy, grants, &votes, parked->uid), "documents",
         json_object_get(parked->summary, "documents"), "valid_in",
         json_object_get(parked->summary, "valid_in"));
-    set_time(&request, "created", parked->created_at);
-    set_time(&request, "expires", parked->expires_at);
+    answer_set_time(&request, "created", parked->created_at);
+    answer_set_time(&request, "expires", parked->expires_at);
     return request;
 }
 

@@ -7,7 +7,6 @@
 #include "agent/refusal.h"
 #include "agent/scrape.h"
 #include "proto/bounds.h"
-#include "proto/utc.h"
 
 void
 status_note_loading(struct agent *agent, enum rc rc, const struct why *why)
@@ -22,21 +21,12 @@ status_note_loading(struct agent *agent, enum rc rc, const struct why *why)
     }
 }
 
-static json_t *
-format_time(int64_t at)
-{
-    closing(bytes_done) struct bytes text = BYTES_INIT(32);
-
-    utc_format(&text, at);
-    return json_string(bytes_text(&text));
-}
-
 /* An optional member, which is left out where there is nothing to say. */
 static void
 add_time(json_t **ret, const char *name, int64_t at_us)
 {
     if (at_us > 0)
-        answer_set(ret, name, format_time(at_us / 1000000));
+        answer_set_time(ret, name, at_us / 1000000);
 }
 
 /* What is wrong with a token, or else with the first of its keys that cannot sign. */
@@ -201,19 +191,6 @@ format_insight(const struct agent *agent)
     return ret;
 }
 
-static bool
-has_no_parameters(struct conn *conn, const json_t *parameters)
-{
-    struct members m;
-    struct why why;
-
-    members_open(&m, parameters, "parameters");
-    enum rc rc = members_close(&m, &why);
-    if (rc)
-        answer_error(conn, rc, &why);
-    return !rc;
-}
-
 void
 status_call(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
@@ -222,7 +199,7 @@ status_call(struct agent *agent, struct conn *conn, const json_t *parameters)
     uint64_t now = 0;
     struct why why;
 
-    if (!has_no_parameters(conn, parameters))
+    if (!answer_no_parameters(conn, parameters))
         return;
 
     json_t *quotas = json_array();
@@ -236,11 +213,11 @@ status_call(struct agent *agent, struct conn *conn, const json_t *parameters)
 
     sd_event_now(agent->event, CLOCK_MONOTONIC, &now);
     digest_hex(policy, &agent->policy->digest);
-    json_t *reply =
-        json_pack("{s:s,s:s,s:o,s:s,s:I,s:o,s:o}", "version", COUNTERSIGN_VERSION, "policy", policy,
-            "policy_loaded_at", format_time(agent->loading.loaded_at_us / 1000000), "ledger",
-            ledger_id(agent->ledger), "uptime_s", (json_int_t)((now - agent->started_at) / 1000000),
-            "tokens", format_tokens(agent), "quotas", quotas);
+    json_t *reply = json_pack("{s:s,s:s,s:s,s:I,s:o,s:o}", "version", COUNTERSIGN_VERSION, "policy",
+        policy, "ledger", ledger_id(agent->ledger), "uptime_s",
+        (json_int_t)((now - agent->started_at) / 1000000), "tokens", format_tokens(agent), "quotas",
+        quotas);
+    answer_set_time(&reply, "policy_loaded_at", agent->loading.loaded_at_us / 1000000);
     if (is_admin)
         answer_set(&reply, "insight", format_insight(agent));
     conn_reply(conn, reply);
@@ -251,7 +228,7 @@ status_metrics(struct agent *agent, struct conn *conn, const json_t *parameters)
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(OUTPUT_MAX_BYTES / 2);
 
-    if (!has_no_parameters(conn, parameters))
+    if (!answer_no_parameters(conn, parameters))
         return;
 
     if (!policy_is_admin(agent->policy, conn_peer(conn))) {
