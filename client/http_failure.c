@@ -67,9 +67,11 @@ explain_timeout(const struct http_failure *f, struct why *why)
             "%.200s: no connection within %d s; check the address, and firewalls in between",
             f->url->text, HTTP_CONNECT_TIMEOUT_S);
 
+    /* libcurl's timer counts milliseconds, and may end some before the time is up. */
+    bool is_whole = seconds >= f->timeout_s - 0.1;
     return fail(why, RC_NETWORK, "%.200s: the server hangs: %s %d s; try again, and see its log",
-        f->url->text, seconds >= f->timeout_s ? "its answer takes more than" : "nothing came for",
-        seconds >= f->timeout_s ? f->timeout_s : f->idle_timeout_s);
+        f->url->text, is_whole ? "its answer takes more than" : "nothing came for",
+        is_whole ? f->timeout_s : f->idle_timeout_s);
 }
 
 static enum rc
