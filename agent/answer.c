@@ -94,6 +94,7 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
     case RC_UNTRUSTED:
     case RC_NETWORK:
     case RC_CONFLICT:
+    case RC_INTERRUPTED:
     case RC_MAX_:
         log_once(LOG_LEVEL_ERROR, "a request failed: %s", why->text);
         rc = RC_SYSTEM;

@@ -27,9 +27,10 @@ DEFINE_CLEANUP(struct auth, auth_free);
 must_check enum rc auth_prepare(struct auth *auth, const char *scope, struct why *why);
 
 /*
- * Send the request with what is known for the scope ("repository:shop/web:pull", "…:push,pull"); on
- * 401 answer the challenge once and send it again. A 401 or 403 after that is returned as a
- * response. RC_NETWORK: also a token server that refuses. And what credentials_find() says.
+ * Send the request with what is known for the scope ("repository:shop/web:pull", "…:push,pull",
+ * or several with a space between them, of which credentials are looked up for the first); on 401
+ * answer the challenge once and send it again. A 401 or 403 after that is returned as a response.
+ * RC_NETWORK: also a token server that refuses. And what credentials_find() says.
  */
 must_check enum rc auth_send(struct http_response *ret, struct auth *auth,
     const struct http_request *request, const char *scope, struct why *why);

@@ -13,6 +13,14 @@ struct http_response {
     char *www_authenticate; /* all challenges, one per line; NULL: none */
     char *location;         /* NULL: none */
     char *docker_digest;    /* Docker-Content-Digest; NULL: none. A hint. */
+    char *range;            /* Range; NULL: none */
+    char *oci_subject;      /* OCI-Subject; NULL: none */
+    char *etag;             /* ETag; NULL: none */
+    char *link;             /* Link; NULL: none */
+    char *warning;          /* Warning, the first; NULL: none */
+    char *api_version;      /* Api-Version, of an engine; NULL: none */
+    int64_t content_length; /* Content-Length; -1: none */
+    int64_t chunk_min;      /* OCI-Chunk-Min-Length; 0: none */
     long retry_after_s;     /* 0: none */
 };
 

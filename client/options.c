@@ -70,6 +70,11 @@ static const struct {
     [OPTION_JOURNAL] = {0, "--journal", "PATH", "a directory of journal files, or one file"},
     [OPTION_ACCEPT_REPLAY] = {0, "--accept-replay", NULL,
         "let root keys sign again whose old roots can come back"},
+    [OPTION_FROM] = {0, "--from", "SOURCE",
+        "daemon, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or registry:IMAGE"},
+    [OPTION_PLATFORM] = {0, "--platform", "OS/ARCH", "this one of an index only"},
+    [OPTION_REFERRERS] = {0, "--referrers", NULL, "also artifacts that refer to the image"},
+    [OPTION_IMMUTABLE] = {0, "--immutable", NULL, "move no tag that exists"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */

@@ -58,6 +58,10 @@ must_check enum rc session_read(
 must_check enum rc session_registry(
     struct registry **ret, struct session *session, const char *host, struct why *why);
 
+/* Close all connections, to the agent as well; they are made again when they are wanted. For before
+ * a fork: two processes that share a connection break it. */
+must_check enum rc session_disconnect(struct session *session, struct why *why);
+
 /* Publish edits, and tell on standard output what became of each role. */
 must_check enum rc session_publish(struct session *session, struct repository *repository,
     const struct publish_role *roles, size_t n_roles, struct why *why);

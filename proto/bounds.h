@@ -139,25 +139,37 @@
 #define PEER_GROUPS_MAX        65536             /* NGROUPS_MAX of Linux */
 
 /* The client */
-#define HTTP_TIMESTAMP_MAX_BYTES (1024 * 1024)      /* Notary's own limit for a timestamp */
-#define HTTP_ERROR_MAX_BYTES     (64 * 1024)        /* an error body that is worth reading */
-#define HTTP_HEADERS_MAX_BYTES   (64 * 1024)        /* of one answer; a long challenge is 2 KiB */
-#define HTTP_REDIRECTS_MAX       5                  /* a registry sends to its storage: one */
-#define HTTP_ATTEMPTS_MAX        3                  /* of a GET, where the server is overloaded */
-#define HTTP_RETRY_MS            250                /* before the second try, twice that later */
-#define HTTP_RETRY_MAX_S         10                 /* beyond it, somebody else may wait */
-#define HTTP_CONNECT_TIMEOUT_S   30                 /* TCP and TLS; a busy CI host takes 10 s */
-#define HTTP_IDLE_TIMEOUT_S      30                 /* without a byte */
-#define HTTP_TIMEOUT_S           600                /* one answer, however slowly it drips */
-#define CERTIFICATES_MAX_BYTES   (4 * 1024 * 1024)  /* Debian's bundle is 220 KiB */
-#define CREDENTIALS_MAX_BYTES    (1024 * 1024)      /* a file of credentials; the usual is 1 KiB */
-#define SECRET_MAX_BYTES         (64 * 1024)        /* a password or token; JWTs are some KiB */
-#define HELPER_TIMEOUT_S         60                 /* someone may have to unlock a keychain */
-#define BUSY_WAIT_S              30                 /* for an agent that says it is busy */
-#define ROOT_PIN_TIMEOUT_S       10                 /* TrustedRoot asks nobody else */
-#define CHAIN_WHOLE_MAX_BYTES    (30 * 1024)        /* of a file; a larger one by digest first */
-#define UPLOAD_MAX_BYTES         (64 * 1024 * 1024) /* all files of one publication */
-#define MANIFEST_MAX_BYTES       (16 * 1024 * 1024) /* registries take 4 MiB, some more */
-#define ROOT_CHAIN_MAX           1024               /* roots walked in one update */
-#define PUBLISH_CONFLICTS_MAX    8                  /* VERSION answers in one publication */
-#define PUBLISH_DEADLINE_S       120                /* one publication, conflicts included */
+#define HTTP_TIMESTAMP_MAX_BYTES  (1024 * 1024)      /* Notary's own limit for a timestamp */
+#define HTTP_ERROR_MAX_BYTES      (64 * 1024)        /* an error body that is worth reading */
+#define HTTP_HEADERS_MAX_BYTES    (64 * 1024)        /* of one answer; a long challenge is 2 KiB */
+#define HTTP_REDIRECTS_MAX        5                  /* a registry sends to its storage: one */
+#define HTTP_ATTEMPTS_MAX         3                  /* of a GET, where the server is overloaded */
+#define HTTP_RETRY_MS             250                /* before the second try, twice that later */
+#define HTTP_RETRY_MAX_S          10                 /* beyond it, somebody else may wait */
+#define HTTP_CONNECT_TIMEOUT_S    30                 /* TCP and TLS; a busy CI host takes 10 s */
+#define HTTP_IDLE_TIMEOUT_S       30                 /* without a byte */
+#define HTTP_TIMEOUT_S            600                /* one answer, however slowly it drips */
+#define CERTIFICATES_MAX_BYTES    (4 * 1024 * 1024)  /* Debian's bundle is 220 KiB */
+#define CREDENTIALS_MAX_BYTES     (1024 * 1024)      /* a file of credentials; the usual is 1 KiB */
+#define SECRET_MAX_BYTES          (64 * 1024)        /* a password or token; JWTs are some KiB */
+#define HELPER_TIMEOUT_S          60                 /* someone may have to unlock a keychain */
+#define BUSY_WAIT_S               30                 /* for an agent that says it is busy */
+#define ROOT_PIN_TIMEOUT_S        10                 /* TrustedRoot asks nobody else */
+#define CHAIN_WHOLE_MAX_BYTES     (30 * 1024)        /* of a file; a larger one by digest first */
+#define UPLOAD_MAX_BYTES          (64 * 1024 * 1024) /* all files of one publication */
+#define MANIFEST_MAX_BYTES        (16 * 1024 * 1024) /* registries take 4 MiB, some more */
+#define MANIFEST_DESCRIPTORS_MAX  4096 /* layers: engines stop at 127; platforms: 50 */
+#define IMAGE_MANIFESTS_MAX       1024 /* of one index, with referrers */
+#define IMAGE_MANIFESTS_MAX_BYTES (64 * 1024 * 1024) /* of all of them, in memory */
+#define IMAGE_DEPTH_MAX           4                  /* an index of indexes is rare, and enough */
+#define ARCHIVE_ENTRIES_MAX       65536              /* of one tar file: three for each layer */
+#define UPLOAD_WORKERS            8                  /* blobs on their way at once */
+#define UPLOAD_CHUNK_BYTES        (64 * 1024 * 1024) /* sent again where a connection breaks */
+#define UPLOAD_ATTEMPTS_MAX       8                  /* of one blob, without any progress */
+#define ENGINE_MESSAGE_MAX_BYTES  (64 * 1024)        /* one message of the engine's stream */
+#define HTTP_RATE_MIN             1024               /* bytes a second of a body: else it hangs */
+#define CREW_TICK_MS              100                /* redrawing more often shows nothing new */
+#define PUBLISH_WORKERS           8                  /* repositories published at once */
+#define ROOT_CHAIN_MAX            1024               /* roots walked in one update */
+#define PUBLISH_CONFLICTS_MAX     8                  /* VERSION answers in one publication */
+#define PUBLISH_DEADLINE_S        120                /* one publication, conflicts included */

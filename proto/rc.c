@@ -29,6 +29,7 @@ static const struct {
     [RC_UNTRUSTED] = {NULL, 4},
     [RC_NETWORK] = {NULL, 6},
     [RC_CONFLICT] = {NULL, 7},
+    [RC_INTERRUPTED] = {NULL, 130},
 };
 
 /* Scrubbed, so that a peer's bytes cannot forge a log line or steer a terminal. */

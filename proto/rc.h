@@ -32,12 +32,13 @@ enum rc {
     RC_TOKEN,    /* the token is absent or fails */
     RC_BUSY,
     RC_TIMEOUT,
-    RC_STORAGE,   /* the ledger, or a file of ours, cannot be written */
-    RC_SYSTEM,    /* an operating system call failed */
-    RC_NO_MEMORY, /* an allocation failed */
-    RC_UNTRUSTED, /* trust data does not verify */
-    RC_NETWORK,   /* a server or the way to it */
-    RC_CONFLICT,  /* others publish faster than we can */
+    RC_STORAGE,     /* the ledger, or a file of ours, cannot be written */
+    RC_SYSTEM,      /* an operating system call failed */
+    RC_NO_MEMORY,   /* an allocation failed */
+    RC_UNTRUSTED,   /* trust data does not verify */
+    RC_NETWORK,     /* a server or the way to it */
+    RC_CONFLICT,    /* others publish faster than we can */
+    RC_INTERRUPTED, /* the user does not want it any more */
     RC_MAX_
 };
 

@@ -99,6 +99,7 @@ test_each_kind_has_its_exit_status(void **state)
         [RC_UNTRUSTED] = 4,
         [RC_NETWORK] = 6,
         [RC_CONFLICT] = 7,
+        [RC_INTERRUPTED] = 130,
     };
 
     (void)state;

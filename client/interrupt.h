@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * interrupt — Ctrl-C, SIGTERM and SIGHUP. Where nothing would be left behind they end the program
+ * at once with status 130; while somebody holds them they are noted, for him to clean up.
+ */
+#include <stdbool.h>
+
+/* At the start of the program, before anything else. */
+void interrupt_init(void);
+
+/* Holds count; release ends the program where a signal came meanwhile and nobody holds any more. */
+void interrupt_hold(void);
+void interrupt_release(void);
+bool interrupt_is_pending(void);
+/* Readable once a signal came: for poll(). Borrowed. */
+int interrupt_fd(void);
+/* In a child process: signals kill it, as it has nothing to clean up. */
+void interrupt_default(void);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * meter — how far an upload is, shown to people: on a terminal a line for each layer and one for
+ * the whole, with rate and time left, drawn over and over; elsewhere a plain line when a layer
+ * begins to matter and when it is done; with --quiet nothing. Writes to standard error.
+ */
+#include "proto/bytes.h"
+
+enum meter_style { METER_QUIET, METER_PLAIN, METER_TERMINAL };
+
+struct meter;
+
+must_check enum rc meter_new(struct meter **ret, enum meter_style style, struct why *why);
+/* Leaves what is on the screen, and the cursor on a line of its own. */
+void meter_free(struct meter *meter);
+DEFINE_CLEANUP(struct meter, meter_free);
+
+/* A new line, with its number in *ret. name: "27884c31bb5b", of a layer; total: bytes, 0: not known
+ * yet. Lines beyond what the screen holds scroll away once they are done. */
+must_check enum rc meter_add(
+    size_t *ret, struct meter *meter, const char *name, int64_t total, struct why *why);
+/* What becomes of it: "Waiting", "Pushing", … and how many bytes are through. */
+void meter_set(struct meter *meter, size_t line, const char *state, int64_t current, int64_t total);
+/* It is over, with its last word: "Pushed", "Layer already exists", "Mounted from shop/base". */
+void meter_end(struct meter *meter, size_t line, const char *state);
+/* Draw, if it is time to: several times a second is fine. */
+void meter_draw(struct meter *meter);
+/* A note among the lines, without tearing them. */
+void meter_note(struct meter *meter, const char *text);
