@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/skipped.h"
+#include "proto/bounds.h"
 #include "proto/reference.h"
 
 #define REPOSITORIES_MAX 10000 /* of one command line */
@@ -392,11 +393,10 @@ session_registry(struct registry **ret, struct session *session, const char *hos
 }
 
 enum rc
-session_publish(struct session *session, struct repository *repository,
+session_publication(struct publication *ret, struct session *session, struct repository *repository,
     const struct publish_role *roles, size_t n_roles, struct why *why)
 {
-    closing(publish_result_done) struct publish_result result = {0};
-    struct publication publication = {
+    *ret = (struct publication){
         .trust = repository->trust,
         .repo = repository->repo,
         .repository = repository->name,
@@ -408,7 +408,17 @@ session_publish(struct session *session, struct repository *repository,
         .progress = &session->progress,
     };
 
-    enum rc rc = session_signer(&publication.signer, session, why);
+    return session_signer(&ret->signer, session, why);
+}
+
+enum rc
+session_publish_lines(struct bytes *ret, struct session *session, struct repository *repository,
+    const struct publish_role *roles, size_t n_roles, struct why *why)
+{
+    closing(publish_result_done) struct publish_result result = {0};
+    struct publication publication;
+
+    enum rc rc = session_publication(&publication, session, repository, roles, n_roles, why);
     if (!rc)
         rc = publish(&result, &publication, why);
     if (rc)
@@ -417,12 +427,24 @@ session_publish(struct session *session, struct repository *repository,
     for (size_t i = 0; i < result.n_roles; i++) {
         const struct published *role = &result.roles[i];
         if (role->version == 0)
-            printf("%s: nothing to publish: it is so already\n", role->role);
+            bytes_printf(ret, "%s: nothing to publish: it is so already\n", role->role);
         else
-            printf("%s: version %" PRId64 ", signed by %s\n", role->role, role->version,
+            bytes_printf(ret, "%s: version %" PRId64 ", signed by %s\n", role->role, role->version,
                 role->signed_by);
         if (role->left_out)
             progress_note(&session->progress, "%s: left out: %s", role->role, role->left_out);
     }
-    return RC_OK;
+    return bytes_check(ret, why);
+}
+
+enum rc
+session_publish(struct session *session, struct repository *repository,
+    const struct publish_role *roles, size_t n_roles, struct why *why)
+{
+    closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+
+    enum rc rc = session_publish_lines(&lines, session, repository, roles, n_roles, why);
+    if (!rc)
+        fputs(bytes_text(&lines), stdout);
+    return rc;
 }

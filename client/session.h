@@ -62,6 +62,16 @@ must_check enum rc session_registry(
  * a fork: two processes that share a connection break it. */
 must_check enum rc session_disconnect(struct session *session, struct why *why);
 
-/* Publish edits, and tell on standard output what became of each role. */
+/* What publish() takes, with the session's options. roles are borrowed. What session_signer() says.
+ */
+must_check enum rc session_publication(struct publication *ret, struct session *session,
+    struct repository *repository, const struct publish_role *roles, size_t n_roles,
+    struct why *why);
+/* Publish edits. Appends to ret what became of each role, a line for each, for people and scripts;
+ * there is room for it within PUBLISH_LINES_MAX_BYTES. */
+must_check enum rc session_publish_lines(struct bytes *ret, struct session *session,
+    struct repository *repository, const struct publish_role *roles, size_t n_roles,
+    struct why *why);
+/* The same, with the lines on standard output. */
 must_check enum rc session_publish(struct session *session, struct repository *repository,
     const struct publish_role *roles, size_t n_roles, struct why *why);

@@ -170,6 +170,7 @@
 #define HTTP_RATE_MIN             1024               /* bytes a second of a body: else it hangs */
 #define CREW_TICK_MS              100                /* redrawing more often shows nothing new */
 #define PUBLISH_WORKERS           8                  /* repositories published at once */
+#define PUBLISH_LINES_MAX_BYTES   (64 * 1024 * 1024) /* what 1,024 roles can have to say */
 #define ROOT_CHAIN_MAX            1024               /* roots walked in one update */
 #define PUBLISH_CONFLICTS_MAX     8                  /* VERSION answers in one publication */
 #define PUBLISH_DEADLINE_S        120                /* one publication, conflicts included */

@@ -63,7 +63,7 @@ def test_every_error_has_the_exit_status_of_the_pages():
         {(name, status) for name, status in kinds if name}
     section = text("client/countersign.1").split(".Sh EXIT STATUS")[1].split("\n.Sh ")[0]
     # Wrong usage is found before there is an error with a kind.
-    assert set(re.findall(r"^\.It (\d)$", section, re.MULTILINE)) == \
+    assert set(re.findall(r"^\.It (\d+)$", section, re.MULTILINE)) == \
         {status for _, status in kinds} | {"2"}
 
 
