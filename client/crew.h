@@ -20,7 +20,7 @@ void crew_say(struct crew_voice *voice, int kind, struct span message);
 
 struct crew_task {
     size_t n_jobs;
-    size_t n_workers; /* at most; never more than jobs */
+    size_t n_workers; /* at most, and at least 1; never more than jobs */
 
     /* In the worker, once: what its jobs share; NULL: nothing. */
     enum rc (*start)(void **ret_shared, void *data, struct why *why);
@@ -33,14 +33,15 @@ struct crew_task {
     void (*on_done)(void *data, size_t job, enum rc rc, const struct why *why);
     void (*on_tick)(void *data); /* CREW_TICK_MS, for displays */
     void *data;
-    bool is_stopped_by_failure; /* after one that failed, no job is begun */
+    bool is_stopped_by_failure; /* after one that failed, no job is begun, others are killed */
 };
 
 /*
  * Do all jobs, in their order as far as workers are free; a job that fails stops none of the
  * others, unless is_stopped_by_failure. RC_OK: all that were begun ended, whatever their ends, and
- * on_done was told each. RC_INTERRUPTED: a signal came; jobs that had not ended have no end.
- * RC_SYSTEM: no process can be made. A worker that dies ends its job with RC_SYSTEM, and is
- * replaced.
+ * on_done was told each; or one failed, and the others were killed. RC_INTERRUPTED: a signal came;
+ * jobs that had not ended have no end, and on_done is not told of them; if nobody else holds
+ * signals, the program ends instead. RC_SYSTEM: no process can be made. A worker that dies ends its
+ * job with RC_SYSTEM, and is replaced.
  */
 must_check enum rc crew_run(const struct crew_task *task, struct why *why);

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "client/command.h"
+#include "client/interrupt.h"
 #include "client/unlock.h"
 
 #define BIT(name) OPTION_BIT(OPTION_##name)
@@ -251,6 +252,7 @@ main(int argc, char **argv)
     struct options options;
     size_t words = 0;
 
+    interrupt_init();
     signal(SIGPIPE, SIG_IGN);
     if (!options_parse(&options, argc, argv))
         return usage(NULL);
