@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/registry_blob.h"
+
+#include "client/registry_request.h"
+#include "proto/bounds.h"
+#include "proto/hasher.h"
+
+/* The address of a blob, and how people call it. */
+static enum rc
+name(struct bytes *ret_address, struct bytes *ret_what, const struct registry_blob *blob,
+    struct why *why)
+{
+    char text[REGISTRY_DIGEST_LEN + 1];
+
+    registry_digest_text(text, &blob->digest);
+    bytes_printf(ret_what, "blob %s", text);
+    return registry_address(ret_address, blob->path, "blobs", text, why);
+}
+
+enum rc
+registry_has_blob(
+    bool *ret, struct registry *registry, const struct registry_blob *blob, struct why *why)
+{
+    closing(http_response_done) struct http_response response = {0};
+    closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
+    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_ERROR_MAX_BYTES);
+
+    enum rc rc = name(&address, &what, blob, why);
+    if (rc)
+        return rc;
+
+    const struct registry_request request = {
+        .path = blob->path,
+        .right = REGISTRY_PUSH, /* as the upload that follows: one token is enough */
+        .http.method = "HEAD",
+        .http.path = bytes_text(&address),
+        .http.max_bytes = HTTP_ERROR_MAX_BYTES,
+        .http.is_redirect_followed = true,
+    };
+    rc = registry_send(&response, registry, &request, why);
+    if (rc)
+        return rc;
+
+    /* 405: it does not say. */
+    if (response.status != 200 && response.status != 404 && response.status != 405)
+        return registry_refused(registry, blob->path, bytes_text(&what), &response, why);
+
+    *ret = response.status == 200 &&
+           (response.content_length < 0 || response.content_length == blob->size);
+    return RC_OK;
+}
+
+/* A blob that comes. */
+struct coming {
+    const struct registry_blob *blob;
+    const struct http_watch *watch; /* the caller's */
+    struct hasher *hasher;
+    int64_t len;
+};
+
+static void
+coming_done(struct coming *coming)
+{
+    hasher_free(coming->hasher);
+}
+
+static enum rc
+on_piece(void *data, struct span piece, struct why *why)
+{
+    struct coming *coming = data;
+
+    coming->len += (int64_t)piece.len;
+    if (coming->len > coming->blob->size)
+        return fail(why, RC_UNTRUSTED, "it is longer than the %lld bytes that are told",
+            (long long)coming->blob->size);
+
+    hasher_add(coming->hasher, piece);
+    return coming->watch->piece(coming->watch->data, piece, why);
+}
+
+static void
+on_again(void *data)
+{
+    struct coming *coming = data;
+
+    coming->len = 0;
+    hasher_reset(coming->hasher);
+    if (coming->watch->again)
+        coming->watch->again(coming->watch->data);
+}
+
+static enum rc
+check(const struct coming *coming, struct why *why)
+{
+    char text[REGISTRY_DIGEST_LEN + 1];
+    struct digest digest;
+
+    hasher_digest(&digest, coming->hasher);
+    if (digest_eq(&digest, &coming->blob->digest) && coming->len == coming->blob->size)
+        return RC_OK;
+
+    registry_digest_text(text, &digest);
+    return fail(why, RC_UNTRUSTED,
+        "%lld bytes came, of digest %s; see to the registry, and to proxies in between",
+        (long long)coming->len, text);
+}
+
+enum rc
+registry_download(struct registry *registry, const struct registry_blob *blob,
+    const struct http_watch *watch, struct why *why)
+{
+    closing(http_response_done) struct http_response response = {0};
+    closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
+    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_ERROR_MAX_BYTES);
+    closing(coming_done) struct coming coming = {.blob = blob, .watch = watch};
+    const struct http_watch received = {.piece = on_piece, .again = on_again, .data = &coming};
+
+    enum rc rc = hasher_new(&coming.hasher, why);
+    if (!rc)
+        rc = name(&address, &what, blob, why);
+    if (rc)
+        return rc;
+
+    const struct registry_request request = {
+        .path = blob->path,
+        .right = REGISTRY_PULL,
+        .http.method = "GET",
+        .http.path = bytes_text(&address),
+        .http.received = &received,
+        .http.max_bytes = HTTP_ERROR_MAX_BYTES,
+        .http.is_redirect_followed = true,
+    };
+    rc = registry_send(&response, registry, &request, why);
+    if (!rc && response.status == 404)
+        return fail(why, RC_NOT_FOUND, "'%s/%s' has no %s", registry_host(registry), blob->path,
+            bytes_text(&what));
+    if (!rc && response.status != 200)
+        return registry_refused(registry, blob->path, bytes_text(&what), &response, why);
+    if (!rc)
+        rc = check(&coming, why);
+
+    return rc ? within(why, rc, "%s of '%s/%s'", bytes_text(&what), registry_host(registry),
+                    blob->path)
+              : RC_OK;
+}
