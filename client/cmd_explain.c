@@ -3,9 +3,10 @@
 
 #include "client/command.h"
 #include "client/image_arg.h"
+#include "client/inquiry.h"
 #include "client/selection.h"
-#include "client/step.h"
 #include "client/table.h"
+#include "client/verdict.h"
 
 /* The documents that sign would make, one for each role. */
 struct question {
@@ -14,20 +15,13 @@ struct question {
     struct edit edit;
     struct publish_role *roles;
     struct publication publication;
-    struct step *steps; /* they do not move */
-    size_t n;
-    struct batch_document **documents;
-    json_t *bases;
+    struct inquiry inquiry; /* it does not move */
 };
 
 static void
 question_done(struct question *q)
 {
-    for (size_t i = 0; i < q->n; i++)
-        step_done(&q->steps[i]);
-    free(q->steps);
-    json_decref(q->bases);
-    free(q->documents);
+    inquiry_done(&q->inquiry);
     free(q->roles);
     selection_done(&q->selection);
     image_arg_done(&q->image);
@@ -47,51 +41,21 @@ choose_roles(struct question *q, struct session *session, struct why *why)
     return rc;
 }
 
-static enum rc
-allocate(struct question *q, struct why *why)
-{
-    size_t n = q->selection.n_roles;
-
-    q->roles = calloc(n, sizeof *q->roles);
-    q->steps = calloc(n, sizeof *q->steps);
-    q->documents = calloc(n, sizeof(struct batch_document *));
-    return q->roles && q->steps && q->documents ? RC_OK : fail_memory(why);
-}
-
-/* What all documents have in common. */
+/* A tag that is signed already is asked for all the same. */
 static enum rc
 prepare(struct question *q, struct session *session, struct why *why)
 {
-    q->publication = (struct publication){
-        .trust = q->image.repository->trust,
-        .repo = q->image.repository->repo,
-        .repository = q->image.repository->name,
-        .roles = q->roles,
-        .n_roles = q->selection.n_roles,
-        .now = session_now(session),
-        .progress = session_progress(session),
-    };
-    for (size_t i = 0; i < q->selection.n_roles; i++) {
+    q->roles = calloc(q->selection.n_roles, sizeof *q->roles);
+    if (!q->roles)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < q->selection.n_roles; i++)
         q->roles[i] = (struct publish_role){
             .role = q->selection.roles[i], .edits = &q->edit, .n_edits = 1, .is_renewed = true};
-        step_init(&q->steps[i], &q->publication, i);
-        q->documents[i] = &q->steps[i].signature;
-        q->n++;
-    }
 
-    return session_signer(&q->publication.signer, session, why);
-}
-
-/* As publish() makes them; a tag that is signed already is asked for all the same. */
-static enum rc
-draft_all(struct question *q, struct why *why)
-{
-    struct step_scene scene = {.publication = &q->publication, .steps = q->steps};
-    enum rc rc = RC_OK;
-
-    for (size_t i = 0; !rc && i < q->n; i++)
-        rc = step_draft(&q->steps[i], &scene, why);
-    return rc ? rc : step_bases(&q->bases, &q->publication, q->steps, q->n, q->n, why);
+    enum rc rc = session_publication(
+        &q->publication, session, q->image.repository, q->roles, q->selection.n_roles, why);
+    return rc ? rc : inquiry_init(&q->inquiry, &q->publication, why);
 }
 
 /* Every key of the agent that is for that role, as far as the caller may know. */
@@ -149,11 +113,9 @@ compose_new(struct question *q, struct session *session, struct why *why)
         why->text);
     enum rc rc = selection_for_new(&q->selection, session, why);
     if (!rc)
-        rc = allocate(q, why);
-    if (!rc)
         rc = prepare(q, session, why);
-    for (size_t i = 0; !rc && i < q->n; i++)
-        rc = suppose(&q->steps[i], q, why);
+    for (size_t i = 0; !rc && i < q->inquiry.n_steps; i++)
+        rc = suppose(&q->inquiry.steps[i], q, why);
     return rc;
 }
 
@@ -171,49 +133,8 @@ compose(struct question *q, struct session *session, const char *argument, struc
     if (!rc)
         rc = choose_roles(q, session, why);
     if (!rc)
-        rc = allocate(q, why);
-    if (!rc)
         rc = prepare(q, session, why);
-    return rc ? rc : draft_all(q, why);
-}
-
-/* A verdict of the agent. */
-struct answer {
-    bool is_allowed;
-    const char *grant, *reason, *remedy;
-    const json_t *checks, *difference;
-};
-
-static enum rc
-read_answer(struct answer *ret, const json_t *verdict, struct why *why)
-{
-    struct answer answer = {.grant = NULL};
-    struct members m;
-
-    members_open(&m, verdict, "verdict");
-    members_bool_maybe(&m, "allowed", &answer.is_allowed);
-    members_text_maybe(&m, "grant", &answer.grant);
-    members_text_maybe(&m, "reason", &answer.reason);
-    members_text(&m, "remedy", &answer.remedy);
-    members_array(&m, "checks", SIZE_MAX, &answer.checks);
-    members_array_maybe(&m, "difference", SIZE_MAX, &answer.difference);
-    enum rc rc = members_close_tolerant(&m, why);
-    if (!rc)
-        *ret = answer;
-    return rc;
-}
-
-static bool
-is_because(const struct answer *answer, const char *reason)
-{
-    return answer->reason && !strcmp(answer->reason, reason);
-}
-
-/* sign goes past versions that were released and never published. */
-static bool
-is_allowed(const struct answer *answer)
-{
-    return answer->is_allowed || is_because(answer, "rollback");
+    return rc ? rc : inquiry_draft(&q->inquiry, why);
 }
 
 static enum rc
@@ -258,40 +179,41 @@ print_difference(const json_t *difference)
 }
 
 static enum rc
-print_answer(const struct step *step, const struct answer *answer, struct why *why)
+print_verdict(const struct step *step, const struct verdict *verdict, struct why *why)
 {
     printf("%s, version %" PRId64 ": ", step->want->role, step->version);
-    if (answer->is_allowed)
-        printf("allowed by grant '%s'\n", answer->grant ? answer->grant : "");
-    else if (is_allowed(answer))
+    if (verdict->is_allowed)
+        printf("allowed by grant '%s'\n", verdict->grant ? verdict->grant : "");
+    else if (verdict_is_good(verdict))
         puts("allowed, past a version that was released to somebody and is not published");
-    else if (is_because(answer, "approvals"))
-        printf("needs approval, under grant '%s'\n", answer->grant ? answer->grant : "");
+    else if (verdict_is_because(verdict, "approvals"))
+        printf("needs approval, under grant '%s'\n", verdict->grant ? verdict->grant : "");
     else
-        printf("refused (%s)\n", answer->reason ? answer->reason : "");
+        printf("refused (%s)\n", verdict->reason ? verdict->reason : "");
 
-    print_difference(answer->difference);
-    enum rc rc = print_checks(answer->checks, why);
-    if (rc || is_allowed(answer))
+    print_difference(verdict->difference);
+    enum rc rc = print_checks(verdict->checks, why);
+    if (rc || verdict_is_good(verdict))
         return rc;
 
-    if (answer->grant)
-        printf("  closest grant: %s\n", answer->grant);
-    printf("  remedy: %s\n", answer->remedy);
+    if (verdict->grant)
+        printf("  closest grant: %s\n", verdict->grant);
+    printf("  remedy: %s\n", verdict->remedy);
     return RC_OK;
 }
 
 /* The agent's verdicts, each with the role and version it is about. */
 static enum rc
-print_json(const struct question *q, const json_t *verdicts, struct why *why)
+print_json(const struct question *q, const json_t *answers, struct why *why)
 {
     json_auto_t *all = json_array();
 
-    for (size_t i = 0; i < q->n; i++) {
+    for (size_t i = 0; i < q->inquiry.n_asked; i++) {
+        const struct step *step = q->inquiry.asked[i];
         json_t *one = json_pack("{s:s,s:s,s:I}", "repository", q->publication.repository, "role",
-            q->steps[i].want->role, "version", (json_int_t)q->steps[i].version);
+            step->want->role, "version", (json_int_t)step->version);
         if (json_array_append_new(all, one) < 0 ||
-            json_object_update(one, json_array_get(verdicts, i)) < 0)
+            json_object_update(one, json_array_get(answers, i)) < 0)
             return fail_memory(why);
     }
 
@@ -300,52 +222,49 @@ print_json(const struct question *q, const json_t *verdicts, struct why *why)
 
 /* The exit status is the one that sign would end with. */
 static enum rc
-conclude(const struct question *q, const struct answer *answers, struct why *why)
+conclude(const struct question *q, const struct verdict *verdicts, struct why *why)
 {
-    size_t n_refused = 0, n_away = 0;
+    size_t n = q->inquiry.n_asked, n_refused = 0, n_away = 0;
 
-    for (size_t i = 0; i < q->n; i++) {
-        n_refused += !is_allowed(&answers[i]);
-        n_away += is_because(&answers[i], "token-unavailable");
+    for (size_t i = 0; i < n; i++) {
+        n_refused += !verdict_is_good(&verdicts[i]);
+        n_away += verdict_is_because(&verdicts[i], "token-unavailable");
     }
 
     if (n_refused == 0)
         return RC_OK;
 
     return fail(why, n_away == n_refused ? RC_TOKEN : RC_DENIED,
-        "'%s' would not be signed in %zu of %zu roles", q->image.name, n_refused, q->n);
+        "'%s' would not be signed in %zu of %zu roles", q->image.name, n_refused, n);
 }
 
 static enum rc
-print(const struct question *q, struct session *session, const json_t *verdicts, struct why *why)
+print(const struct question *q, struct session *session, const json_t *answers, struct why *why)
 {
-    closing(freep) struct answer *answers = calloc(q->n, sizeof *answers);
+    closing(freep) struct verdict *verdicts = calloc(q->inquiry.n_asked + 1, sizeof *verdicts);
     bool is_json = options_has(session_options(session), OPTION_JSON);
 
-    if (!answers)
+    if (!verdicts)
         return fail_memory(why);
 
-    enum rc rc = is_json ? print_json(q, verdicts, why) : RC_OK;
-    for (size_t i = 0; !rc && i < q->n; i++) {
-        rc = read_answer(&answers[i], json_array_get(verdicts, i), why);
+    enum rc rc = is_json ? print_json(q, answers, why) : RC_OK;
+    for (size_t i = 0; !rc && i < q->inquiry.n_asked; i++) {
+        rc = verdict_read(&verdicts[i], json_array_get(answers, i), why);
         if (!rc && !is_json)
-            rc = print_answer(&q->steps[i], &answers[i], why);
+            rc = print_verdict(q->inquiry.asked[i], &verdicts[i], why);
     }
 
-    return rc ? rc : conclude(q, answers, why);
+    return rc ? rc : conclude(q, verdicts, why);
 }
 
 COMMAND(cmd_explain_sign)
 {
-    closing(question_done) struct question q = {.n = 0};
-    closing(json_decrefp) json_t *verdicts = NULL;
+    closing(question_done) struct question q = {.roles = NULL};
+    closing(json_decrefp) json_t *answers = NULL;
 
     (void)n;
     enum rc rc = compose(&q, session, arguments[0], why);
-    if (!rc) {
-        const struct batch batch = {.documents = q.documents, .n_documents = q.n, .bases = q.bases};
-        rc = batch_explain(&verdicts, q.publication.signer, &batch,
-            session_options(session)->values[OPTION_AS], why);
-    }
-    return rc ? rc : print(&q, session, verdicts, why);
+    if (!rc)
+        rc = inquiry_ask(&answers, &q.inquiry, session_options(session)->values[OPTION_AS], why);
+    return rc ? rc : print(&q, session, answers, why);
 }

@@ -317,30 +317,6 @@ on_stale(struct publisher *p, const struct batch_marks *seen, struct why *why)
                : rc;
 }
 
-/* The server has refused for another reason than a version. The usual one: the snapshot key is with
- * whoever made the repository with notary, whose default that is. */
-static enum rc
-explain_refusal(const struct publisher *p, struct why *why)
-{
-    closing(pubkey_unrefp) struct pubkey *server_key = NULL;
-    closing(freep) struct pubkey **listed = NULL;
-    const char *repository = p->publication->repository;
-    size_t n = 0;
-
-    if (p->is_founding || trust_keys(&listed, &n, p->publication->trust, "snapshot", NULL) ||
-        server_key_get(&server_key, p->publication->repo, "snapshot", NULL))
-        return RC_NETWORK;
-
-    for (size_t i = 0; i < n; i++)
-        if (keyid_eq(pubkey_id(listed[i]), pubkey_id(server_key)))
-            return RC_NETWORK;
-
-    return fail(why, RC_UNSUPPORTED,
-        "the trust server does not hold the snapshot key of '%s', so only its owner can publish; "
-        "he gives it to the server with: notary key rotate %s snapshot -r",
-        repository, repository);
-}
-
 /* Servers behind one name may need a moment for each other; one that lies has no end. */
 static enum rc
 count_missing(struct publisher *p, struct why *why)
@@ -364,7 +340,7 @@ post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
     if (rc == RC_CONFLICT)
         return on_conflict(p, why);
     if (rc == RC_NETWORK)
-        return explain_refusal(p, why);
+        return p->is_founding ? rc : server_key_explain(p->publication->trust, why);
     if (!rc && p->is_founding && !is_posted(p, "root", 1, founding_file(p->founding)))
         return count_missing(p, why);
     if (!rc && p->is_founding)

@@ -45,3 +45,25 @@ server_key_get(struct pubkey **ret, struct repo *repo, const char *role, struct 
     rc = server_key_read(ret, bytes_span(&text), why);
     return rc == RC_MALFORMED ? within(why, RC_NETWORK, "%s.key of the trust server", role) : rc;
 }
+
+enum rc
+server_key_explain(const struct trust *trust, struct why *why)
+{
+    closing(pubkey_unrefp) struct pubkey *server_key = NULL;
+    closing(freep) struct pubkey **listed = NULL;
+    const char *repository = trust_repository(trust);
+    size_t n = 0;
+
+    if (trust_keys(&listed, &n, trust, "snapshot", NULL) ||
+        server_key_get(&server_key, trust_repo(trust), "snapshot", NULL))
+        return RC_NETWORK;
+
+    for (size_t i = 0; i < n; i++)
+        if (keyid_eq(pubkey_id(listed[i]), pubkey_id(server_key)))
+            return RC_NETWORK;
+
+    return fail(why, RC_UNSUPPORTED,
+        "the trust server does not hold the snapshot key of '%s', so only its owner can publish; "
+        "he gives it to the server with: notary key rotate %s snapshot -r",
+        repository, repository);
+}
