@@ -37,6 +37,7 @@ struct engine_progress {
     const char *layer;      /* "27884c31bb5b"; NULL: about the whole */
     const char *status;     /* "Pushing", "Layer already exists", … */
     int64_t current, total; /* bytes; 0: not told */
+    bool is_note;           /* people should see it: not what they may have expected */
 };
 struct engine_listener {
     void (*on_progress)(void *data, const struct engine_progress *progress);
@@ -45,6 +46,7 @@ struct engine_listener {
 
 struct engine_push {
     const char *repository, *tag;
+    const char *host;     /* of the repository, as credentials_find() has it */
     const char *platform; /* NULL: as the engine likes */
     const struct credentials *credentials;
     const struct engine_listener *listener;
@@ -52,9 +54,9 @@ struct engine_push {
 
 /*
  * *ret: of the manifest or index, as the engine says: by its aux message or its last line. A hint,
- * to be confirmed with the registry. RC_NETWORK: what the engine says; a stream that ends without a
- * word; RC_UNSUPPORTED: an engine that is too old for platform, or pushed something else than it
- * was asked to.
+ * to be confirmed with the registry. An engine that has but one platform of an index pushes that
+ * one instead, with a note. RC_NETWORK: what the engine says; a stream that ends without a word.
+ * RC_UNSUPPORTED: an engine that is too old for platform. RC_MALFORMED: no platform.
  */
 must_check enum rc engine_push(
     struct digest *ret, struct engine *engine, const struct engine_push *push, struct why *why);

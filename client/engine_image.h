@@ -24,12 +24,12 @@
 
 struct engine_image {
     /* What is wanted; borrowed. */
-    const char *name;        /* as the engine knows it: "localhost:5000/shop/web:v1", or an ID */
+    const char *name;        /* as the engine knows it: "localhost:5000/shop/web:v1" */
     const char *repository;  /* where it goes, "localhost:5000/shop/web": */
     const char *host, *path; /* this path on this host */
 
     /* What became of it. */
-    enum rc rc;     /* of the last of find and push; RC_OK also where neither came to it */
+    enum rc rc;     /* of the last call; RC_OK also where it did not come to this one */
     struct why why; /* and its sentence */
     bool is_pushed; /* the registry holds manifest, and what it lists; it was hashed here */
     struct registry_manifest manifest;

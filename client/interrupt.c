@@ -67,6 +67,16 @@ interrupt_is_pending(void)
     return is_pending;
 }
 
+void
+interrupt_forget(void)
+{
+    uint64_t count = 0;
+
+    is_pending = 0;
+    if (event_fd >= 0 && read(event_fd, &count, sizeof count) < 0)
+        assert(errno == EAGAIN); /* none came */
+}
+
 int
 interrupt_fd(void)
 {

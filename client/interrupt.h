@@ -13,6 +13,8 @@ void interrupt_init(void);
 void interrupt_hold(void);
 void interrupt_release(void);
 bool interrupt_is_pending(void);
+/* Who holds, was interrupted, and now cleans up: the next signal is noted as the first one was. */
+void interrupt_forget(void);
 /* Readable once a signal came: for poll(). Borrowed. */
 int interrupt_fd(void);
 /* In a child process: signals kill it, as it has nothing to clean up. */

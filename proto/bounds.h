@@ -174,3 +174,10 @@
 #define ROOT_CHAIN_MAX            1024               /* roots walked in one update */
 #define PUBLISH_CONFLICTS_MAX     8                  /* VERSION answers in one publication */
 #define PUBLISH_DEADLINE_S        120                /* one publication, conflicts included */
+
+/* The Docker Engine, as a source of images */
+#define ENGINE_CONTEXT_MAX_BYTES (64 * 1024)       /* of docker's context; the usual is 200 bytes */
+#define ENGINE_ANSWER_MAX_BYTES  (4 * 1024 * 1024) /* on an image, with all its labels */
+#define ENGINE_LOGIN_MAX_BYTES   (128 * 1024)      /* a secret, as JSON in base64 */
+#define ENGINE_LAYERS_MAX        4096              /* lines of progress: images have up to 127 */
+#define ENGINE_IDLE_TIMEOUT_S    300 /* it is silent while a registry looks at a layer */
