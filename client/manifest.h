@@ -21,6 +21,7 @@ struct descriptor {
     int64_t size;
     char *platform;      /* "linux/arm64/v8"; NULL: not told */
     char *name;          /* org.opencontainers.image.ref.name, of an entry of index.json; NULL */
+    char *full_name;     /* io.containerd.image.name, of what engines save; NULL */
     char *artifact_type; /* NULL: none */
     bool is_foreign;     /* lies elsewhere by its URLs: never uploaded */
 };
@@ -47,6 +48,8 @@ DEFINE_CLEANUP(struct manifest, manifest_free);
 /* RC_UNSUPPORTED: no media type of a manifest. */
 must_check enum rc manifest_kind_of(
     enum manifest_kind *ret, const char *media_type, struct why *why);
+/* "sha256:…". RC_UNSUPPORTED: of another algorithm. RC_MALFORMED. */
+must_check enum rc manifest_digest_parse(struct digest *ret, const char *text, struct why *why);
 /* For Accept: all of them. */
 const char *manifest_media_types(void);
 

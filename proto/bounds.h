@@ -161,7 +161,9 @@
 #define MANIFEST_DESCRIPTORS_MAX  4096 /* layers: engines stop at 127; platforms: 50 */
 #define IMAGE_MANIFESTS_MAX       1024 /* of one index, with referrers */
 #define IMAGE_MANIFESTS_MAX_BYTES (64 * 1024 * 1024) /* of all of them, in memory */
+#define IMAGE_BLOBS_MAX           131072             /* layers of all of them: 128 for each */
 #define IMAGE_DEPTH_MAX           4                  /* an index of indexes is rare, and enough */
+#define LAYOUT_MAX_BYTES          4096               /* of the file oci-layout, which has 30 */
 #define ARCHIVE_ENTRIES_MAX       65536              /* of one tar file: three for each layer */
 #define UPLOAD_WORKERS            8                  /* blobs on their way at once */
 #define UPLOAD_CHUNK_BYTES        (64 * 1024 * 1024) /* sent again where a connection breaks */
