@@ -87,6 +87,7 @@ http_error_read(struct http_error *ret, const struct http_response *response)
     }
     if (text.len > SAID_MAX_BYTES)
         bytes_cut(&text, SAID_MAX_BYTES);
+    error.said_len = text.len;
     put_advice(&text, response, is_read);
 
     snprintf(error.text, sizeof error.text, "%s", bytes_text(&text));

@@ -7,8 +7,9 @@
 #include "client/http_response.h"
 
 struct http_error {
-    char code[40];  /* of the first error, "VERSION"; "" where the body is not of this form */
-    char text[320]; /* status, code, message and detail, for people; never empty */
+    char code[40];   /* of the first error, "VERSION"; "" where the body is not of this form */
+    char text[320];  /* status, code, message and detail, for people; never empty */
+    size_t said_len; /* of text: without our advice behind it */
 };
 
 /* Never fails: what cannot be read becomes a sentence about the status and the kind of the body. */

@@ -13,7 +13,7 @@ name(struct bytes *ret_address, struct bytes *ret_what, const struct registry_bl
     char text[REGISTRY_DIGEST_LEN + 1];
 
     registry_digest_text(text, &blob->digest);
-    bytes_printf(ret_what, "blob %s", text);
+    bytes_printf(ret_what, "blob %s of '%s'", text, blob->path);
     return registry_address(ret_address, blob->path, "blobs", text, why);
 }
 
@@ -132,14 +132,11 @@ registry_download(struct registry *registry, const struct registry_blob *blob,
     };
     rc = registry_send(&response, registry, &request, why);
     if (!rc && response.status == 404)
-        return fail(why, RC_NOT_FOUND, "'%s/%s' has no %s", registry_host(registry), blob->path,
-            bytes_text(&what));
+        return fail(why, RC_NOT_FOUND, "%s has no %s", registry_host(registry), bytes_text(&what));
     if (!rc && response.status != 200)
         return registry_refused(registry, blob->path, bytes_text(&what), &response, why);
     if (!rc)
         rc = check(&coming, why);
 
-    return rc ? within(why, rc, "%s of '%s/%s'", bytes_text(&what), registry_host(registry),
-                    blob->path)
-              : RC_OK;
+    return rc ? within(why, rc, "%s", bytes_text(&what)) : RC_OK;
 }

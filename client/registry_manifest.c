@@ -43,7 +43,7 @@ refuse(struct registry *registry, const struct http_response *response, const ch
             "%s: there is no registry here: %s; check the host in the name of the image",
             http_base(link.http), error.text);
 
-    bytes_printf(&what, "'%s'", reference);
+    bytes_printf(&what, "'%s' of '%s'", reference, path);
     return registry_refused(registry, path, bytes_text(&what), response, why);
 }
 
@@ -212,7 +212,7 @@ registry_put_manifest(bool *ret_has_referrers, struct registry *registry, const 
     if (rc)
         return rc;
 
-    bytes_printf(&what, is_tag ? "the tag '%s'" : "the manifest '%s'", reference);
+    bytes_printf(&what, "%s '%s' of '%s' is refused", is_tag ? "tag" : "manifest", reference, path);
     if (response.status != 200 && response.status != 201 && response.status != 202)
         return registry_refused(registry, path, bytes_text(&what), &response, why);
 

@@ -2,6 +2,7 @@
 #include "client/registry_request.h"
 
 #include "client/http_error.h"
+#include "client/refusal.h"
 #include "client/url.h"
 #include "proto/bounds.h"
 
@@ -136,9 +137,13 @@ registry_refused(struct registry *registry, const char *path, const char *what,
         return rc;
 
     http_error_read(&error, response);
+    const struct refusal *refusal = refusal_find(response, &error);
+    if (refusal)
+        return fail(why, refusal->rc, "%s: %s: %.*s; %s", http_base(link.http), what,
+            (int)error.said_len, error.text, refusal->remedy);
+
     if (response->status == 401 || response->status == 403)
         return auth_denied(link.auth, path, error.text, why);
 
-    return fail(
-        why, RC_NETWORK, "%s: %s of '%s': %s", http_base(link.http), what, path, error.text);
+    return fail(why, RC_NETWORK, "%s: %s: %s", http_base(link.http), what, error.text);
 }

@@ -55,7 +55,7 @@ void registry_digest_text(char ret[REGISTRY_DIGEST_LEN + 1], const struct digest
 must_check enum rc registry_check_digest(
     const struct digest *digest, const char *named, const char *by, struct why *why);
 
-/* The sentence for an answer that refuses what, "the manifest 'v1'", and what to do about it.
+/* The sentence for an answer that refuses what, "tag 'v1' of 'shop/web'", and what to do about it.
  * RC_NETWORK; RC_CONFLICT: a tag that may not be moved. */
 must_check enum rc registry_refused(struct registry *registry, const char *path, const char *what,
     const struct http_response *response, struct why *why);

@@ -17,6 +17,7 @@ delete_manifest(struct registry *registry, const char *path, const char *referen
 {
     closing(http_response_done) struct http_response response = {0};
     closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
+    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
     struct http_error error;
 
     enum rc rc = registry_address(&address, path, "manifests", reference, why);
@@ -50,11 +51,12 @@ delete_manifest(struct registry *registry, const char *path, const char *referen
 
     if (status == 405 || status == 501)
         return fail(why, RC_UNSUPPORTED,
-            "%s deletes nothing: %s; '%s' stays under '%s': whoever runs it may allow it "
-            "(storage.delete.enabled of docker's registry)",
-            registry_host(registry), error.text, reference, path);
+            "%s deletes nothing: %.*s; '%s' of '%s' stays: whoever runs it may allow that, "
+            "storage.delete.enabled of docker's registry",
+            registry_host(registry), (int)error.said_len, error.text, reference, path);
 
-    return registry_refused(registry, path, "the removal of a tag", &response, why);
+    bytes_printf(&what, "'%s' of '%s' is not removed", reference, path);
+    return registry_refused(registry, path, bytes_text(&what), &response, why);
 }
 
 /* An index without anything in it, that nobody else has. */

@@ -8,6 +8,7 @@
  */
 #include "client/http_error.h"
 #include "client/pause.h"
+#include "client/refusal.h"
 #include "client/registry_request.h"
 #include "client/upload.h"
 #include "proto/bounds.h"
@@ -108,7 +109,7 @@ recover(struct sending *s, int n_max, int64_t least_ms, struct why *why)
     if (rc == RC_NETWORK)
         return RC_OK; /* the next request will say more */
 
-    if (!rc && s->upload.position <= s->passed)
+    if (!rc && s->upload.position <= s->passed && !s->is_in_one)
         return RC_OK;
 
     if (rc == RC_NO_MEMORY)
@@ -129,14 +130,17 @@ on_refusal(struct sending *s, const struct http_response *response, struct why *
 {
     closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_ERROR_MAX_BYTES);
     char text[REGISTRY_DIGEST_LEN + 1];
+    struct http_error error;
     long status = response->status;
+
+    http_error_read(&error, response);
     bool is_passing = status == 408 || status == 429 || (status >= 502 && status <= 504);
-    bool is_lost =
-        status == 202 || status == 404 || status == 409 || status == 416 || status == 500;
+    bool is_lost = status == 202 || status == 404 || status == 409 || status == 416 ||
+                   (status == 500 && !refusal_find(response, &error));
     bool was_chunk = s->upload.position > 0 || s->blob->size > s->chunk_bytes;
 
     registry_digest_text(text, &s->blob->digest);
-    bytes_printf(&what, "blob %s", text);
+    bytes_printf(&what, "blob %s of '%s' is refused", text, s->upload.path);
     enum rc rc =
         registry_refused(s->upload.registry, s->upload.path, bytes_text(&what), response, why);
     if (rc != RC_NETWORK || status == 401 || status == 403)

@@ -68,6 +68,7 @@ move(struct upload *upload, const struct http_response *response, struct why *wh
 enum rc
 upload_start(struct upload *upload, const struct digest *digest, const char *from, struct why *why)
 {
+    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
     closing(http_response_done) struct http_response response = {0};
 
     enum rc rc = post(&response, upload, digest, from, why);
@@ -85,8 +86,10 @@ upload_start(struct upload *upload, const struct digest *digest, const char *fro
         return registry_check_digest(digest, response.docker_digest, "the registry", why);
     }
 
-    if (response.status != 202)
-        return registry_refused(upload->registry, upload->path, "an upload", &response, why);
+    if (response.status != 202) {
+        bytes_printf(&what, "an upload to '%s' is refused", upload->path);
+        return registry_refused(upload->registry, upload->path, bytes_text(&what), &response, why);
+    }
 
     upload_done(upload);
     upload->chunk_min = response.chunk_min;
