@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/registry_manifest.h"
+
 #include "client/http_error.h"
+#include "client/manifest.h"
 #include "client/pause.h"
-#include "client/registry_request.h"
 #include "proto/bounds.h"
-
-/* What we can sign: everything else is refused, a captive portal's HTML included. */
-static const char *const media_types[] = {
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-};
-
-static void
-put_accept(struct bytes *accept)
-{
-    for (size_t i = 0; i < N_ELEMENTS(media_types); i++)
-        bytes_printf(accept, "%s%s", i > 0 ? ", " : "", media_types[i]);
-}
 
 /* An answer that is not the manifest. */
 static enum rc
@@ -47,21 +34,33 @@ refuse(struct registry *registry, const struct http_response *response, const ch
     return registry_refused(registry, path, bytes_text(&what), response, why);
 }
 
+/* Without parameters; free(). NULL: no memory. */
+static char *
+media_type_of(const struct http_response *response)
+{
+    const char *type = response->content_type ? response->content_type : "";
+
+    return strndup(type, strcspn(type, "; "));
+}
+
 /* Whether what came is a manifest, and of the digest by which the server and the caller call it. */
 static enum rc
 measure(struct registry_manifest *ret, const struct http_response *response, const char *reference,
     struct why *why)
 {
+    closing(freep) char *media_type = media_type_of(response);
     struct registry_manifest manifest;
-    bool is_known = false;
+    enum manifest_kind kind;
 
-    for (size_t i = 0; i < N_ELEMENTS(media_types); i++)
-        is_known = is_known || http_response_is(response, media_types[i]);
-    if (!is_known)
+    if (!media_type)
+        return fail_memory(why);
+
+    /* Everything else is refused, a captive portal's HTML included. */
+    if (manifest_kind_of(&kind, media_type, NULL))
         return fail(why, RC_NETWORK,
             "what came is of type '%s', which is no manifest that we know; check whether it is an "
             "image, and proxies in between",
-            response->content_type ? response->content_type : "");
+            media_type);
 
     digest_of(&manifest.digest, bytes_span(&response->body));
     manifest.size = (int64_t)response->body.len;
@@ -76,18 +75,14 @@ measure(struct registry_manifest *ret, const struct http_response *response, con
     return RC_OK;
 }
 
-static enum rc
-fetch(struct http_response *ret_response, struct registry_manifest *ret, struct registry *registry,
-    const char *path, const char *reference, struct why *why)
+enum rc
+registry_fetch_manifest(struct registry_manifest *ret, struct http_response *ret_response,
+    struct registry *registry, const char *path, const char *reference, struct why *why)
 {
     closing(http_response_done) struct http_response response = {0};
     closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
-    closing(bytes_done) struct bytes accept = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
 
-    put_accept(&accept);
     enum rc rc = registry_address(&address, path, "manifests", reference, why);
-    if (!rc)
-        rc = bytes_check(&accept, why);
     if (rc)
         return rc;
 
@@ -96,7 +91,7 @@ fetch(struct http_response *ret_response, struct registry_manifest *ret, struct 
         .right = REGISTRY_PULL,
         .http.method = "GET",
         .http.path = bytes_text(&address),
-        .http.accept = bytes_text(&accept),
+        .http.accept = manifest_media_types(),
         .http.max_bytes = MANIFEST_MAX_BYTES,
         .http.is_redirect_followed = true,
     };
@@ -122,7 +117,7 @@ registry_manifest(struct registry_manifest *ret, struct registry *registry, cons
 {
     closing(http_response_done) struct http_response response = {0};
 
-    return fetch(&response, ret, registry, path, reference, why);
+    return registry_fetch_manifest(ret, &response, registry, path, reference, why);
 }
 
 enum rc
@@ -132,12 +127,11 @@ registry_get_manifest(struct bytes *ret, char **ret_media_type, struct registry 
     closing(http_response_done) struct http_response response = {0};
     struct registry_manifest manifest;
 
-    enum rc rc = fetch(&response, &manifest, registry, path, reference, why);
+    enum rc rc = registry_fetch_manifest(&manifest, &response, registry, path, reference, why);
     if (rc)
         return rc;
 
-    const char *type = response.content_type;
-    closing(freep) char *media_type = strndup(type, strcspn(type, "; "));
+    closing(freep) char *media_type = media_type_of(&response);
     if (!media_type)
         return fail_memory(why);
 
@@ -182,42 +176,63 @@ read_back(struct registry *registry, const char *path, const char *tag, const st
 }
 
 enum rc
+registry_store_manifest(struct http_response *ret, struct registry *registry,
+    const struct registry_put *put, struct why *why)
+{
+    closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
+    const struct http_header header = {"If-Match", put->etag};
+
+    enum rc rc = registry_address(&address, put->path, "manifests", put->reference, why);
+    if (rc)
+        return rc;
+
+    const struct registry_request request = {
+        .path = put->path,
+        .right = REGISTRY_PUSH,
+        .http.method = "PUT",
+        .http.path = bytes_text(&address),
+        .http.content_type = put->media_type,
+        .http.body = put->manifest,
+        .http.headers = &header,
+        .http.n_headers = put->etag ? 1 : 0,
+        .http.max_bytes = HTTP_ERROR_MAX_BYTES,
+        .http.is_repeatable = true,
+    };
+    return registry_send(ret, registry, &request, why);
+}
+
+enum rc
+registry_refused_manifest(struct registry *registry, const struct registry_put *put,
+    const struct http_response *response, struct why *why)
+{
+    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
+    bool is_tag = !strchr(put->reference, ':');
+
+    bytes_printf(&what, "%s '%s' of '%s' is refused", is_tag ? "tag" : "manifest", put->reference,
+        put->path);
+    return registry_refused(registry, put->path, bytes_text(&what), response, why);
+}
+
+enum rc
 registry_put_manifest(bool *ret_has_referrers, struct registry *registry, const char *path,
     const char *reference, const char *media_type, struct span manifest, struct why *why)
 {
     closing(http_response_done) struct http_response response = {0};
-    closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
-    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
-    bool is_tag = !strchr(reference, ':');
+    const struct registry_put put = {path, reference, media_type, manifest, NULL};
     struct digest digest;
 
     digest_of(&digest, manifest);
     enum rc rc = registry_check_digest(&digest, reference, "the reference", why);
     if (!rc)
-        rc = registry_address(&address, path, "manifests", reference, why);
+        rc = registry_store_manifest(&response, registry, &put, why);
     if (rc)
         return rc;
 
-    const struct registry_request request = {
-        .path = path,
-        .right = REGISTRY_PUSH,
-        .http.method = "PUT",
-        .http.path = bytes_text(&address),
-        .http.content_type = media_type,
-        .http.body = manifest,
-        .http.max_bytes = HTTP_ERROR_MAX_BYTES,
-        .http.is_repeatable = true,
-    };
-    rc = registry_send(&response, registry, &request, why);
-    if (rc)
-        return rc;
-
-    bytes_printf(&what, "%s '%s' of '%s' is refused", is_tag ? "tag" : "manifest", reference, path);
-    if (response.status != 200 && response.status != 201 && response.status != 202)
-        return registry_refused(registry, path, bytes_text(&what), &response, why);
+    if (response.status < 200 || response.status > 202)
+        return registry_refused_manifest(registry, &put, &response, why);
 
     rc = registry_check_digest(&digest, response.docker_digest, "the registry", why);
-    if (!rc && is_tag)
+    if (!rc && !strchr(reference, ':'))
         rc = read_back(registry, path, reference, &digest, why);
     if (rc)
         return rc;
