@@ -18,6 +18,11 @@ struct registry_blob {
 must_check enum rc registry_has_blob(
     bool *ret, struct registry *registry, const struct registry_blob *blob, struct why *why);
 
+/* Mount it from another repository, without having its content. *ret: it is there now; false: the
+ * registry does not do that, or not from there. What registry_upload() says. */
+must_check enum rc registry_mount(bool *ret, struct registry *registry,
+    const struct registry_blob *blob, const char *from, struct why *why);
+
 /*
  * Upload it: mount it from another repository, if from is not NULL and the registry does that; else
  * in one piece, or in chunks where it is large or the registry wants them. A connection that breaks

@@ -235,6 +235,19 @@ registry_upload(bool *ret_is_mounted, struct registry *registry, const struct re
 }
 
 enum rc
+registry_mount(bool *ret, struct registry *registry, const struct registry_blob *blob,
+    const char *from, struct why *why)
+{
+    closing(upload_done) struct upload upload = {.registry = registry, .path = blob->path};
+
+    enum rc rc = upload_start(&upload, &blob->digest, from, why);
+    if (!rc && !upload.is_mounted)
+        upload_cancel(&upload);
+    *ret = !rc && upload.is_mounted;
+    return rc;
+}
+
+enum rc
 registry_check_push(struct registry *registry, const char *path, struct why *why)
 {
     closing(upload_done) struct upload upload = {.registry = registry, .path = path};

@@ -5,28 +5,22 @@
  * registry; where several repositories of it need one, it is mounted into the others.
  */
 #include "client/meter.h"
-#include "client/source.h"
-
-/* An image, and where it goes. Everything is borrowed. */
-struct transfer_item {
-    const struct image *image;
-    struct source *source;
-    const char *host, *path;
-};
+#include "client/transfer_plan.h"
 
 struct transfer {
+    struct session *session; /* its connections are closed, as workers have their own */
     const struct transfer_item *items;
     size_t n_items;
     struct meter *meter;
-    bool is_verbose;
 };
 
 struct transfer_result {
-    size_t n_uploaded, n_mounted, n_present; /* blobs */
+    size_t n_uploaded, n_mounted, n_present; /* blobs, counted for each repository */
     int64_t uploaded_bytes;
 };
 
-/* *ret is filled also on failure, with what had been done: what was uploaded stays there. The first
- * failure stops the rest. RC_INTERRUPTED. What registry_upload() says. */
+/* The meter is settled. *ret is filled also on failure, with what had been done: what was uploaded
+ * stays there. The first failure stops the rest. RC_INTERRUPTED. What registry_upload() and
+ * source_open_blob() say. */
 must_check enum rc transfer_run(
     struct transfer_result *ret, const struct transfer *transfer, struct why *why);

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/clock.h"
 
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 static int64_t ahead_ns, wall_ns, spent_us;
+static bool is_stopped;
+static struct timespec stopped_at; /* the monotonic one */
+
+void
+clock_stop(void)
+{
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &stopped_at);
+    is_stopped = true;
+}
 
 void
 clock_advance_ms(int64_t ms)
@@ -37,6 +47,8 @@ clock_gettime(clockid_t id, struct timespec *ret)
     if (syscall(SYS_clock_gettime, id, ret) < 0)
         return -1;
 
+    if (is_stopped && id == CLOCK_MONOTONIC)
+        *ret = stopped_at;
     if (id == CLOCK_MONOTONIC || id == CLOCK_BOOTTIME || id == CLOCK_REALTIME) {
         int64_t ns = ret->tv_nsec + (id == CLOCK_REALTIME ? wall_ns : ahead_ns);
         ret->tv_sec += ns / 1000000000;

@@ -10,4 +10,6 @@
 
 void clock_advance_ms(int64_t ms);
 void clock_advance_wall_ms(int64_t ms); /* the wall clock; back, too */
+/* From now on the monotonic clock goes only as far as it is set forward. */
+void clock_stop(void);
 void clock_spend_us(int64_t us);
