@@ -6,6 +6,9 @@
 
 static const struct source_form *const forms[] = {
     &source_layout,
+    &source_oci_archive,
+    &source_docker_archive,
+    &source_registry,
 };
 
 struct source {

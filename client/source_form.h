@@ -26,4 +26,5 @@ struct source_form {
     const char *(*path_on)(const void *data, const char *host); /* NULL: on none */
 };
 
-extern const struct source_form source_layout;
+extern const struct source_form source_layout, source_oci_archive, source_docker_archive,
+    source_registry;

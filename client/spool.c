@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -69,26 +70,45 @@ spool_free(struct spool *spool)
 }
 
 enum rc
-spool_put(struct spool *spool, struct span piece, struct why *why)
+spool_put_at(struct spool *spool, int64_t offset, struct span piece, struct why *why)
 {
-    for (size_t done = 0; done < piece.len;) {
-        ssize_t len = pwrite(
-            spool->fd, piece.p + done, piece.len - done, (off_t)(spool->len + (int64_t)done));
+    while (piece.len > 0) {
+        ssize_t len = pwrite(spool->fd, piece.p, piece.len, (off_t)offset);
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
             return fail(why, RC_SYSTEM,
-                "cannot keep more than %lld bytes in '%s': %s; name a directory with more room in "
-                "TMPDIR",
-                (long long)spool->len + (long long)done, spool->dir, strerror(errno));
+                "cannot keep more than %" PRId64 " bytes in '%s': %s; name a directory with more "
+                "room in TMPDIR",
+                offset, spool->dir, strerror(errno));
         if (len < 0)
             return fail(
                 why, RC_SYSTEM, "cannot write a file in '%s': %s", spool->dir, strerror(errno));
-        done += (size_t)len;
+
+        piece.p += len;
+        piece.len -= (size_t)len;
+        offset += len;
     }
 
-    spool->len += (int64_t)piece.len;
     return RC_OK;
+}
+
+enum rc
+spool_put(struct spool *spool, struct span piece, struct why *why)
+{
+    enum rc rc = spool_put_at(spool, spool->len, piece, why);
+    if (!rc)
+        spool->len += (int64_t)piece.len;
+    return rc;
+}
+
+int64_t
+spool_reserve(struct spool *spool, int64_t len)
+{
+    int64_t offset = spool->len;
+
+    spool->len += len;
+    return offset;
 }
 
 int64_t

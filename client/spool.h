@@ -15,6 +15,11 @@ DEFINE_CLEANUP(struct spool, spool_free);
 
 /* RC_SYSTEM: a full disk, with the directory and TMPDIR as the remedy. */
 must_check enum rc spool_put(struct spool *spool, struct span piece, struct why *why);
+/* Room for len bytes behind all that is there, and where it begins: to be filled by spool_put_at(),
+ * also by a process that was forked off since. What is not filled takes no room on the disk. */
+int64_t spool_reserve(struct spool *spool, int64_t len);
+must_check enum rc spool_put_at(
+    struct spool *spool, int64_t offset, struct span piece, struct why *why);
 int64_t spool_len(const struct spool *spool);
 /* What was put from offset on; borrows the spool. */
 struct content spool_content(const struct spool *spool, int64_t offset);
