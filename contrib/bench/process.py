@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """process: what processes cost, as the kernel counts it. Root may look into those of ours."""
+import contextlib
 import re
 import resource
 import time
@@ -24,6 +25,25 @@ def memory(pid, name):
     file = "status" if name.startswith("Vm") else "smaps_rollup"
     text = Path(f"/proc/{pid}/{file}").read_text()
     return int(re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) / 1024
+
+
+def _family(pid):
+    """A process and all that descend from it, as far as they run."""
+    found = [pid]
+    for parent in found:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def family_memory(pid, name):
+    """memory() of a process and all that descend from it, taken together."""
+    total = 0
+    for member in _family(pid):
+        with contextlib.suppress(OSError, AttributeError):  # it has ended
+            total += memory(member, name)
+    return total
 
 
 def forget_peak(pid):
