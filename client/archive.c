@@ -98,7 +98,7 @@ walk(char ret[ARCHIVE_NAME_MAX_BYTES + 1], const char *path)
                 return false;
             *(slash ? slash : ret) = 0;
         } else if (len > 0 && !(len == 1 && *path == '.')) {
-            if (at + 1 + len > ARCHIVE_NAME_MAX_BYTES)
+            if (at + (at > 0) + len > ARCHIVE_NAME_MAX_BYTES)
                 return false;
             if (at > 0)
                 ret[at++] = '/';
@@ -271,6 +271,9 @@ read_entries(struct reading *reading, struct why *why)
         if (rc)
             return rc;
     }
+
+    if (r == ARCHIVE_EOF && reading->n_headers == 0)
+        return fail(why, RC_MALFORMED, "it is empty");
 
     return r == ARCHIVE_EOF ? RC_OK : give_up(reading->archive, why);
 }

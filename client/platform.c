@@ -8,6 +8,7 @@
 
 struct platform {
     char os[PLATFORM_MAX_BYTES], architecture[PLATFORM_MAX_BYTES], variant[PLATFORM_MAX_BYTES];
+    bool has_variant; /* it was said, and does not go without saying */
 };
 
 static bool
@@ -66,6 +67,7 @@ platform_parse(struct platform *ret, const char *text)
     if (*text && (!take_part(platform.variant, &text) || *text))
         return false;
 
+    platform.has_variant = *platform.variant;
     normalise(&platform);
     *ret = platform;
     return true;
@@ -83,7 +85,7 @@ fit(const struct descriptor *entry, const struct platform *want)
 
     if (!strcmp(have.variant, want->variant))
         return 2;
-    return *want->variant ? 0 : 1;
+    return want->has_variant ? 0 : 1;
 }
 
 /* Those that fit at least so well, for people. */
