@@ -310,6 +310,32 @@ push_path(
     return rc ? rc : bytes_check(ret, why);
 }
 
+/* What to do about what the engine met at the registry, with its own connection and its own idea of
+ * whom to trust. */
+static enum rc
+advise(const struct engine_push *push, struct why *why)
+{
+    static const struct {
+        const char *said, *remedy;
+    } advices[] = {
+        {"no basic auth", "log in: docker login"},
+        {"unauthorized", "log in as somebody who may push: docker login"},
+        {"authentication required", "log in as somebody who may push: docker login"},
+        {"denied", "log in as somebody who may push: docker login"},
+        {"HTTP response to HTTPS", "see insecure-registries in the engine's daemon.json, for"},
+        {"x509:", "the engine looks for authorities by itself: give it a ca.crt in certs.d for"},
+        {"dial tcp", "the engine makes its own connection: see from where it runs to"},
+    };
+    struct why said = *why;
+
+    for (size_t i = 0; i < N_ELEMENTS(advices); i++)
+        if (strstr(said.text, advices[i].said))
+            return fail(
+                why, RC_NETWORK, "%.560s; %s %.100s", said.text, advices[i].remedy, push->host);
+
+    return RC_NETWORK;
+}
+
 static enum rc
 on_piece(void *data, struct span piece, struct why *why)
 {
@@ -353,5 +379,7 @@ engine_push(
 
     if (!rc)
         rc = engine_stream_end(ret, stream, why);
+    if (rc == RC_NETWORK)
+        rc = advise(push, why);
     return rc ? within(why, rc, "engine '%s'", engine->endpoint.address) : RC_OK;
 }

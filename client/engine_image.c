@@ -25,9 +25,9 @@ struct places {
     bool is_in_engine, is_in_registry;
 };
 
-/* A line of the meter: a layer of an image. */
+/* A line of the meter: a layer on its way into a repository, once for all images that have it. */
 struct line {
-    size_t image;
+    const char *repository;
     char layer[16]; /* engines cut digests to 12 digits */
     size_t number;
     bool is_over;
@@ -160,22 +160,21 @@ push(void *data, void *shared, size_t job, struct crew_voice *voice, struct why 
     struct digest hint;
     struct why ignored;
 
-    /* First, as it may say that the host has no certificates of ours. */
     enum rc rc = registry_new(&registry, image->host, run->images->is_verbose, why);
-    image->is_in_registry = false;
-    if (!rc)
-        rc = engine_tag(shared, image->name, image->repository, image->tag, why);
     if (rc) {
-        image->is_in_engine = false;
+        image->is_in_engine = image->is_in_registry = false;
         say_places(voice, image);
         return rc;
     }
 
-    image->is_in_registry = true;
+    rc = engine_tag(shared, image->name, image->repository, image->tag, why);
+    image->is_in_registry = !rc;
     say_places(voice, image);
-    rc = push_tag(&hint, shared, run, image, voice, why);
-    image->is_in_engine =
-        engine_untag(shared, image->repository, image->tag, rc ? &ignored : why) != RC_OK;
+    if (!rc)
+        rc = push_tag(&hint, shared, run, image, voice, why);
+
+    /* In any case: a connection that broke does not tell whether the tag was set. */
+    image->is_in_engine = engine_untag(shared, image->repository, image->tag, &ignored) != RC_OK;
     say_places(voice, image);
     if (!rc)
         rc = confirm(&manifest, registry, image, &hint, why);
@@ -233,13 +232,13 @@ remove_tags(void *data, void *shared, size_t job, struct crew_voice *voice, stru
 
 /* The line of a layer, a new one where it has none. NULL: there are too many. */
 static struct line *
-line_of(struct run *run, size_t image, const char *layer)
+line_of(struct run *run, const char *repository, const char *layer)
 {
     struct why ignored;
     struct line *line = NULL;
 
     for (size_t i = 0; i < run->n_lines; i++)
-        if (run->lines[i].image == image && !strcmp(run->lines[i].layer, layer))
+        if (!strcmp(run->lines[i].layer, layer) && !strcmp(run->lines[i].repository, repository))
             return &run->lines[i];
 
     line = strlen(layer) < sizeof line->layer
@@ -248,7 +247,7 @@ line_of(struct run *run, size_t image, const char *layer)
     if (!line || meter_add(&line->number, run->images->meter, layer, 0, &ignored))
         return NULL;
 
-    line->image = image;
+    line->repository = repository;
     snprintf(line->layer, sizeof line->layer, "%s", layer);
     run->n_lines++;
     return line;
@@ -268,7 +267,7 @@ is_last_word(const char *status)
 }
 
 static void
-show(struct run *run, size_t image, struct span message)
+show(struct run *run, const char *repository, struct span message)
 {
     struct meter *meter = run->images->meter;
     struct said_progress said;
@@ -288,7 +287,7 @@ show(struct run *run, size_t image, struct span message)
         return;
     }
 
-    struct line *line = line_of(run, image, layer);
+    struct line *line = line_of(run, repository, layer);
     if (!line || line->is_over)
         return;
 
@@ -307,7 +306,7 @@ on_message(void *data, size_t job, int kind, struct span message)
     struct places places;
 
     if (kind == SAY_PROGRESS) {
-        show(run, job, message);
+        show(run, image->repository, message);
     } else if (kind == SAY_PLACES && message.len == sizeof places) {
         memcpy(&places, message.p, sizeof places);
         image->is_in_engine = places.is_in_engine;
