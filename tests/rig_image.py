@@ -13,12 +13,13 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 class Image:
-    """An OCI layout in directory; digest and size are those of what the tag will name."""
+    """An OCI layout in directory; digest and size are those of what the tag will name. padding:
+    bytes of one more layer, which nobody compresses."""
 
     tag = "made"
 
-    def __init__(self, directory, text, architectures=("amd64",)):
-        self.directory = directory
+    def __init__(self, directory, text, architectures=("amd64",), padding=0):
+        self.directory, self._padding = directory, padding
         (directory / "blobs" / "sha256").mkdir(parents=True)
         (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
         top = [self._manifest(text, architecture) for architecture in architectures]
@@ -50,8 +51,10 @@ class Image:
         config = self._blob(CONFIG, json.dumps({
             "architecture": architecture, "os": "linux", "config": {"Cmd": ["/hello"]},
             "rootfs": {"type": "layers", "diff_ids": [diff]}}).encode())
-        layer = self._blob(LAYER, gzip.compress(tar.getvalue(), mtime=0))
+        layers = [self._blob(LAYER, gzip.compress(tar.getvalue(), mtime=0))]
+        if self._padding:
+            layers.append(self._blob(LAYER.removesuffix("+gzip"), bytes(self._padding)))
         manifest = self._blob(MANIFEST, json.dumps({
             "schemaVersion": 2, "mediaType": MANIFEST, "config": config,
-            "layers": [layer]}).encode())
+            "layers": layers}).encode())
         return {**manifest, "platform": {"os": "linux", "architecture": architecture}}
