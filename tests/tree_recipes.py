@@ -51,6 +51,7 @@ def test_a_door_is_mounted_for_one_team_and_no_job_has_the_engine():
     mounted = {}
     for runner in runners:
         assert runner["docker"]["privileged"] is False
+        assert not (runner["docker"].keys() >= {"volumes", "security_opt"}), runner
         for volume in runner["docker"].get("volumes", []):
             source, target, mode = volume.split(":")
             assert (target, mode) == ("/run/countersign", "ro")
