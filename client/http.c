@@ -1,53 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/http.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 
-#include "client/http_failure.h"
+#include "client/http_exchange.h"
 #include "client/pause.h"
 #include "client/url.h"
 #include "proto/bounds.h"
 
 struct http {
-    CURL *curl;
-    struct url base;
-    char *ca_dir; /* for a hint to people; NULL: none */
-    struct certs certs;
-    bool is_verify_off, is_plain_allowed, is_verbose;
-    int idle_timeout_s, timeout_s;
+    struct http_server server;
 };
 
-/* One request and its answer. */
-struct exchange {
-    struct http *http;
-    const struct http_request *request;
-    const struct url *url;
-    bool is_trusted; /* the origin that the caller named: gets what identifies us */
-    struct http_response response;
-    size_t header_bytes;
-    enum rc failed; /* why a callback stopped the transfer */
-    char error[CURL_ERROR_SIZE];
-};
-
-/* Whether this URL may be asked at all. */
 static enum rc
-check_url(const struct http *http, const struct url *url, struct why *why)
+copy(char **ret, const char *text, struct why *why)
 {
-    if (url->is_plain && !(http->is_plain_allowed && url_is_loopback(url->authority)))
-        return fail(why, RC_MALFORMED,
-            "'%.200s': want https://; plain http:// is for loopback only, where it is asked for",
-            url->text);
+    if (!text)
+        return RC_OK;
 
-    return RC_OK;
+    *ret = strdup(text);
+    return *ret ? RC_OK : fail_memory(why);
 }
 
 static enum rc
-set_up(struct http *http, const char *base, const struct http_options *options, struct why *why)
+set_up(struct http_server *server, const char *base, const struct http_options *options,
+    struct why *why)
 {
-    enum rc rc = url_parse(&http->base, base, why);
+    enum rc rc = copy(&server->unix_socket, options->unix_socket, why);
     if (!rc)
-        rc = check_url(http, &http->base, why);
+        rc = url_parse(&server->base, base, why);
+    if (!rc)
+        rc = http_server_check(server, &server->base, why);
     if (rc)
         return rc;
 
@@ -55,13 +38,8 @@ set_up(struct http *http, const char *base, const struct http_options *options, 
         return fail(
             why, RC_MALFORMED, "'%.200s': a server has no query and no '/' at its end", base);
 
-    if (options->certs.dir) {
-        http->ca_dir = strdup(options->certs.dir);
-        if (!http->ca_dir)
-            return fail_memory(why);
-    }
-
-    return certs_load(&http->certs, &options->certs, why);
+    rc = copy(&server->ca_dir, options->certs.dir, why);
+    return rc ? rc : certs_load(&server->certs, &options->certs, why);
 }
 
 enum rc
@@ -71,17 +49,21 @@ http_new(struct http **ret, const char *base, const struct http_options *options
     if (!http)
         return fail_memory(why);
 
-    http->certs = CERTS_INIT;
-    http->is_verify_off = options->is_verify_off;
-    http->is_plain_allowed = options->is_plain_allowed;
-    http->is_verbose = options->is_verbose;
-    http->idle_timeout_s = options->idle_timeout_s ? options->idle_timeout_s : HTTP_IDLE_TIMEOUT_S;
-    http->timeout_s = options->timeout_s ? options->timeout_s : HTTP_TIMEOUT_S;
-    http->curl = curl_easy_init();
-    if (!http->curl)
+    http->server = (struct http_server){
+        .curl = curl_easy_init(),
+        .certs = CERTS_INIT,
+        .is_verify_off = options->is_verify_off,
+        .is_plain_allowed = options->is_plain_allowed,
+        .is_insecure = options->is_insecure,
+        .is_drip_fine = options->is_drip_fine,
+        .is_verbose = options->is_verbose,
+        .idle_timeout_s = options->idle_timeout_s ? options->idle_timeout_s : HTTP_IDLE_TIMEOUT_S,
+        .timeout_s = options->timeout_s ? options->timeout_s : HTTP_TIMEOUT_S,
+    };
+    if (!http->server.curl)
         return fail_memory(why);
 
-    enum rc rc = set_up(http, base, options, why);
+    enum rc rc = set_up(&http->server, base, options, why);
     if (rc)
         return rc;
 
@@ -95,248 +77,40 @@ http_free(struct http *http)
     if (!http)
         return;
 
-    curl_easy_cleanup(http->curl);
-    certs_done(&http->certs);
-    url_done(&http->base);
-    free(http->ca_dir);
+    curl_easy_cleanup(http->server.curl);
+    certs_done(&http->server.certs);
+    url_done(&http->server.base);
+    free(http->server.ca_dir);
+    free(http->server.unix_socket);
     free(http);
 }
 
 const char *
 http_base(const struct http *http)
 {
-    return http->base.text;
+    return http->server.base.text;
 }
 
-static size_t
-on_body(char *p, size_t size, size_t n, void *userdata)
+enum rc
+http_disconnect(struct http *http, struct why *why)
 {
-    struct exchange *x = userdata;
-    long status = 0;
-
-    curl_easy_getinfo(x->http->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 300 && x->response.body.max < HTTP_ERROR_MAX_BYTES)
-        x->response.body.max = HTTP_ERROR_MAX_BYTES;
-
-    bytes_put(&x->response.body, (struct span){(uint8_t *)p, size * n});
-    x->failed = x->response.body.failed;
-    return x->failed ? 0 : size * n;
-}
-
-static size_t
-on_header(char *p, size_t size, size_t n, void *userdata)
-{
-    struct exchange *x = userdata;
-    size_t len = size * n;
-
-    x->header_bytes += len;
-    x->failed = x->header_bytes > HTTP_HEADERS_MAX_BYTES
-                    ? RC_TOO_LARGE
-                    : http_response_take(&x->response, (struct span){(uint8_t *)p, len});
-    return x->failed ? 0 : len;
-}
-
-/* The header lines of a request; they may hold a secret. */
-static void
-lines_done(struct curl_slist **lines)
-{
-    for (struct curl_slist *line = *lines; line; line = line->next)
-        explicit_bzero(line->data, strlen(line->data));
-    curl_slist_free_all(*lines);
-}
-
-static enum rc
-add_line(struct curl_slist **lines, const char *name, const char *value, struct why *why)
-{
-    closing(bytes_wipe) struct bytes line = BYTES_INIT(SECRET_MAX_BYTES);
-
-    if (!value)
-        return RC_OK;
-
-    bytes_printf(&line, "%s: %s", name, value);
-    enum rc rc = bytes_check(&line, why);
-    if (rc)
-        return within(why, rc, "header '%s'", name);
-
-    struct curl_slist *grown = curl_slist_append(*lines, bytes_text(&line));
-    if (!grown)
+    CURL *fresh = curl_easy_init();
+    if (!fresh)
         return fail_memory(why);
 
-    *lines = grown;
+    curl_easy_cleanup(http->server.curl);
+    http->server.curl = fresh;
     return RC_OK;
-}
-
-static enum rc
-add_lines(struct curl_slist **lines, const struct exchange *x, struct why *why)
-{
-    const struct http_request *request = x->request;
-    const struct {
-        const char *name, *value;
-    } all[] = {
-        {"Accept", request->accept},
-        {"Content-Type", request->content_type},
-        {"Authorization", x->is_trusted ? request->authorization : NULL},
-        /* notary-server lets proxies keep the newest metadata for five minutes. */
-        {"Cache-Control", "no-cache"},
-        /* Empty: not sent, so as not to wait a second for servers that never say "100 Continue". */
-        {"Expect", ""},
-    };
-
-    for (size_t i = 0; i < N_ELEMENTS(all); i++) {
-        enum rc rc = add_line(lines, all[i].name, all[i].value, why);
-        if (rc)
-            return rc;
-    }
-
-    return RC_OK;
-}
-
-static bool
-set_tls(struct exchange *x)
-{
-    CURL *curl = x->http->curl;
-    const struct certs *certs = &x->http->certs;
-    bool is_verified = !(x->http->is_verify_off && url_is_loopback(x->url->authority));
-    struct curl_blob roots = {certs->roots.p, certs->roots.len, CURL_BLOB_NOCOPY};
-    unsigned refused = 0;
-
-    refused |= curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    refused |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, is_verified ? 1L : 0L);
-    refused |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, is_verified ? 2L : 0L);
-    refused |= curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
-    refused |= curl_easy_setopt(curl, CURLOPT_CAPATH, certs->hashed_dir);
-    if (roots.len > 0)
-        refused |= curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &roots);
-
-    if (certs->cert_file && x->is_trusted) {
-        refused |= curl_easy_setopt(curl, CURLOPT_SSLCERT, certs->cert_file);
-        refused |= curl_easy_setopt(curl, CURLOPT_SSLKEY, certs->key_file);
-        refused |=
-            curl_easy_setopt(curl, CURLOPT_KEYPASSWD, ""); /* OpenSSL would ask the terminal */
-    }
-
-    return !refused;
-}
-
-static bool
-set_request(struct exchange *x, struct curl_slist *lines)
-{
-    CURL *curl = x->http->curl;
-    const struct http_request *request = x->request;
-    unsigned refused = 0;
-
-    refused |= curl_easy_setopt(curl, CURLOPT_URL, x->url->text);
-    refused |= curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    refused |= curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
-    refused |= curl_easy_setopt(curl, CURLOPT_USERAGENT, "countersign/" COUNTERSIGN_VERSION);
-    refused |= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    refused |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
-    refused |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-    refused |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, x);
-    refused |= curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    if (strcmp(request->method, "GET") != 0) {
-        const char *body = request->body.len > 0 ? (const char *)request->body.p : "";
-        refused |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-        refused |=
-            curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        refused |= curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    }
-
-    return !refused;
-}
-
-static bool
-set_transport(struct exchange *x)
-{
-    CURL *curl = x->http->curl;
-    unsigned refused = 0;
-
-    refused |= curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, x->error);
-    refused |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    refused |= curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, x->url->is_plain ? "http" : "https");
-    refused |= curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    refused |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S);
-    refused |= curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    refused |= curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)x->http->idle_timeout_s);
-    refused |= curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)x->http->timeout_s);
-    if (url_is_loopback(x->url->authority))
-        refused |= curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-
-    return !refused;
-}
-
-/* Why there is no answer. */
-static enum rc
-explain(const struct exchange *x, CURLcode code, struct why *why)
-{
-    bool is_too_large = x->failed == RC_TOO_LARGE;
-    bool is_head = x->header_bytes > HTTP_HEADERS_MAX_BYTES;
-
-    if (x->failed && !is_too_large)
-        return fail_memory(why);
-
-    const struct http_failure failure = {
-        .curl = x->http->curl,
-        .code = code,
-        .error = x->error,
-        .url = x->url,
-        .ca_dir = x->http->ca_dir,
-        .has_certificate = x->http->certs.cert_file != NULL,
-        .too_large = !is_too_large           ? RC_OK
-                     : x->request->too_large ? x->request->too_large
-                                             : RC_NETWORK,
-        .max_bytes = is_head ? HTTP_HEADERS_MAX_BYTES : x->response.body.max,
-        .is_head = is_head,
-        .idle_timeout_s = x->http->idle_timeout_s,
-        .timeout_s = x->http->timeout_s,
-    };
-    return http_failure(&failure, why);
-}
-
-static void
-tell(const struct exchange *x, CURLcode code)
-{
-    double seconds = 0;
-
-    curl_easy_getinfo(x->http->curl, CURLINFO_TOTAL_TIME, &seconds);
-    fprintf(stderr, "%s %s: %ld, %.0f ms\n", x->request->method, x->url->text,
-        code ? 0 : x->response.status, seconds * 1000);
-}
-
-static enum rc
-perform(struct exchange *x, struct why *why)
-{
-    closing(lines_done) struct curl_slist *lines = NULL;
-
-    enum rc rc = add_lines(&lines, x, why);
-    if (rc)
-        return rc;
-
-    curl_easy_reset(x->http->curl); /* keeps connections and TLS sessions */
-    if (!set_transport(x) || !set_tls(x) || !set_request(x, lines))
-        return fail(why, RC_SYSTEM, "libcurl refuses an option: %s", curl_version());
-
-    CURLcode code = curl_easy_perform(x->http->curl);
-    if (code == CURLE_PEER_FAILED_VERIFICATION && !x->http->certs.is_complete) {
-        rc = certs_complete(&x->http->certs, why);
-        if (rc)
-            return rc;
-
-        code = set_tls(x) ? curl_easy_perform(x->http->curl) : CURLE_OUT_OF_MEMORY;
-    }
-
-    curl_easy_getinfo(x->http->curl, CURLINFO_RESPONSE_CODE, &x->response.status);
-    if (x->http->is_verbose)
-        tell(x, code);
-
-    return code ? explain(x, code, why) : RC_OK;
 }
 
 /* One request to one place: the answer may be a redirect. */
 static enum rc
-ask(struct http_response *ret, struct exchange *x, struct why *why)
+ask(struct http_response *ret, struct http_exchange *x, struct why *why)
 {
-    enum rc rc = check_url(x->http, x->url, why) ? RC_NETWORK : perform(x, why);
+    enum rc rc = RC_NETWORK;
+
+    if (!http_server_check(x->server, x->url, why))
+        rc = http_exchange_run(x, why);
     if (rc)
         http_response_done(&x->response);
     else
@@ -373,27 +147,31 @@ follow(struct url *url, const struct http_response *response, struct why *why)
     return RC_OK;
 }
 
+/* *ret_is_broken: the connection broke. */
 static enum rc
-send_and_follow(struct http_response *ret, struct http *http, const struct http_request *request,
-    struct url *url, struct why *why)
+send_and_follow(struct http_response *ret, bool *ret_is_broken, struct http *http,
+    const struct http_request *request, const char *text, struct why *why)
 {
-    closing(url_done) struct url first = {0};
+    closing(url_done) struct url first = {0}, place = {0};
 
-    enum rc rc = url_parse(&first, url->text, why);
+    enum rc rc = url_parse(&first, text, why);
+    if (!rc)
+        rc = url_parse(&place, text, why);
     if (rc)
         return rc;
 
     for (int n = 0; n <= HTTP_REDIRECTS_MAX; n++) {
         closing(http_response_done) struct http_response response = {0};
-        struct exchange x = {
-            .http = http,
+        struct http_exchange x = {
+            .server = &http->server,
             .request = request,
-            .url = url,
-            .is_trusted = url_is_same_origin(url, &first),
+            .url = &place,
+            .is_trusted = url_is_same_origin(&place, &first),
             .response.body = BYTES_INIT(request->max_bytes),
         };
 
         rc = ask(&response, &x, why);
+        *ret_is_broken = x.is_broken;
         if (rc)
             return n == 0 ? rc : within(why, rc, "%.160s sends us on", first.text);
 
@@ -403,7 +181,7 @@ send_and_follow(struct http_response *ret, struct http *http, const struct http_
             return RC_OK;
         }
 
-        rc = follow(url, &response, why);
+        rc = follow(&place, &response, why);
         if (rc)
             return rc;
     }
@@ -422,34 +200,52 @@ is_passing(const struct http_response *response)
            response->retry_after_s <= HTTP_RETRY_MAX_S;
 }
 
+static bool
+is_repeatable(const struct http_request *request)
+{
+    return request->is_repeatable || !strcmp(request->method, "GET") ||
+           !strcmp(request->method, "HEAD");
+}
+
+void
+http_again(const struct http_request *request)
+{
+    const struct http_watch *watches[] = {request->sent, request->received};
+
+    for (size_t i = 0; i < N_ELEMENTS(watches); i++)
+        if (watches[i] && watches[i]->again)
+            watches[i]->again(watches[i]->data);
+}
+
 enum rc
 http_send(struct http_response *ret, struct http *http, const struct http_request *request,
     struct why *why)
 {
-    bool is_repeatable = !strcmp(request->method, "GET");
+    int attempts = is_repeatable(request) ? HTTP_ATTEMPTS_MAX : 1;
     closing(freep) char *text = NULL;
 
-    const char *base = request->path[0] == '/' ? http->base.text : "";
+    const char *base = request->path[0] == '/' ? http->server.base.text : "";
     if (asprintf(&text, "%s%s", base, request->path) < 0)
         return fail_memory(why);
 
     for (int n = 1;; n++) {
         closing(http_response_done) struct http_response response = {0};
-        closing(url_done) struct url url = {0};
+        bool is_broken = false;
 
-        enum rc rc = url_parse(&url, text, why);
-        if (!rc)
-            rc = send_and_follow(&response, http, request, &url, why);
-        if (rc)
+        enum rc rc = send_and_follow(&response, &is_broken, http, request, text, why);
+        if (rc && (!is_broken || n == attempts))
             return rc;
 
-        if (!is_repeatable || n == HTTP_ATTEMPTS_MAX || !is_passing(&response)) {
+        if (!rc && (n == attempts || !is_passing(&response))) {
             *ret = response;
             response = (struct http_response){0};
             return RC_OK;
         }
 
+        /* What broke is tried again at once: it may have been a connection that was kept too long.
+         * Else half of the wait is by chance. */
         int64_t wait_ms = response.retry_after_s * INT64_C(1000);
-        pause_about(2 * (wait_ms ? wait_ms : HTTP_RETRY_MS * n)); /* half of it is by chance */
+        pause_about(2 * (wait_ms ? wait_ms : HTTP_RETRY_MS * (is_broken ? n - 1 : n)));
+        http_again(request);
     }
 }

@@ -18,6 +18,8 @@ struct http_options {
     struct certs_options certs;
     bool is_verify_off;      /* any certificate will do, on loopback only */
     bool is_plain_allowed;   /* http:// is allowed, on loopback only */
+    bool is_insecure;        /* these two hold for the host of base as well: insecure_find() */
+    bool is_drip_fine;       /* what is received need not keep to HTTP_RATE_MIN: it is no file */
     bool is_verbose;         /* one line per request on stderr; never credentials */
     int idle_timeout_s;      /* without a byte; 0: HTTP_IDLE_TIMEOUT_S */
     int timeout_s;           /* for a whole answer; 0: HTTP_TIMEOUT_S; not for content and received,
@@ -59,7 +61,7 @@ struct http_request {
     const struct content *content; /* a body that lies in a file; NULL: none */
     const struct http_watch *sent; /* follows content; NULL: nobody */
     const struct http_watch *received; /* takes a body of 2xx instead of the response; NULL */
-    const struct http_header *headers; /* more of them */
+    const struct http_header *headers; /* more of them; a redirect to others takes only Range */
     size_t n_headers;
     bool is_repeatable; /* a GET or HEAD always is; this one as well: 429, 502, 503, 504 and a
                            connection that breaks are tried again, also with a body */
@@ -68,9 +70,14 @@ struct http_request {
     bool is_redirect_followed; /* GET only, https only once https, at most HTTP_REDIRECTS_MAX */
 };
 
-/* A GET that is answered by 429, 502, 503 or 504 is tried HTTP_ATTEMPTS_MAX times, when the server
- * wants it, if that is within HTTP_RETRY_MAX_S.
+/*
+ * What is repeatable is tried HTTP_ATTEMPTS_MAX times, when the server wants it, if that is within
+ * HTTP_RETRY_MAX_S. A body has to move HTTP_RATE_MIN; what answers a PUT or content may first work
+ * on it for HTTP_WORK_TIMEOUT_S.
  * RC_NETWORK: no answer: what http_failure says. A status is no error. RC_MALFORMED: a path that
- * makes no URL. */
+ * makes no URL, a value that makes no header. And what a watch says.
+ */
 must_check enum rc http_send(struct http_response *ret, struct http *http,
     const struct http_request *request, struct why *why);
+/* Tell those who watch a request that it is sent once more. */
+void http_again(const struct http_request *request);

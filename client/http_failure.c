@@ -58,20 +58,15 @@ static enum rc
 explain_timeout(const struct http_failure *f, struct why *why)
 {
     curl_off_t connected_us = 0;
-    double seconds = 0;
 
     curl_easy_getinfo(f->curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-    curl_easy_getinfo(f->curl, CURLINFO_TOTAL_TIME, &seconds);
     if (connected_us == 0)
         return fail(why, RC_NETWORK,
             "%.200s: no connection within %d s; check the address, and firewalls in between",
             f->url->text, HTTP_CONNECT_TIMEOUT_S);
 
-    /* libcurl's timer counts milliseconds, and may end some before the time is up. */
-    bool is_whole = seconds >= f->timeout_s - 0.1;
     return fail(why, RC_NETWORK, "%.200s: the server hangs: %s %d s; try again, and see its log",
-        f->url->text, is_whole ? "its answer takes more than" : "nothing came for",
-        is_whole ? f->timeout_s : f->idle_timeout_s);
+        f->url->text, f->hangs ? f->hangs : "nothing came for", f->seconds);
 }
 
 static enum rc
@@ -80,6 +75,11 @@ explain_connect(const struct http_failure *f, struct why *why)
     long number = 0;
 
     curl_easy_getinfo(f->curl, CURLINFO_OS_ERRNO, &number);
+    if (f->unix_socket)
+        return fail(why, RC_NETWORK,
+            "'%.200s': cannot connect: %s; check whether it runs, and who may write to this socket",
+            f->unix_socket, number ? strerror((int)number) : f->error);
+
     return fail(why, RC_NETWORK,
         "%.200s: cannot connect: %s; check host and port, and whether the server runs",
         f->url->text, number ? strerror((int)number) : f->error);

@@ -13,12 +13,14 @@ struct http_failure {
     CURLcode code;
     const char *error; /* its CURLOPT_ERRORBUFFER */
     const struct url *url;
-    const char *ca_dir; /* where a missing authority goes; NULL: docker's usual place */
+    const char *ca_dir;      /* where a missing authority goes; NULL: docker's usual place */
+    const char *unix_socket; /* NULL: TCP */
     bool has_certificate;
     enum rc too_large; /* not RC_OK: the answer was stopped, as it had more than max_bytes */
     size_t max_bytes;
-    bool is_head; /* of its head, else of its body */
-    int idle_timeout_s, timeout_s;
+    bool is_head;      /* of its head, else of its body */
+    const char *hangs; /* "nothing came for", of so many seconds, where the time was up */
+    int seconds;
 };
 
 /* RC_NETWORK, or too_large. */

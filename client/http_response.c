@@ -2,18 +2,26 @@
 #include "client/http_response.h"
 
 #include <stdio.h>
+#include <time.h>
 
+#include "client/http_date.h"
 #include "proto/bounds.h"
+
+#define RETRY_AFTER_MAX_S (31 * 86400) /* what is longer is told as a month */
 
 static void
 clear_headers(struct http_response *response)
 {
-    free(response->content_type);
-    free(response->www_authenticate);
-    free(response->location);
-    free(response->docker_digest);
-    response->content_type = response->www_authenticate = NULL;
-    response->location = response->docker_digest = NULL;
+    char **const kept[] = {&response->content_type, &response->www_authenticate,
+        &response->location, &response->docker_digest, &response->range, &response->oci_subject,
+        &response->etag, &response->link, &response->warning, &response->api_version};
+
+    for (size_t i = 0; i < N_ELEMENTS(kept); i++) {
+        free(*kept[i]);
+        *kept[i] = NULL;
+    }
+    response->content_length = -1;
+    response->chunk_min = response->date = response->retry_at = 0;
     response->retry_after_s = 0;
 }
 
@@ -31,6 +39,37 @@ keep_challenge(char **challenges, const char *value)
     return RC_OK;
 }
 
+/* Retry-After is a number of seconds, or a date, which is to be seen by the server's clock. */
+static void
+keep_time(struct http_response *response, const char *name, const char *value)
+{
+    bool is_date = !strcasecmp(name, "date");
+    int64_t seconds = 0;
+
+    if (is_date || integer_parse(&seconds, span_of(value), 0, INTEGER_MAX, NULL)) {
+        int64_t *place = is_date ? &response->date : &response->retry_at;
+        if (http_date_parse(place, value, NULL))
+            return;
+
+        seconds = response->retry_at - (response->date ? response->date : time(NULL));
+        if (response->retry_at == 0)
+            return;
+    }
+
+    if (seconds > RETRY_AFTER_MAX_S)
+        seconds = RETRY_AFTER_MAX_S;
+    response->retry_after_s = seconds > 0 ? (long)seconds : 0;
+}
+
+static void
+keep_number(int64_t *place, int64_t max, const char *value)
+{
+    int64_t number = 0;
+
+    if (!integer_parse(&number, span_of(value), 0, max, NULL))
+        *place = number;
+}
+
 static enum rc
 keep_header(struct http_response *response, const char *name, const char *value)
 {
@@ -41,17 +80,22 @@ keep_header(struct http_response *response, const char *name, const char *value)
         {"content-type", &response->content_type},
         {"docker-content-digest", &response->docker_digest},
         {"location", &response->location},
+        {"range", &response->range},
+        {"oci-subject", &response->oci_subject},
+        {"etag", &response->etag},
+        {"link", &response->link},
+        {"warning", &response->warning},
+        {"api-version", &response->api_version},
     };
 
     if (!strcasecmp(name, "www-authenticate"))
         return keep_challenge(&response->www_authenticate, value);
-
-    if (!strcasecmp(name, "retry-after")) {
-        int64_t seconds = 0;
-        if (!integer_parse(&seconds, span_of(value), 1, HTTP_TIMEOUT_S, NULL))
-            response->retry_after_s = (long)seconds;
-        return RC_OK; /* it may also be a date, which nobody sends */
-    }
+    if (!strcasecmp(name, "retry-after") || !strcasecmp(name, "date"))
+        keep_time(response, name, value);
+    if (!strcasecmp(name, "content-length"))
+        keep_number(&response->content_length, INTEGER_MAX, value);
+    if (!strcasecmp(name, "oci-chunk-min-length"))
+        keep_number(&response->chunk_min, INTEGER_MAX, value);
 
     for (size_t i = 0; i < N_ELEMENTS(kept); i++)
         if (!strcasecmp(name, kept[i].name) && !*kept[i].place) {

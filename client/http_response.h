@@ -22,6 +22,7 @@ struct http_response {
     int64_t content_length; /* Content-Length; -1: none */
     int64_t chunk_min;      /* OCI-Chunk-Min-Length; 0: none */
     long retry_after_s;     /* 0: none */
+    int64_t date, retry_at; /* Date, and Retry-After where it is one; seconds UTC; 0: none */
 };
 
 /* Take one line of the head, as it comes. RC_NO_MEMORY. */

@@ -173,6 +173,7 @@
 #define UPLOAD_ATTEMPTS_MAX       8                  /* of one blob, without any progress */
 #define ENGINE_MESSAGE_MAX_BYTES  (64 * 1024)        /* one message of the engine's stream */
 #define HTTP_RATE_MIN             1024               /* bytes a second of a body: else it hangs */
+#define HTTP_WORK_TIMEOUT_S       300                /* a registry copies a blob in its store */
 #define CREW_TICK_MS              100                /* redrawing more often shows nothing new */
 #define PUBLISH_WORKERS           8                  /* repositories published at once */
 #define PUBLISH_LINES_MAX_BYTES   (64 * 1024 * 1024) /* what 1,024 roles can have to say */

@@ -110,21 +110,31 @@ give(int fd, const char *answer)
     send(fd, body, strlen(body), MSG_NOSIGNAL);
 }
 
-static void
+/* Take one request from the connection, and answer; true: the connection is kept. */
+static bool
+serve_one(const struct canned *server, int *fd, const char *answer)
+{
+    await(server, fd);
+    take(server->log, *fd);
+    if (*answer)
+        give(*fd, answer);
+    return *answer != 0;
+}
+
+static _Noreturn void
 serve(const struct canned *server, const char *const *answers)
 {
     int fd = -1;
 
-    for (const char *const *answer = answers; *answer; answer++) {
-        await(server, &fd);
-        take(server->log, fd);
-        if (**answer)
-            give(fd, *answer);
-        else
+    for (const char *const *answer = answers; *answer;) {
+        bool is_last = !answer[1];
+        if (!serve_one(server, &fd, *answer) || is_last) {
             close(fd);
-        fd = **answer ? fd : -1;
+            fd = -1;
+        }
+        answer += is_last ? 0 : 1;
     }
-    close(fd);
+    _exit(0);
 }
 
 void
@@ -134,7 +144,6 @@ canned_answer(struct canned *server, const char *const *answers)
     assert(server->pid >= 0);
     if (server->pid == 0) {
         serve(server, answers);
-        _exit(0);
     }
 }
 

@@ -10,7 +10,8 @@
  *     assert_non_null(strstr(canned_requests(&server), "GET /v2/ HTTP/1.1"));
  *     canned_stop(&server);
  *
- * Connections are kept. After the last answer, or where an answer is "", they are closed.
+ * Connections are kept. Where an answer is "", and after the last one, they are closed; who comes
+ * once more is given the last one again.
  */
 #include <stddef.h>
 #include <sys/types.h>

@@ -16,7 +16,7 @@ ARROWS = {
 # Header: the files that may include it.
 ROOMS = {
     r"<p11-kit/": r"agent/token/",
-    r"<curl/": r"client/http(_failure)?\.[ch]",
+    r"<curl/": r"client/http_(exchange|failure|lines)\.[ch]",
     r"<sqlite3\.h": r"agent/database\.c",
     r"<libfyaml\.h": r"agent/policy_yaml\.c",
     r"<jansson\.h": r"proto/(jsontext|members)\.h",
