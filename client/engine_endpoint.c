@@ -343,6 +343,7 @@ engine_endpoint_options(const struct engine_endpoint *endpoint)
         .certs.key_file = endpoint->key_file,
         .is_verify_off = endpoint->is_verify_off,
         .is_plain_allowed = true,
+        .is_drip_fine = true,
         .unix_socket = endpoint->socket,
     };
 }

@@ -31,17 +31,12 @@ http_server_check(const struct http_server *server, const struct url *url, struc
     return RC_OK;
 }
 
-/* A piece of a body that does not stay in memory. */
+/* A piece of a body that does not stay in memory; who takes it sees that it is not too much. */
 static enum rc
 pass_on(struct http_exchange *x, struct span piece)
 {
     const struct http_watch *watch = x->request->received;
 
-    x->is_too_large = piece.len > x->request->max_bytes - x->n_received;
-    if (x->is_too_large)
-        return RC_TOO_LARGE;
-
-    x->n_received += piece.len;
     return watch->piece ? watch->piece(watch->data, piece, x->why) : RC_OK;
 }
 
@@ -292,9 +287,7 @@ explain(struct http_exchange *x, CURLcode code, struct why *why)
         .too_large = !x->is_too_large        ? RC_OK
                      : x->request->too_large ? x->request->too_large
                                              : RC_NETWORK,
-        .max_bytes = is_head                ? HTTP_HEADERS_MAX_BYTES
-                     : x->request->received ? x->request->max_bytes
-                                            : x->response.body.max,
+        .max_bytes = is_head ? HTTP_HEADERS_MAX_BYTES : x->response.body.max,
         .is_head = is_head,
         .hangs = is_whole ? "its answer takes more than" : x->hangs,
         .seconds = is_whole ? server->timeout_s : (int)((pause_clock_ms() - x->moved_at_ms) / 1000),

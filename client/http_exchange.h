@@ -30,7 +30,6 @@ struct http_exchange {
 
     struct http_response response;
     struct http_body body;
-    size_t n_received; /* bytes that the watch was given */
     size_t header_bytes;
     int64_t moved, moved_at_ms; /* bytes both ways, and when there was progress worth its name */
     const char *hangs;          /* what there was too little of; NULL: nothing */
