@@ -38,6 +38,7 @@ engine_new(struct engine **ret, bool is_verbose, struct why *why)
     struct http_options options = engine_endpoint_options(&engine->endpoint);
     options.is_verbose = is_verbose;
     options.idle_timeout_s = ENGINE_IDLE_TIMEOUT_S;
+    options.is_drip_fine = true; /* what it tells is short, and long in coming */
     rc = http_new(&engine->http, engine->endpoint.base, &options, why);
     if (rc)
         return within(
