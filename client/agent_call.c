@@ -38,8 +38,8 @@ agent_call_new(struct agent_call **ret, const char *path, struct why *why)
     return RC_OK;
 }
 
-static void
-disconnect(struct agent_call *call)
+void
+agent_call_disconnect(struct agent_call *call)
 {
     agent_link_disconnect(call->link);
     bytes_done(&call->in);
@@ -74,7 +74,7 @@ agent_call_connect(struct agent_call *call, int64_t timeout_ms, struct why *why)
     if (agent_link_is_idle(call->link))
         return RC_OK;
 
-    disconnect(call); /* the agent closes connections that are an hour old */
+    agent_call_disconnect(call); /* the agent closes connections that are an hour old */
     enum rc rc = agent_link_set_patience(call->link, timeout_ms, why);
     return rc ? rc : agent_link_connect(call->link, why);
 }
@@ -139,7 +139,7 @@ exchange_once(
     if (!rc)
         rc = receive_last_reply(ret, call, why);
     if (rc)
-        disconnect(call); /* whatever comes yet is no answer to the next call */
+        agent_call_disconnect(call); /* whatever comes yet is no answer to the next call */
     return rc;
 }
 
@@ -156,7 +156,7 @@ exchange(struct message_reply *ret, struct agent_call *call, struct span frame, 
 
     /* Not connected, or closed just now: an agent that closes has not taken the call, and the same
      * bytes may always be asked for again. */
-    disconnect(call);
+    agent_call_disconnect(call);
     rc = agent_link_connect(call->link, why);
     return rc ? rc : exchange_once(ret, call, frame, why);
 }
@@ -182,7 +182,7 @@ attempt(json_t **ret_parameters, struct agent_call *call, struct span frame, str
 
     enum rc rc = exchange(&reply, call, frame, why);
     if (!rc && reply.continues) {
-        disconnect(call);
+        agent_call_disconnect(call);
         rc = fail(why, RC_MALFORMED, "it answers in parts, unasked");
     }
     if (rc)
@@ -191,7 +191,7 @@ attempt(json_t **ret_parameters, struct agent_call *call, struct span frame, str
     if (reply.error)
         rc = agent_error(reply.error, reply.parameters, why);
     if (rc == RC_BUSY)
-        disconnect(call); /* the agent does so as well */
+        agent_call_disconnect(call); /* the agent does so as well */
 
     *ret_parameters = json_incref((json_t *)reply.parameters);
     return rc;

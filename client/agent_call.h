@@ -13,6 +13,8 @@ struct agent_call;
 must_check enum rc agent_call_new(struct agent_call **ret, const char *path, struct why *why);
 void agent_call_free(struct agent_call *call);
 DEFINE_CLEANUP(struct agent_call, agent_call_free);
+/* Close the connection; the next call makes a new one. */
+void agent_call_disconnect(struct agent_call *call);
 const char *agent_call_path(const struct agent_call *call);
 /* Ask the agent what calls of Sign wait for, and note it there. progress is borrowed for life. */
 void agent_call_tell(struct agent_call *call, const struct progress *progress);

@@ -46,6 +46,7 @@ COMMAND(cmd_list);
 COMMAND(cmd_lock);
 COMMAND(cmd_reload);
 COMMAND(cmd_pending);
+COMMAND(cmd_push);
 COMMAND(cmd_remove);
 COMMAND(cmd_retire);
 COMMAND(cmd_root_id);

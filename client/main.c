@@ -12,6 +12,10 @@
 #define BIT(name) OPTION_BIT(OPTION_##name)
 
 static const struct command commands[] = {
+    {"push", "IMAGE[:TAG]...", "upload images and sign them; the tags move last",
+        OPTIONS_TRUST | BIT(FROM) | BIT(PLATFORM) | BIT(REFERRERS) | BIT(IMMUTABLE) | BIT(ROLE) |
+            BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) | BIT(PUBLISH),
+        1, COMMAND_MANY, cmd_push, true},
     {"sign", "IMAGE:TAG[@DIGEST]...", "sign what the registry holds under a tag",
         OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) |
             BIT(PUBLISH),

@@ -141,6 +141,12 @@ repo_server_url(const struct repo_server *server)
 }
 
 enum rc
+repo_server_disconnect(struct repo_server *server, struct why *why)
+{
+    return http_disconnect(server->http, why);
+}
+
+enum rc
 repo_new(struct repo **ret, struct repo_server *server, const char *repository, struct why *why)
 {
     closing(bytes_done) struct bytes path = BYTES_INIT(4 * REPOSITORY_MAX_BYTES);

@@ -22,6 +22,8 @@ must_check enum rc repo_server_new(struct repo_server **ret,
 void repo_server_free(struct repo_server *server);
 DEFINE_CLEANUP(struct repo_server, repo_server_free);
 const char *repo_server_url(const struct repo_server *server);
+/* As http_disconnect(). */
+must_check enum rc repo_server_disconnect(struct repo_server *server, struct why *why);
 
 /* repository: the GUN. Borrows server. */
 must_check enum rc repo_new(

@@ -393,6 +393,20 @@ session_registry(struct registry **ret, struct session *session, const char *hos
 }
 
 enum rc
+session_disconnect(struct session *session, struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    if (session->agent)
+        agent_call_disconnect(session->agent);
+    for (size_t i = 0; !rc && i < session->n_servers; i++)
+        rc = repo_server_disconnect(session->servers[i].server, why);
+    for (size_t i = 0; !rc && i < session->n_registries; i++)
+        rc = registry_disconnect(session->registries[i].registry, why);
+    return rc;
+}
+
+enum rc
 session_publication(struct publication *ret, struct session *session, struct repository *repository,
     const struct publish_role *roles, size_t n_roles, struct why *why)
 {

@@ -21,7 +21,7 @@ from rig_tls import Tls
 
 PART = re.compile(rb'filename="([^"]+)"\r\nContent-Type: application/octet-stream\r\n\r\n(.*?)\r\n--',
                   re.DOTALL)
-FAULTS = ("lose request", "lose answer", "error after", "list wrongly")
+FAULTS = ("none", "lose request", "lose answer", "error after", "list wrongly", "deny")
 
 
 def canonical(value):
@@ -133,6 +133,8 @@ class OwnServer:
             fault = self.faults.pop(0) if self.faults else None
             if fault == "lose request":
                 return None
+            if fault == "deny":
+                return 403, self._error("DENIED")
             uploads = {role.decode(): data for role, data in PART.findall(body)}
             if not self.repository(gun).take(uploads, fault == "list wrongly"):
                 return 400, self._error("VERSION")

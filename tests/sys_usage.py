@@ -135,4 +135,6 @@ def test_completion(programs):
     assert "--pretty" not in complete(programs, "addhash", "--")
     file, start = str(COMPLETION), str(COMPLETION)[:-2]
     assert complete(programs, "list", "--tlscacert", start) == [file]
+    assert complete(programs, "push", "--from", "oci-") == ["oci-archive:"]
+    assert complete(programs, "push", "--from", "oci", ":", start) == [file]
     assert complete(programs, "delegation", "add", "gun", "targets/qa", start) == [file]

@@ -21,6 +21,7 @@ _countersign_verb()
 _countersign()
 {
     local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb
+    local at=$COMP_CWORD
 
     COMPREPLY=()
     case $before in
@@ -35,10 +36,23 @@ _countersign()
             mapfile -t COMPREPLY < <(compgen -W \
                 "released done refused failed cancelled" -- "$current")
             return ;;
+        --from)
+            compopt -o nospace 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -W \
+                "daemon oci: oci-archive: docker-archive: registry:" -- "$current")
+            return ;;
         -d | --trust-dir)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return ;;
     esac
+
+    # bash takes "oci:DIR" for three words.
+    [[ $current == : ]] && at=$((at + 1))
+    if ((at >= 2)) && [[ ${COMP_WORDS[at-1]} == : &&
+        ${COMP_WORDS[at-2]} == @(oci|oci-archive|docker-archive) ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[at]-}")
+        return
+    fi
 
     verb=$(_countersign_verb)
     if [[ $current == -* ]]; then

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/push_report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* As docker has it, then as sign does. */
+static void
+print_repository(const struct push_repository *repository)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+
+    printf("The push refers to repository [%s]\n%s", repository->repository->name,
+        bytes_text(&repository->lines));
+    for (size_t i = 0; i < repository->n_tags; i++) {
+        const struct push_tag *tag = &repository->tags[i];
+
+        if (!tag->is_put)
+            continue;
+
+        digest_hex(hex, &tag->manifest.digest);
+        printf("%s: digest: sha256:%s size: %" PRId64 "\n", tag->tag, hex, tag->manifest.size);
+        printf("%s@sha256:%s\n", tag->name, hex);
+    }
+}
+
+/* A publication that failed for such a reason may have reached the server all the same. */
+static enum push_stage
+stage_of(const struct push_repository *repository)
+{
+    bool is_known = repository->rc != RC_NETWORK && repository->rc != RC_TIMEOUT &&
+                    repository->rc != RC_SYSTEM && repository->rc != RC_INTERRUPTED;
+
+    return repository->stage == PUSH_PUBLISHING && is_known ? PUSH_BEFORE : repository->stage;
+}
+
+/* A tag that was not put. Where it is signed, trust data and registry disagree: who pulls with
+ * content trust gets the new image, by its digest; who does not, the old one. */
+static void
+note_tag(const struct push_tag *tag, enum push_stage stage, const struct progress *progress)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+
+    digest_hex(hex, &tag->manifest.digest);
+    switch (stage) {
+    case PUSH_BEFORE:
+        progress_note(progress, "%s was neither signed nor moved", tag->name);
+        break;
+    case PUSH_PUBLISHING:
+        progress_note(progress,
+            "%s was not moved; whether it was signed as sha256:%s is not known: push it again, or "
+            "see 'countersign inspect'",
+            tag->name, hex);
+        break;
+    case PUSH_PUBLISHED:
+    case PUSH_DONE:
+        progress_note(progress,
+            "%s is signed as sha256:%s, which the registry has, but the tag was not put: push it "
+            "again",
+            tag->name, hex);
+        break;
+    case PUSH_STAGE_MAX_:
+        break;
+    }
+}
+
+static void
+note_uploads(const struct transfer_result *uploaded, const struct progress *progress)
+{
+    if (uploaded->n_uploaded > 0)
+        progress_note(progress,
+            "%zu blobs (%" PRId64 " bytes) were uploaded and stay there; the next push need not "
+            "upload them again",
+            uploaded->n_uploaded, uploaded->uploaded_bytes);
+}
+
+/* The first failure; those of other repositories are notes. */
+static enum rc
+gather(const struct push_plan *plan, const struct progress *progress, struct why *why)
+{
+    enum rc first = RC_OK;
+
+    for (size_t i = 0; i < plan->n_repositories; i++) {
+        const struct push_repository *repository = &plan->repositories[i];
+
+        if (repository->rc && first)
+            progress_note(progress, "%s", repository->why.text);
+        else if (repository->rc)
+            first = fail(why, repository->rc, "%s", repository->why.text);
+    }
+
+    return first;
+}
+
+enum rc
+push_report_rehearsal(const struct push_plan *plan, struct session *session, struct why *why)
+{
+    const struct progress *progress = session_progress(session);
+
+    enum rc rc = gather(plan, progress, why);
+    if (rc)
+        progress_note(progress, "nothing was uploaded, and no tag was signed or moved");
+    return rc;
+}
+
+enum rc
+push_report(const struct push_plan *plan, const struct transfer_result *uploaded,
+    struct session *session, struct why *why)
+{
+    const struct progress *progress = session_progress(session);
+
+    for (size_t i = 0; i < plan->n_repositories; i++) {
+        const struct push_repository *repository = &plan->repositories[i];
+
+        if (repository->stage >= PUSH_PUBLISHED)
+            print_repository(repository);
+        for (size_t k = 0; repository->rc && k < repository->n_tags; k++)
+            if (!repository->tags[k].is_put)
+                note_tag(&repository->tags[k], stage_of(repository), progress);
+    }
+
+    enum rc rc = gather(plan, progress, why);
+    if (rc)
+        note_uploads(uploaded, progress);
+    return rc;
+}
