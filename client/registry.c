@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client/insecure.h"
 #include "client/registry_request.h"
-#include "client/url.h"
 #include "client/userdir.h"
 #include "proto/bounds.h"
 
@@ -13,7 +13,7 @@ struct registry {
     char *host;
     char *certificates; /* docker's directory for this host */
     bool is_verbose;
-    bool is_loopback; /* https without verification, else plain, as docker has it */
+    bool is_insecure; /* https without verification, else plain, as docker has it */
     bool has_answered;
     struct http *http;
     struct auth *auth;
@@ -77,8 +77,9 @@ open_with(struct registry *registry, const char *scheme, struct why *why)
 
     const struct http_options options = {
         .certs.dir = registry->certificates,
-        .is_verify_off = registry->is_loopback,
-        .is_plain_allowed = registry->is_loopback,
+        .is_verify_off = registry->is_insecure,
+        .is_plain_allowed = registry->is_insecure,
+        .is_insecure = registry->is_insecure,
         .is_verbose = registry->is_verbose,
     };
     enum rc rc = http_new(&http, base, &options, why);
@@ -102,12 +103,13 @@ registry_new(struct registry **ret, const char *host, bool is_verbose, struct wh
         return fail_memory(why);
 
     registry->is_verbose = is_verbose;
-    registry->is_loopback = url_is_loopback(host);
     registry->host = strdup(host);
     if (!registry->host)
         return fail_memory(why);
 
-    enum rc rc = find_certificates(&registry->certificates, host, why);
+    enum rc rc = insecure_find(&registry->is_insecure, host, why);
+    if (!rc)
+        rc = find_certificates(&registry->certificates, host, why);
     if (!rc)
         rc = open_with(registry, "https", why);
     if (rc)
@@ -144,11 +146,11 @@ ping(struct registry *registry, struct why *why)
         why);
 }
 
-/* A loopback registry that does not answer TLS is asked without. */
+/* An insecure registry that does not answer TLS is asked without. */
 static enum rc
 choose_scheme(struct registry *registry, struct why *why)
 {
-    if (!registry->is_loopback || registry->has_answered)
+    if (!registry->is_insecure || registry->has_answered)
         return RC_OK;
 
     enum rc rc = ping(registry, why);
@@ -175,6 +177,12 @@ const char *
 registry_host(const struct registry *registry)
 {
     return registry->host;
+}
+
+enum rc
+registry_disconnect(struct registry *registry, struct why *why)
+{
+    return http_disconnect(registry->http, why);
 }
 
 enum rc

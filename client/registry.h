@@ -9,7 +9,7 @@
 struct registry;
 
 /* host: "localhost:5000"; docker.io is registry-1.docker.io. Certificates from docker's certs.d;
- * loopback hosts may be plain HTTP or unverified, as docker has it. */
+ * insecure_find() says who may be plain HTTP or unverified. */
 must_check enum rc registry_new(
     struct registry **ret, const char *host, bool is_verbose, struct why *why);
 void registry_free(struct registry *registry);

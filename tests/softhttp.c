@@ -82,6 +82,20 @@ http_base(const struct http *http)
     return http->base;
 }
 
+enum rc
+http_disconnect(struct http *http, struct why *why)
+{
+    (void)http;
+    (void)why;
+    return RC_OK;
+}
+
+void
+http_again(const struct http_request *request)
+{
+    (void)request;
+}
+
 /* Lines up to an empty one; the status is in the first. */
 static void
 take_head(struct http_response *response, struct span *rest)
