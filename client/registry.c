@@ -167,12 +167,6 @@ choose_scheme(struct registry *registry, struct why *why)
     return rc;
 }
 
-enum rc
-registry_disconnect(struct registry *registry, struct why *why)
-{
-    return http_disconnect(registry->http, why);
-}
-
 const char *
 registry_host(const struct registry *registry)
 {

@@ -68,14 +68,6 @@ http_free(struct http *http)
     free(http);
 }
 
-enum rc
-http_disconnect(struct http *http, struct why *why)
-{
-    (void)http;
-    (void)why;
-    return RC_OK;
-}
-
 const char *
 http_base(const struct http *http)
 {
