@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tar file, compressed or not, and what docker saved in it. A file of it has the digest that is
+ * told, and where another reader sees nothing but plain files (POSIX ustar), it is the same bytes
+ * under the same name, once.
+ */
+#include "client/archive.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "client/saved.h"
+#include "tests/fuzz.h"
+
+#define BLOCK 512
+
+static const char *const names[] = {"manifest.json", "index.json", "oci-layout", "a/layer.tar"};
+
+/* A number of octal digits; false: none. */
+static bool
+octal(size_t *ret, const uint8_t *p, size_t len)
+{
+    *ret = 0;
+    for (size_t i = 0; i < len && p[i] != 0 && p[i] != ' '; i++) {
+        if (p[i] < '0' || p[i] > '7')
+            return false;
+        *ret = *ret * 8 + (size_t)(p[i] - '0');
+    }
+    return *p >= '0' && *p <= '7';
+}
+
+/* How many files of that name there are, and the last of them. False: it is not all plain. */
+static bool
+read_plain(size_t *ret_n, struct span *ret, struct span tar, const char *name)
+{
+    const uint8_t *start = tar.p;
+
+    *ret_n = 0;
+    while (tar.len >= BLOCK && tar.p[0] != 0) {
+        size_t size = 0, sum = 0, have = 8 * ' ';
+
+        for (size_t i = 0; i < BLOCK; i++)
+            have += i >= 148 && i < 156 ? 0 : tar.p[i];
+        if (memcmp(tar.p + 257, "ustar\00000", 8) != 0 || tar.p[156] != '0' || tar.p[345] != 0 ||
+            !octal(&size, tar.p + 124, 11) || !octal(&sum, tar.p + 148, 7) || sum != have ||
+            memmem(tar.p, 100, "./", 2) || memmem(tar.p, 100, "//", 2))
+            return false;
+
+        size_t whole = BLOCK + (size + BLOCK - 1) / BLOCK * BLOCK;
+        if (whole > tar.len)
+            return false;
+        if (tar.p[99] == 0 && !strcmp((const char *)tar.p, name)) {
+            ++*ret_n;
+            *ret = (struct span){tar.p + BLOCK, size};
+        }
+        tar.p += whole;
+        tar.len -= whole;
+    }
+
+    return tar.p > start;
+}
+
+static void
+check_saved(struct span text)
+{
+    closing(saved_freep) struct saved *saved = NULL;
+    size_t at = 0;
+
+    enum rc rc = saved_parse(&saved, text, NULL);
+    assert(rc == RC_OK || rc == RC_MALFORMED || rc == RC_TOO_LARGE);
+    if (rc)
+        return;
+
+    json_auto_t *array = fuzz_json(text);
+    assert(json_array_size(array) == saved->n);
+    for (size_t i = 0; i < saved->n; i++) {
+        const json_t *image = json_array_get(array, i);
+        const struct saved_image *have = &saved->images[i];
+
+        assert(!strcmp(have->config, json_string_value(json_object_get(image, "Config"))));
+        assert(have->n_layers == json_array_size(json_object_get(image, "Layers")));
+        for (size_t k = 0; k < have->n_layers; k++)
+            assert(!strcmp(have->layers[k],
+                json_string_value(json_array_get(json_object_get(image, "Layers"), k))));
+    }
+    if (!saved_find(&at, saved, "web:v1", NULL, NULL))
+        assert(at < saved->n && saved->images[at].n_tags > 0);
+}
+
+static void
+check_file(const struct archive_file *file, struct span tar, const char *name)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(MANIFEST_MAX_BYTES);
+    struct digest digest;
+    struct span plain = {0};
+    size_t n = 0;
+
+    if (content_read_all(&text, &file->content, NULL))
+        return;
+    digest_of(&digest, bytes_span(&text));
+    assert(digest_eq(&digest, &file->digest));
+    if (read_plain(&n, &plain, tar, name))
+        assert(n == 1 && span_eq(plain, bytes_span(&text)));
+    if (name == names[0])
+        check_saved(bytes_span(&text));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    closing(archive_files_freep) struct archive_files *files = NULL;
+    closing(fd_close) int fd = memfd_create("archive", MFD_CLOEXEC);
+    const struct span tar = {data, len};
+    char path[32];
+
+    ssize_t written = write(fd, data, len);
+    assert(written == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    enum rc rc = archive_files_new(&files, path, NULL);
+    assert(rc == RC_OK || rc == RC_MALFORMED || rc == RC_UNSUPPORTED || rc == RC_TOO_LARGE);
+    for (size_t i = 0; i < N_ELEMENTS(names) && !rc; i++) {
+        struct archive_file file;
+
+        if (!archive_files_find(&file, files, names[i], NULL))
+            check_file(&file, tar, names[i]);
+    }
+
+    return 0;
+}
