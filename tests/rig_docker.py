@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from rig_port import free_port
 from rig_process import Process, environment
+from rig_tls import Tls
 
 UNPACK = Path(__file__).parent.parent / "contrib" / "unpack-docker"
 
@@ -47,7 +49,8 @@ class Docker:
 
 
 class Engine:
-    """dockerd without networks; it starts its own containerd, and both end with stop()."""
+    """dockerd without networks; it starts its own containerd, and both end with stop(). It answers on
+    a socket, and at tls_host to those who come with the certificate of tls."""
 
     # What dockerd writes outside of the directories that it is given.
     STRAY = (Path("/etc/docker/key.json"), Path("/etc/docker"), Path("/run/docker"))
@@ -55,12 +58,16 @@ class Engine:
     def __init__(self, directory):
         tree = unpacked() / "usr"
         self.host = f"unix://{directory}/docker.sock"
+        self.tls = Tls(directory)
+        self.tls_host = f"tcp://127.0.0.1:{free_port()}"
         self._socket = directory / "docker.sock"
         self._strays = [path for path in self.STRAY if not path.exists()]
         self.process = Process(
             [tree / "sbin" / "dockerd", "--bridge=none", "--iptables=false", "--ip-forward=false",
              "--ip-masq=false", "--storage-driver=vfs", f"--data-root={directory}/data",
-             f"--exec-root={directory}/exec", f"--pidfile={directory}/pid", "-H", self.host],
+             f"--exec-root={directory}/exec", f"--pidfile={directory}/pid", "-H", self.host,
+             "-H", self.tls_host, "--tlsverify", f"--tlscacert={self.tls.certificate}",
+             f"--tlscert={self.tls.certificate}", f"--tlskey={self.tls.key}"],
             directory / "log",
             environment(HOME=str(directory)) | {
                 "PATH": f"{tree}/bin:{tree}/sbin:{os.defpath}:/usr/sbin:/sbin"})

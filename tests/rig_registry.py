@@ -9,9 +9,10 @@ from rig_scratch import write
 
 
 class Registry:
-    """auth: what goes into the configuration's "auth" member; None: everybody may do everything."""
+    """auth: what goes into the configuration's "auth" member; None: everybody may do everything.
+    deletes: whether anything can be taken away again."""
 
-    def __init__(self, scratch, auth=None):
+    def __init__(self, scratch, auth=None, deletes=True):
         self.directory = scratch.directory("registry")
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
@@ -19,7 +20,7 @@ class Registry:
             "version": "0.1",
             "log": {"level": "error"},
             "storage": {"filesystem": {"rootdirectory": str(self.directory / "data")},
-                        "delete": {"enabled": True}},
+                        "delete": {"enabled": deletes}},
             "http": {"addr": self.host},
         }
         if auth:
