@@ -39,7 +39,7 @@ def commands(path):
 
 def release(path):
     """The command that releases."""
-    (line,) = [line for line in commands(path) if re.match(r"countersign push ", line)]
+    (line,) = [line for line in commands(path) if line.startswith("countersign push ")]
     return line
 
 

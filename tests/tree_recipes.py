@@ -77,6 +77,17 @@ def test_commands_of_recipes_have_no_known_traps(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("name", PIPELINES)
+def test_commands_of_recipes_have_options_that_there_are(name, build):
+    found = [line.split() for line in commands(RECIPES / name) if line.startswith("countersign ")]
+    assert found
+    for _, verb, *words in found:
+        done = subprocess.run([build / "client" / "countersign", verb, "--help"], check=True,
+                              capture_output=True, text=True)
+        options = {word for word in words if word.startswith("-")}
+        assert options <= set(re.findall(r"(?<!\S)--?[a-z-]+", done.stdout)), done.stdout
+
+
 def test_the_image_for_jobs_has_the_libraries_of_the_client(build):
     image = text("contrib/ci/gitlab-docker/Containerfile")
     listed = subprocess.run(["readelf", "--dynamic", build / "client" / "countersign"], check=True,
