@@ -255,7 +255,7 @@ get_screen(size_t *ret_rows, size_t *ret_columns)
 static void
 end_row(struct bytes *out)
 {
-    bytes_puts(out, "\033[K\r\n");
+    bytes_puts(out, "\033[K\n");
 }
 
 /* Over what was drawn before. */

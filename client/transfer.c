@@ -14,9 +14,10 @@
  * of those before: that takes as long as sending it. */
 #define UNASKED_MAX_BYTES (64 * 1024)
 #define UNASKED_AFTER     2
-#define NAME_LEN          12    /* digits of a digest: as docker has it */
-#define REPORT_MS         50    /* between two words of a worker about how far it is */
-#define ACQUAINTANCES_MAX 65536 /* no command line names as many repositories */
+#define NAME_LEN          12            /* digits of a digest: as docker has it */
+#define REPORT_MS         50            /* a worker says how far it is, after so long, */
+#define REPORT_BYTES      (1024 * 1024) /* or so much */
+#define ACQUAINTANCES_MAX 65536         /* no command line names as many repositories */
 
 /* What became of a blob in one repository. */
 enum outcome { OUTCOME_PRESENT, OUTCOME_MOUNTED, OUTCOME_UPLOADED };
@@ -65,7 +66,7 @@ struct shipment {
     struct registry *registry;
     struct registry_blob blob;
     struct crew_voice *voice;
-    int64_t position, reported_at_ms;
+    int64_t position, reported, reported_at_ms;
 };
 
 static enum rc
@@ -103,11 +104,14 @@ acquaint(struct acquaintance **ret, struct shipper *shipper, const char *host, c
 static void
 say_position(struct shipment *s)
 {
-    int64_t now_ms = pause_clock_ms();
+    int64_t now_ms = pause_clock_ms(), news = s->position - s->reported;
 
-    if (now_ms - s->reported_at_ms < REPORT_MS)
+    /* What is small is through before anybody has looked. */
+    if (s->blob.size <= UNASKED_MAX_BYTES ||
+        (news >= 0 && news < REPORT_BYTES && now_ms - s->reported_at_ms < REPORT_MS))
         return;
 
+    s->reported = s->position;
     s->reported_at_ms = now_ms;
     crew_say(
         s->voice, SAID_POSITION, (struct span){(const uint8_t *)&s->position, sizeof s->position});
@@ -210,7 +214,6 @@ ship_all(void *data, void *shared, size_t i, struct crew_voice *voice, struct wh
             .registry = registry,
             .blob = {job->paths[k], job->blob->digest, job->blob->size},
             .voice = voice,
-            .reported_at_ms = pause_clock_ms(),
         };
         enum outcome outcome = OUTCOME_PRESENT;
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""terminal: a shell that a person types into, with the answers to what programs ask for there."""
+"""terminal: a shell that a person types into, with the answers to what programs ask for there; and one
+program that a person watches."""
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import termios
 import time
@@ -44,3 +47,56 @@ def _talk(terminal, answers, deadline):
                 while termios.tcgetattr(terminal)[3] & termios.ECHO:
                     assert not select.select([], [], [], 0.01)[0] and time.monotonic() < deadline, said
                 os.write(terminal, answer.encode() + b"\n")
+
+
+class Terminal:
+    """The client at a terminal of 24 rows, the leader of a session of its own."""
+
+    def __init__(self, client, *args):
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.chown(os.ttyname(theirs), client.user.uid, -1)
+        self.said = ""
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", str(client.programs.client), *args], stdin=theirs, stdout=theirs,
+            stderr=theirs, env={**client.environment, "TERM": "xterm"}, cwd="/",
+            **client.user.popen())
+        os.close(theirs)
+        self.pid = self._process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def _read(self, deadline):
+        """False: the last process has closed it."""
+        assert select.select([self._ours], [], [], deadline - time.monotonic())[0], self.said
+        try:
+            self.said += os.read(self._ours, 65536).decode(errors="replace")
+        except OSError:
+            return False
+        return True
+
+    def wait_for(self, pattern, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not re.search(pattern, self.said):
+            assert self._read(deadline), self.said
+
+    def interrupt(self, sign=None):
+        """Type Ctrl-C, or send another signal."""
+        if sign:
+            os.kill(self.pid, sign)
+        else:
+            os.write(self._ours, b"\x03")
+
+    def finish(self, status, seconds=30):
+        """It ends with that status; all that it said."""
+        deadline = time.monotonic() + seconds
+        while self._read(deadline):
+            pass
+        assert self._process.wait(seconds) == status, self.said
+        return self.said
