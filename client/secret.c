@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/file.h"
+#include "client/interrupt.h"
 
 /* Those that end or stop a process, by people or by a service manager. */
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
@@ -100,7 +101,8 @@ ask(struct bytes *ret, const struct secret_question *question, struct why *why)
 
     while (rc == RC_BUSY) { /* whoever stopped it and comes back begins anew */
         bytes_clear(ret);
-        rc = ask_once(ret, fd, question->prompt, why);
+        rc = interrupt_is_pending() ? fail(why, RC_INTERRUPTED, "interrupted")
+                                    : ask_once(ret, fd, question->prompt, why);
     }
     return rc;
 }

@@ -17,7 +17,8 @@ struct secret_question {
  * Append it to ret, without the end of its line; bytes_wipe(). credential: a file in
  * $CREDENTIALS_DIRECTORY. RC_LOCKED: there is no terminal, no such credential, or it is empty;
  * what to do. RC_MALFORMED: a source of another form. RC_REFUSED: others may read the file, or
- * whoever was asked gave up. RC_TOO_LARGE: more than ret->max. RC_NOT_FOUND, RC_SYSTEM.
+ * whoever was asked gave up. RC_TOO_LARGE: more than ret->max. RC_INTERRUPTED: a
+ * signal that somebody holds. RC_NOT_FOUND, RC_SYSTEM.
  */
 must_check enum rc secret_read(
     struct bytes *ret, const struct secret_question *question, struct why *why);
