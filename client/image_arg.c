@@ -4,10 +4,9 @@
 #include <stdio.h>
 
 enum rc
-image_arg_read(struct image_arg *ret, struct session *session, const char *text, struct why *why)
+image_arg_parse(struct image_arg *ret, struct session *session, const char *text, struct why *why)
 {
     const struct reference *ref = &ret->reference;
-    char hex[DIGEST_HEX_LEN + 1];
 
     *ret = (struct image_arg){0};
     enum rc rc = reference_parse(&ret->reference, text, why);
@@ -25,18 +24,34 @@ image_arg_read(struct image_arg *ret, struct session *session, const char *text,
     rc = session_repository(&ret->repository, session, ref->repository, why);
     if (!rc)
         rc = session_registry(&ret->registry, session, ref->host, why);
-    if (!rc)
-        rc = registry_manifest(&ret->manifest, ret->registry, ref->path, ref->tag, why);
-    if (rc)
-        return within(why, rc, "%s", ret->name);
+    return rc ? within(why, rc, "%s", ret->name) : RC_OK;
+}
 
-    digest_hex(hex, &ret->manifest.digest);
+enum rc
+image_arg_fetch(struct image_arg *image, struct why *why)
+{
+    const struct reference *ref = &image->reference;
+    char hex[DIGEST_HEX_LEN + 1];
+
+    enum rc rc = registry_manifest(&image->manifest, image->registry, ref->path, ref->tag, why);
+    if (rc)
+        return within(why, rc, "%s", image->name);
+
+    digest_hex(hex, &image->manifest.digest);
     if (ref->digest && strcmp(ref->digest + strlen("sha256:"), hex) != 0)
         return fail(why, RC_UNTRUSTED,
-            "%s has moved: it is sha256:%s now, not %s; nothing was signed", ret->name, hex,
+            "%s has moved: it is sha256:%s now, not %s; nothing was signed", image->name, hex,
             ref->digest);
 
     return RC_OK;
+}
+
+enum rc
+image_arg_read(struct image_arg *ret, struct session *session, const char *text, struct why *why)
+{
+    enum rc rc = image_arg_parse(ret, session, text, why);
+
+    return rc ? rc : image_arg_fetch(ret, why);
 }
 
 void

@@ -15,11 +15,15 @@ struct image_arg {
     char *name; /* "localhost:5000/shop/web:v1", for people */
 };
 
-/*
- * The digest is the one that the user named, or else what the tag is now. image_arg_done(), also
- * after a failure. RC_MALFORMED: no such form, or no tag. RC_UNTRUSTED: the tag is not, or no
- * longer, of the digest that is named. What registry_manifest() says.
- */
+/* Only what the text says: nothing is fetched. image_arg_done(), also after a failure.
+ * RC_MALFORMED: no such form, or no tag. */
+must_check enum rc image_arg_parse(
+    struct image_arg *ret, struct session *session, const char *text, struct why *why);
+/* Then what the registry holds. RC_UNTRUSTED: the tag is not, or no longer, of the digest that is
+ * named. What registry_manifest() says. */
+must_check enum rc image_arg_fetch(struct image_arg *image, struct why *why);
+
+/* Both. */
 must_check enum rc image_arg_read(
     struct image_arg *ret, struct session *session, const char *text, struct why *why);
 void image_arg_done(struct image_arg *image);

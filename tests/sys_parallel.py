@@ -163,3 +163,27 @@ def test_a_version_that_another_agent_slips_in_is_not_lost(
     proxy.let_all_go()
     succeed(running)
     assert readers.read(shared, ROLE) == sizes(images, ROLE)
+
+
+# One client, many repositories
+
+
+def test_one_command_signs_in_many_repositories(client, repository, upload, readers):
+    """They are worked on at the same time; what is told has the order of the command line."""
+    first, unmade, last = f"{repository}/z", f"{repository}/unmade", f"{repository}/a"
+    client.run("init", first)
+    client.run("init", last)
+    names = [f"{name}:v{i}" for i in range(4) for name in (first, unmade, last)]
+    images = {name: upload(name) for name in names}
+
+    absent = client.refused(1, "sign", *names, f"{last}:absent")
+    assert "absent" in absent and readers.read(first, "targets") == {}
+
+    done = client.try_run("sign", *names)
+    assert done.returncode == 1 and done.stderr.count("'countersign init' makes it") == 1
+    assert done.stdout.splitlines() == [
+        line for name in (first, last) for line in (
+            "targets: version 2, signed by targets",
+            *(f"{name}:v{i}@{images[f'{name}:v{i}'].digest}" for i in range(4)))]
+    assert readers.read(last, "targets") == sizes(
+        {f"v{i}": images[f"{last}:v{i}"] for i in range(4)}, "targets")
