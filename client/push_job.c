@@ -41,6 +41,16 @@ check_is_free(const struct push_job *job, struct registry *registry, const struc
 }
 
 static enum rc
+check_all_are_free(const struct push_job *job, struct registry *registry, struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && job->options->is_immutable && i < job->repository->n_tags; i++)
+        rc = check_is_free(job, registry, &job->repository->tags[i], why);
+    return rc;
+}
+
+static enum rc
 rehearse_registry(const struct push_job *job, struct why *why)
 {
     const struct push_repository *repository = job->repository;
@@ -49,12 +59,8 @@ rehearse_registry(const struct push_job *job, struct why *why)
     enum rc rc = open_registry(&registry, job, why);
     if (!rc)
         rc = registry_check_push(registry, repository->path, why);
-    if (rc)
-        return within(why, rc, "%s", repository->repository->name);
-
-    for (size_t i = 0; !rc && job->options->is_immutable && i < repository->n_tags; i++)
-        rc = check_is_free(job, registry, &repository->tags[i], why);
-    return rc;
+    return rc ? within(why, rc, "%s", repository->repository->name)
+              : check_all_are_free(job, registry, why);
 }
 
 static enum rc
@@ -222,6 +228,8 @@ push_job_publish(const struct push_job *job, const struct push_listener *listene
     enum rc rc = open_registry(&registry, job, why);
     if (!rc)
         rc = put_manifests(job, registry, why);
+    if (!rc)
+        rc = check_all_are_free(job, registry, why); /* once more, as uploads take their time */
     if (!rc)
         rc = publish_it(job, listener, why);
     return rc ? rc : put_tags(job, registry, listener, why);

@@ -65,6 +65,22 @@ note_tag(const struct push_tag *tag, enum push_stage stage, const struct progres
 }
 
 static void
+note_tags(const struct push_repository *repository, const struct progress *progress)
+{
+    enum push_stage stage = stage_of(repository);
+
+    if (stage == PUSH_BEFORE && repository->n_tags > 1) {
+        progress_note(progress, "%s: none of its %zu tags was signed or moved",
+            repository->repository->name, repository->n_tags);
+        return;
+    }
+
+    for (size_t i = 0; i < repository->n_tags; i++)
+        if (!repository->tags[i].is_put)
+            note_tag(&repository->tags[i], stage, progress);
+}
+
+static void
 note_uploads(const struct transfer_result *uploaded, const struct progress *progress)
 {
     if (uploaded->n_uploaded > 0)
@@ -83,9 +99,9 @@ gather(const struct push_plan *plan, const struct progress *progress, struct why
     for (size_t i = 0; i < plan->n_repositories; i++) {
         const struct push_repository *repository = &plan->repositories[i];
 
-        if (repository->rc && first)
+        if (repository->rc && first && strcmp(repository->why.text, why->text) != 0)
             progress_note(progress, "%s", repository->why.text);
-        else if (repository->rc)
+        else if (repository->rc && !first)
             first = fail(why, repository->rc, "%s", repository->why.text);
     }
 
@@ -114,9 +130,8 @@ push_report(const struct push_plan *plan, const struct transfer_result *uploaded
 
         if (repository->stage >= PUSH_PUBLISHED)
             print_repository(repository);
-        for (size_t k = 0; repository->rc && k < repository->n_tags; k++)
-            if (!repository->tags[k].is_put)
-                note_tag(&repository->tags[k], stage_of(repository), progress);
+        if (repository->rc)
+            note_tags(repository, progress);
     }
 
     enum rc rc = gather(plan, progress, why);

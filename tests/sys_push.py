@@ -221,5 +221,15 @@ def test_asks_the_trust_server_first(new_client, agent, token, own_server, regis
     assert "2 blobs (" in said and digest_of(f"{gun}:v1") is None
     assert own_server.repository(gun).version("targets/qa") == 0
 
+    # Of two repositories one fails; the other one goes on.
+    client.run("init", f"{gun}/other")
+    own_server.faults = ["none", "none", "deny"]
+    done = client.try_run(*push, f"{gun}:v2", f"{gun}/other:v1")
+    assert done.returncode == 6
+    failed, = {gun, f"{gun}/other"} - set(re.findall(r"\[(.*)\]$", done.stdout, re.MULTILINE))
+    put = {name for name in (f"{gun}:v1", f"{gun}:v2", f"{gun}/other:v1") if digest_of(name)}
+    assert put == set(re.findall(r"^(.*)@", done.stdout, re.MULTILINE)) and put
+    assert f"{failed}:v1 was not moved" in done.stderr
+
     assert f"{gun}:v1@{image.digest}" in client.run(*push)
     assert digest_of(f"{gun}:v1") == image.digest
