@@ -18,6 +18,8 @@
 #define API_MAX      52 /* the newest that we know */
 #define API_PLATFORM 46 /* has platforms of a push */
 
+#define PLATFORM_INIT BYTES_INIT(256) /* real ones take 60 bytes */
+
 struct engine {
     struct engine_endpoint endpoint;
     struct http *http;
@@ -189,13 +191,58 @@ ask(struct http_response *ret, struct engine *engine, const char *method, struct
     return rc ? within(why, rc, "engine '%s'", engine->endpoint.address) : RC_OK;
 }
 
+static bool
+is_word(const char *text, size_t len)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    return len > 0 && strspn(text, allowed) >= len;
+}
+
+/* "linux/arm64/v8" as the API wants it; NULL is nothing. */
+static enum rc
+format_platform(
+    struct bytes *json, const struct engine *engine, const char *platform, struct why *why)
+{
+    static const char *const names[] = {"os", "architecture", "variant"};
+    const char *rest = platform;
+    size_t n = 0;
+
+    if (!platform)
+        return RC_OK;
+
+    if (engine->api < API_PLATFORM)
+        return fail(why, RC_UNSUPPORTED,
+            "engine '%s' has version 1.%d of the API and pushes no single platform, which begins "
+            "with 1.%d: leave --platform away, or have the image saved and use --from",
+            engine->endpoint.address, (int)engine->api, API_PLATFORM);
+
+    for (; rest && n < N_ELEMENTS(names); n++) {
+        size_t len = strcspn(rest, "/");
+        if (!is_word(rest, len))
+            break;
+
+        bytes_printf(json, "%s\"%s\":\"%.*s\"", n ? "," : "{", names[n], (int)len, rest);
+        rest = rest[len] ? rest + len + 1 : NULL;
+    }
+    if (rest || n < 2)
+        return fail(
+            why, RC_MALFORMED, "platform '%.80s': want OS/ARCHITECTURE[/VARIANT]", platform);
+
+    bytes_puts(json, "}");
+    return bytes_check(json, why);
+}
+
 enum rc
-engine_find_image(struct engine *engine, const char *name, struct why *why)
+engine_find_image(struct engine *engine, const char *name, const char *platform, struct why *why)
 {
     closing(http_response_done) struct http_response response = {0};
     closing(bytes_done) struct bytes path = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
+    closing(bytes_done) struct bytes json = PLATFORM_INIT;
 
     enum rc rc = prepare(engine, why);
+    if (!rc)
+        rc = format_platform(&json, engine, platform, why);
     if (rc)
         return rc;
 
@@ -256,59 +303,23 @@ engine_untag(struct engine *engine, const char *repository, const char *tag, str
     return refuse(engine, RC_NETWORK, name, &response, why);
 }
 
-static bool
-is_word(const char *text, size_t len)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-
-    return len > 0 && strspn(text, allowed) >= len;
-}
-
-/* "linux/arm64/v8" as the API wants it. */
-static enum rc
-put_platform(struct bytes *path, const char *platform, struct why *why)
-{
-    static const char *const names[] = {"os", "architecture", "variant"};
-    closing(bytes_done) struct bytes json = BYTES_INIT(256);
-    const char *rest = platform;
-    size_t n = 0;
-
-    for (; rest && n < N_ELEMENTS(names); n++) {
-        size_t len = strcspn(rest, "/");
-        if (!is_word(rest, len))
-            break;
-
-        bytes_printf(&json, "%s\"%s\":\"%.*s\"", n ? "," : "{", names[n], (int)len, rest);
-        rest = rest[len] ? rest + len + 1 : NULL;
-    }
-    if (rest || n < 2)
-        return fail(
-            why, RC_MALFORMED, "platform '%.80s': want OS/ARCHITECTURE[/VARIANT]", platform);
-
-    bytes_puts(&json, "}");
-    enum rc rc = bytes_check(&json, why);
-    if (rc)
-        return rc;
-
-    bytes_puts(path, "&platform=");
-    url_put_escaped(path, bytes_text(&json), "");
-    return RC_OK;
-}
-
 static enum rc
 push_path(
     struct bytes *ret, const struct engine *engine, const struct engine_push *push, struct why *why)
 {
+    closing(bytes_done) struct bytes json = PLATFORM_INIT;
+
+    enum rc rc = format_platform(&json, engine, push->platform, why);
+    if (rc)
+        return rc;
+
     put_path(ret, engine, push->repository, "/push?tag=");
     url_put_escaped(ret, push->tag, "");
-    if (push->platform && engine->api < API_PLATFORM)
-        return fail(why, RC_UNSUPPORTED,
-            "engine '%s' has version 1.%d of the API and pushes no single platform, which begins "
-            "with 1.%d: leave --platform away, or have the image saved and use --from",
-            engine->endpoint.address, (int)engine->api, API_PLATFORM);
-
-    enum rc rc = push->platform ? put_platform(ret, push->platform, why) : RC_OK;
-    return rc ? rc : bytes_check(ret, why);
+    if (json.len > 0) {
+        bytes_puts(ret, "&platform=");
+        url_put_escaped(ret, bytes_text(&json), "");
+    }
+    return bytes_check(ret, why);
 }
 
 /* What to do about what the engine met at the registry, with its own connection and its own idea of

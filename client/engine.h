@@ -24,9 +24,11 @@ const char *engine_address(const struct engine *engine);
 /* As http_disconnect(). */
 must_check enum rc engine_disconnect(struct engine *engine, struct why *why);
 
-/* RC_NOT_FOUND: the engine has no such image. RC_NETWORK: no engine, or no right to its socket, and
- * what to do. */
-must_check enum rc engine_find_image(struct engine *engine, const char *name, struct why *why);
+/* platform: what is to be pushed of it, NULL: all. RC_NOT_FOUND: the engine has no such image.
+ * RC_NETWORK: no engine, or no right to its socket, and what to do. RC_UNSUPPORTED: an engine that
+ * is too old for platform. RC_MALFORMED: no platform. */
+must_check enum rc engine_find_image(
+    struct engine *engine, const char *name, const char *platform, struct why *why);
 must_check enum rc engine_tag(struct engine *engine, const char *name, const char *repository,
     const char *tag, struct why *why);
 must_check enum rc engine_untag(

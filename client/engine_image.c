@@ -97,7 +97,7 @@ find(void *data, void *shared, size_t job, struct crew_voice *voice, struct why 
     const struct run *run = data;
 
     (void)voice;
-    return engine_find_image(shared, run->images->items[job].name, why);
+    return engine_find_image(shared, run->images->items[job].name, run->images->platform, why);
 }
 
 /* What the registry has under the tag is what counts; what the engine says must be the same. */
@@ -108,6 +108,11 @@ confirm(struct registry_manifest *ret, struct registry *registry, const struct e
     struct registry_manifest manifest;
 
     enum rc rc = registry_manifest(&manifest, registry, image->path, image->tag, why);
+    if (rc == RC_NOT_FOUND)
+        return fail(why, RC_NETWORK,
+            "the engine says that it pushed '%s:%s', but it is not there: check whether '%s' is "
+            "another registry where the engine runs",
+            image->repository, image->tag, image->host);
     if (rc)
         return rc;
 

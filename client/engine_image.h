@@ -46,7 +46,7 @@ struct engine_images {
 };
 
 /* Whether there is an engine, and has them all. The first failure, in the order of the images:
- * RC_NOT_FOUND: which image. What engine_new() and engine_find_image() say. RC_INTERRUPTED. */
+ * what engine_new() and engine_find_image() say. RC_INTERRUPTED. */
 must_check enum rc engine_images_find(struct engine_images *images, struct why *why);
 
 /*

@@ -225,6 +225,7 @@ def test_a_push_that_fails_leaves_nothing_under_any_tag(client, gun, new_stub, p
         (lambda reply, *_: reply(b"Bad Gateway"), 6, "says what is no JSON"),
         (pushes(image, lambda tag, image: [{"status": f"{tag}: digest: {ONES} size: 5"}]), 4,
          f"is {image.digest} in the registry, the engine says that it pushed {ONES}"),
+        (lambda reply, name, tag: reply(line(tag, image)), 6, "but it is not there: check whether '"),
         (pushes(image, lambda tag, image: [{"error": "the disk is full"}]), 6,
          "says: the disk is full"),
     ]

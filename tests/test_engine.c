@@ -84,10 +84,11 @@ test_asks_in_the_version_that_both_know(void **state)
         rig_open(&rig,
             (const char *const[]){cases[i].pong, "HTTP/1.1 200 OK\r\n\r\n{\"Id\":\"sha256:…\"}",
                 SAYS("404 Not Found", "no such image"), NULL});
-        assert_int_equal(engine_find_image(rig.engine, "localhost:5000/shop/web:v1", &why), RC_OK);
+        assert_int_equal(
+            engine_find_image(rig.engine, "localhost:5000/shop/web:v1", NULL, &why), RC_OK);
         assert_true(was_asked(&rig, "GET /_ping HTTP/1.1\r\n"));
         assert_true(was_asked(&rig, cases[i].line));
-        assert_int_equal(engine_find_image(rig.engine, "shop/none", &why), RC_NOT_FOUND);
+        assert_int_equal(engine_find_image(rig.engine, "shop/none", NULL, &why), RC_NOT_FOUND);
         assert_non_null(strstr(why.text, "has no image 'shop/none': build or tag it, or"));
         rig_close(&rig);
     }
@@ -205,7 +206,7 @@ test_says_what_to_do_where_there_is_no_engine(void **state)
     (void)state;
     setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock", 1);
     assert_int_equal(engine_new(&engine, false, &why), RC_OK);
-    assert_int_equal(engine_find_image(engine, "x", &why), RC_NETWORK);
+    assert_int_equal(engine_find_image(engine, "x", NULL, &why), RC_NETWORK);
     assert_string_equal(why.text,
         "no engine at 'unix:///nonexistent/docker.sock' (of DOCKER_HOST): No such file or "
         "directory; start it, name another one by DOCKER_HOST or DOCKER_CONTEXT, or push from "
