@@ -46,6 +46,12 @@ run_done(struct run *run)
     free(run->lines);
 }
 
+static bool
+has_place(const struct engine_image *image)
+{
+    return image->is_in_engine || image->is_in_registry;
+}
+
 /* --- In a worker --- */
 
 static enum rc
@@ -419,10 +425,20 @@ engine_images_remove(struct engine_images *images, struct why *why)
     bool is_needed = false;
 
     for (size_t i = 0; i < images->n; i++)
-        is_needed = is_needed || images->items[i].is_in_engine || images->items[i].is_in_registry;
+        is_needed = is_needed || has_place(&images->items[i]);
     if (!is_needed)
         return RC_OK;
 
     interrupt_forget();
-    return run_crew(images, remove_tags, why);
+    enum rc rc = run_crew(images, remove_tags, why);
+    for (size_t i = 0; i < images->n && rc; i++) {
+        struct engine_image *image = &images->items[i];
+
+        /* Nobody came to it, or to its end. */
+        if (has_place(image) && !image->rc)
+            image->rc = fail(&image->why, rc, "the temporary tag '%s:%s' may stay: %.300s",
+                image->repository, image->tag, why->text);
+    }
+
+    return rc;
 }

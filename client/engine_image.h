@@ -60,7 +60,7 @@ must_check enum rc engine_images_push(struct engine_images *images, struct why *
 /*
  * Remove the temporary tags, in the engine and in the registry, wherever they may be; a signal that
  * came before does not keep it from that, one that comes now does. The manifests stay. The first
- * failure, and all in items[].why; RC_UNSUPPORTED: the registry deletes nothing: the sentence names
- * the tag that stays.
+ * failure; items[] have one for each tag that stays or may stay, whose sentence names it.
+ * RC_UNSUPPORTED: the registry deletes nothing. RC_INTERRUPTED.
  */
 must_check enum rc engine_images_remove(struct engine_images *images, struct why *why);

@@ -17,17 +17,16 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class StubEngine:
     """Has one image under every name. on_push(reply, name, tag): what a push does and says; reply
     says a message, or with bytes what is none. When it returns the stream ends as it should;
-    Dies: it is cut."""
+    Dies: it is cut. on_delete(): what happens before a tag is taken away."""
 
     class Dies(Exception):
         pass
 
-    def __init__(self, directory, on_push, api="1.52", mode=0o666):
+    def __init__(self, directory, on_push, on_delete=lambda: None, api="1.52", mode=0o666):
         self.path = directory / "engine.sock"
         self.host = f"unix://{self.path}"
-        self.on_push, self.api = on_push, api
+        self.on_push, self.on_delete, self.api = on_push, on_delete, api
         self.requests, self.tags = [], set()
-        self.pushes = threading.Event()
         stub = self
 
         class Handler(_Handler):
@@ -108,6 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.command == "POST" and verb == "push":
             self._push(name, query["tag"])
         elif self.command == "DELETE":
+            engine.on_delete()
             engine.tags.discard(f"{name}/{verb}")
             self._answer(200, [])
         else:

@@ -245,7 +245,7 @@ def test_a_push_that_fails_leaves_nothing_under_any_tag(client, gun, new_stub, p
 def test_an_interrupt_takes_the_temporary_tag_away(client, gun, new_stub, registry, scratch):
     client.run("init", gun)
     image = Image(scratch.directory("image"), "image")
-    has_pushed, is_over = threading.Event(), threading.Event()
+    has_pushed, is_removing, is_over = (threading.Event() for _ in range(3))
 
     def hangs(reply, name, tag):
         registry.push(image, f"{name}:{tag}")
@@ -258,6 +258,19 @@ def test_an_interrupt_takes_the_temporary_tag_away(client, gun, new_stub, regist
     assert len(stub.tags) == 1 and len(tags_of(gun)) == 1
     popen.send_signal(signal.SIGINT)
     done = client.finish(popen)
-    is_over.set()
     assert done.returncode == 130, done.stderr
     assert not stub.tags and not tags_of(gun)
+
+    # A second one is for those who do not want to wait for that either.
+    has_pushed.clear()
+    stub = new_stub(hangs, on_delete=lambda: (is_removing.set(), is_over.wait(60)))
+    popen = client.start("push", f"{gun}:v1", DOCKER_HOST=stub.host)
+    assert has_pushed.wait(60)
+    (temporary,) = stub.tags
+    popen.send_signal(signal.SIGINT)
+    assert is_removing.wait(60)
+    popen.send_signal(signal.SIGINT)
+    done = client.finish(popen)
+    is_over.set()
+    assert done.returncode == 130
+    assert f"the temporary tag '{temporary}' may stay: interrupted" in done.stderr
