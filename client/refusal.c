@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/refusal.h"
 
-enum meaning { IMMUTABLE, FULL, READ_ONLY, QUOTA, TOO_LARGE, NO_REPOSITORY, NAME, LOST, KIND };
+enum meaning {
+    IMMUTABLE,
+    FULL,
+    READ_ONLY,
+    QUOTA,
+    TOO_LARGE,
+    NO_REPOSITORY,
+    NAME,
+    LOST,
+    DAMAGED,
+    KIND
+};
 
 static const struct refusal refusals[] = {
     [IMMUTABLE] = {RC_CONFLICT,
@@ -25,6 +36,8 @@ static const struct refusal refusals[] = {
     [LOST] = {RC_NETWORK,
         "the registry has lost what was uploaded, perhaps to its garbage collection: push "
         "again"},
+    [DAMAGED] = {RC_NETWORK, "what came there is not what was sent: see to the registry, and to "
+                             "proxies in between"},
     [KIND] = {RC_NETWORK,
         "the registry does not know this kind of image: give it a form that it knows, for "
         "example with 'skopeo copy --format v2s2'"},
@@ -54,6 +67,8 @@ static const struct {
     {0, "NAME_UNKNOWN", NULL, NO_REPOSITORY},
     {0, "NAME_INVALID", NULL, NAME},
     {0, "MANIFEST_BLOB_UNKNOWN", NULL, LOST},
+    {0, "DIGEST_INVALID", NULL, DAMAGED},
+    {0, "SIZE_INVALID", NULL, DAMAGED},
     {0, "MANIFEST_INVALID", NULL, KIND},
     {415, NULL, NULL, KIND},
 };

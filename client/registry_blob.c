@@ -2,6 +2,8 @@
 #include "client/registry_blob.h"
 
 #include "client/registry_request.h"
+#include "client/sending.h"
+#include "client/upload.h"
 #include "proto/bounds.h"
 #include "proto/hasher.h"
 
@@ -48,6 +50,42 @@ registry_has_blob(
     *ret = response.status == 200 &&
            (response.content_length < 0 || response.content_length == blob->size);
     return RC_OK;
+}
+
+enum rc
+registry_check_push(struct registry *registry, const char *path, struct why *why)
+{
+    closing(upload_done) struct upload upload = {.registry = registry, .path = path};
+
+    enum rc rc = upload_start(&upload, why);
+    if (!rc)
+        upload_cancel(&upload);
+    return rc;
+}
+
+enum rc
+registry_mount(bool *ret, struct registry *registry, const struct registry_blob *blob,
+    const char *from, struct why *why)
+{
+    closing(upload_done) struct upload upload = {.registry = registry, .path = blob->path};
+
+    enum rc rc = upload_mount(&upload, &blob->digest, from, why);
+    if (rc)
+        return rc;
+
+    upload_cancel(&upload);
+    *ret = upload.is_mounted;
+    return RC_OK;
+}
+
+enum rc
+registry_upload(bool *ret_is_mounted, struct registry *registry, const struct registry_blob *blob,
+    const struct content *content, const char *from, const struct http_watch *watch,
+    struct why *why)
+{
+    const struct sending sending = {registry, blob, content, from, watch, UPLOAD_CHUNK_BYTES};
+
+    return sending_run(ret_is_mounted, &sending, why);
 }
 
 /* A blob that comes. */
@@ -127,7 +165,8 @@ registry_download(struct registry *registry, const struct registry_blob *blob,
         .http.method = "GET",
         .http.path = bytes_text(&address),
         .http.received = &received,
-        .http.max_bytes = HTTP_ERROR_MAX_BYTES,
+        .http.max_bytes = (size_t)blob->size,
+        .http.too_large = RC_UNTRUSTED,
         .http.is_redirect_followed = true,
     };
     rc = registry_send(&response, registry, &request, why);

@@ -65,35 +65,50 @@ move(struct upload *upload, const struct http_response *response, struct why *wh
     return RC_OK;
 }
 
-enum rc
-upload_start(struct upload *upload, const struct digest *digest, const char *from, struct why *why)
+static enum rc
+open_session(struct upload *upload, const struct http_response *response, struct why *why)
 {
-    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
+    upload_done(upload);
+    upload->position = 0;
+    upload->chunk_min = response->chunk_min;
+    return move(upload, response, why);
+}
+
+enum rc
+upload_mount(struct upload *upload, const struct digest *digest, const char *from, struct why *why)
+{
     closing(http_response_done) struct http_response response = {0};
 
     enum rc rc = post(&response, upload, digest, from, why);
-    if (from && (rc == RC_NETWORK || (!rc && response.status >= 400))) {
-        /* No right to read there, or no mounting at all. */
-        http_response_done(&response);
-        rc = post(&response, upload, digest, NULL, why);
-    }
+    if (rc == RC_NETWORK) /* tokens are not given for both, or the next request says more */
+        return RC_OK;
     if (rc)
         return rc;
 
-    upload->position = 0;
-    if (response.status == 201 && from) {
-        upload->is_there = upload->is_mounted = true;
-        return registry_check_digest(digest, response.docker_digest, "the registry", why);
-    }
+    if (response.status == 202)
+        return open_session(upload, &response, why);
 
-    if (response.status != 202) {
-        bytes_printf(&what, "an upload to '%s' is refused", upload->path);
-        return registry_refused(upload->registry, upload->path, bytes_text(&what), &response, why);
-    }
+    upload->is_there = upload->is_mounted = response.status == 201;
+    return upload->is_mounted
+               ? registry_check_digest(digest, response.docker_digest, "the registry", why)
+               : RC_OK;
+}
 
-    upload_done(upload);
-    upload->chunk_min = response.chunk_min;
-    return move(upload, &response, why);
+enum rc
+upload_start(struct upload *upload, struct why *why)
+{
+    closing(http_response_done) struct http_response response = {0};
+    closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
+
+    enum rc rc = post(&response, upload, NULL, NULL, why);
+    if (rc)
+        return rc;
+
+    if (response.status == 202)
+        return open_session(upload, &response, why);
+
+    bytes_printf(&what, "an upload to '%s' is refused", upload->path);
+    return registry_refused(upload->registry, upload->path, bytes_text(&what), &response, why);
 }
 
 enum rc

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * upload — a session in which a registry takes one blob: its address, which each answer may change,
- * and how much the registry has. When to do what is said in registry_upload.c.
+ * and how much the registry has. When to do what is said in sending.h.
  */
 #include "client/registry_blob.h"
 
@@ -17,9 +17,12 @@ struct upload {
 };
 void upload_done(struct upload *upload);
 
-/* Begin one; with from, the blob is mounted from there if that can be. RC_NETWORK: refused. */
-must_check enum rc upload_start(
+/* Have the blob mounted from another repository. Where that cannot be, one may have been begun, or
+ * nothing was done. RC_UNTRUSTED: another blob was mounted. */
+must_check enum rc upload_mount(
     struct upload *upload, const struct digest *digest, const char *from, struct why *why);
+/* Begin one. RC_NETWORK: refused. */
+must_check enum rc upload_start(struct upload *upload, struct why *why);
 
 /*
  * Send a part that begins at position, by PATCH; or with a digest all the rest of the blob, by PUT.

@@ -170,6 +170,8 @@
 #define ARCHIVE_RATIO_MAX         1100               /* beyond it; gzip reaches 1,032, bombs more */
 #define UPLOAD_WORKERS            8                  /* blobs on their way at once */
 #define UPLOAD_CHUNK_BYTES        (64 * 1024 * 1024) /* sent again where a connection breaks */
+#define UPLOAD_CHUNK_MIN          (1024 * 1024)      /* proxies that take less are of no use */
+#define UPLOAD_CHUNK_STEP         8                  /* times smaller, where a proxy refuses one */
 #define UPLOAD_ATTEMPTS_MAX       8                  /* of one blob, without any progress */
 #define ENGINE_MESSAGE_MAX_BYTES  (64 * 1024)        /* one message of the engine's stream */
 #define HTTP_RATE_MIN             1024               /* bytes a second of a body: else it hangs */

@@ -77,7 +77,7 @@ take(struct canned_log *log, int fd)
         size_t room = sizeof log->text - 1 - log->len;
         ssize_t len = recv(fd, log->text + log->len, room, 0);
         if (len <= 0)
-            _exit(1);
+            break; /* whoever asked has thought better of it */
         log->len += (size_t)len;
 
         const char *end = strstr(start, "\r\n\r\n");
