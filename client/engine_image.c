@@ -344,8 +344,7 @@ on_tick(void *data)
 {
     const struct run *run = data;
 
-    if (run->images->meter)
-        meter_draw(run->images->meter);
+    meter_draw(run->images->meter);
 }
 
 typedef enum rc work_fn(
@@ -370,7 +369,7 @@ run_crew(struct engine_images *images, work_fn *work, struct why *why)
             .work = work,
             .on_message = on_message,
             .on_done = on_done,
-            .on_tick = on_tick,
+            .on_tick = work == push && images->meter ? on_tick : NULL,
             .data = &run,
         },
         why);

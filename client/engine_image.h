@@ -41,7 +41,7 @@ struct engine_images {
     struct engine_image *items;
     size_t n;
     const char *platform; /* NULL: as the engine likes */
-    struct meter *meter;
+    struct meter *meter;  /* of engine_images_push(), not of the others; NULL: none */
     bool is_verbose;
 };
 
