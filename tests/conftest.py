@@ -161,6 +161,16 @@ def slow_token(build, scratch, policy):
 
 
 @pytest.fixture
+def token_away(new_token, policy):
+    """Keys qa and developer are on tokens of their own; that of developer is pulled out."""
+    spare = new_token()
+    policy["tokens"]["spare"] = {**spare.entry(), "environment": {
+        **policy["tokens"]["hsm"]["environment"], "SOFTHSM2_CONF": str(spare.configuration)}}
+    policy["keys"]["developer"]["token"] = "spare"
+    return lambda: (spare.directory / "tokens").rename(spare.directory / "away")
+
+
+@pytest.fixture
 def new_agent(programs, sanitizer, scratch):
     """Makes an agent with a policy; it is stopped after the test."""
     agents = []

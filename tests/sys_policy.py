@@ -227,16 +227,6 @@ def test_all_documents_are_signed_or_none(case):
 
 
 @pytest.fixture
-def token_away(new_token, policy):
-    """Keys qa and developer are on tokens of their own; that of developer is pulled out."""
-    spare = new_token()
-    policy["tokens"]["spare"] = {**spare.entry(), "environment": {
-        **policy["tokens"]["hsm"]["environment"], "SOFTHSM2_CONF": str(spare.configuration)}}
-    policy["keys"]["developer"]["token"] = "spare"
-    return lambda: (spare.directory / "tokens").rename(spare.directory / "away")
-
-
-@pytest.fixture
 def half(new_case, token_away):
     """An agent that has seen both tokens, and has one of them left."""
     case = new_case()

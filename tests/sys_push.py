@@ -160,6 +160,22 @@ def test_uploads_nothing_that_would_not_be_signed(policy, new_agent, new_client,
     assert "cannot push a digest reference" in owner.refused(1, "push", f"{gun}@{image.digest}")
 
 
+def test_a_token_that_is_away_is_missed_before_anything_goes_up(
+        policy, new_agent, new_client, token_away, registry, image, gun):
+    agent = new_agent(policy).start()
+    client = new_client(agent)
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/releases", "agent:qa", "agent:developer")
+    token_away()
+    agent.stop()
+    agent.start()
+    push = ("push", f"{gun}:v1", "--from", f"oci:{image.directory}")
+    assert "(token-unavailable)" in client.refused(5, *push) and not holds(registry, gun)
+    done = client.try_run(*push, "--skip-unavailable")
+    assert done.returncode == 0 and "targets/releases: version 1, signed by qa\n" in done.stdout
+    assert "targets/releases: left out: developer" in done.stderr
+
+
 def test_waits_for_who_must_agree_with_the_tag(policy, new_agent, new_client, tester, image, gun):
     releaser = policy["grants"]["releaser"]
     releaser["keys"].remove("devops")
