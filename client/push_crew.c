@@ -16,12 +16,19 @@ struct run {
     struct push_plan *plan;
     struct session *session;
     const struct push_options *options;
+    size_t first; /* of the repositories: the one of job 0 */
 };
+
+static struct push_repository *
+repository_of(const struct run *run, size_t job)
+{
+    return &run->plan->repositories[run->first + job];
+}
 
 static struct push_job
 job_of(const struct run *run, size_t job)
 {
-    return (struct push_job){run->session, &run->plan->repositories[job], run->options};
+    return (struct push_job){run->session, repository_of(run, job), run->options};
 }
 
 static enum rc
@@ -71,7 +78,7 @@ static void
 on_message(void *data, size_t job, int kind, struct span message)
 {
     const struct run *run = data;
-    struct push_repository *repository = &run->plan->repositories[job];
+    struct push_repository *repository = repository_of(run, job);
     size_t tag = 0;
 
     if (kind == SAY_LINES)
@@ -88,7 +95,7 @@ static void
 on_done(void *data, size_t job, enum rc rc, const struct why *why)
 {
     const struct run *run = data;
-    struct push_repository *repository = &run->plan->repositories[job];
+    struct push_repository *repository = repository_of(run, job);
 
     if (rc && !repository->rc)
         repository->rc = fail(&repository->why, rc, "%s", why->text);
@@ -107,7 +114,7 @@ run_crew(struct run *run, work_fn *work, struct why *why)
     return rc ? rc
               : crew_run(
                     &(struct crew_task){
-                        .n_jobs = run->plan->n_repositories,
+                        .n_jobs = run->plan->n_repositories - run->first,
                         .n_workers = PUBLISH_WORKERS,
                         .work = work,
                         .on_message = on_message,
@@ -121,12 +128,18 @@ enum rc
 push_crew_rehearse(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why)
 {
-    return run_crew(&(struct run){plan, session, options}, rehearse_one, why);
+    struct run run = {plan, session, options, 0};
+    const struct push_job first = job_of(&run, 0);
+    struct why problem = {""};
+
+    on_done(&run, 0, push_job_rehearse(&first, &problem), &problem);
+    run.first = 1;
+    return run_crew(&run, rehearse_one, why);
 }
 
 enum rc
 push_crew_publish(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why)
 {
-    return run_crew(&(struct run){plan, session, options}, publish_one, why);
+    return run_crew(&(struct run){plan, session, options, 0}, publish_one, why);
 }

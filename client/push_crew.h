@@ -7,7 +7,9 @@
 #include "client/push.h"
 #include "client/push_plan.h"
 
-/* RC_OK: each repository has its rc. RC_INTERRUPTED; RC_SYSTEM: no crew. */
+/* The first repository is rehearsed here, and what is learned of servers, credentials and tokens on
+ * the way all later workers know. RC_OK: each repository has its rc. RC_INTERRUPTED; RC_SYSTEM: no
+ * crew. */
 must_check enum rc push_crew_rehearse(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why);
 
