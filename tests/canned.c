@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,7 +119,7 @@ serve_one(const struct canned *server, int *fd, const char *answer)
     take(server->log, *fd);
     if (*answer)
         give(*fd, answer);
-    return *answer != 0;
+    return *answer && !strstr(answer, "\r\nConnection: close\r\n");
 }
 
 static _Noreturn void
@@ -143,6 +144,7 @@ canned_answer(struct canned *server, const char *const *answers)
     server->pid = fork();
     assert(server->pid >= 0);
     if (server->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to stop us */
         serve(server, answers);
     }
 }

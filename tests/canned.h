@@ -10,8 +10,8 @@
  *     assert_non_null(strstr(canned_requests(&server), "GET /v2/ HTTP/1.1"));
  *     canned_stop(&server);
  *
- * Connections are kept. Where an answer is "", and after the last one, they are closed; who comes
- * once more is given the last one again.
+ * Connections are kept. Where an answer is "" or says "Connection: close", and after the last one,
+ * they are closed; who comes once more is given the last one again.
  */
 #include <stddef.h>
 #include <sys/types.h>
