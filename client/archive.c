@@ -291,10 +291,12 @@ open_archive(struct archive **ret, int fd, struct why *why)
         archive_read_support_format_tar(archive))
         return fail(why, RC_SYSTEM, "libarchive: %s", archive_error_string(archive));
 
-    if (archive_read_open_fd(archive, fd, BLOCK_BYTES))
+    if (archive_read_open_fd(archive, fd, BLOCK_BYTES)) {
+        if (archive_errno(archive) != EILSEQ) /* ARCHIVE_ERRNO_FILE_FORMAT, which is private */
+            return give_up(archive, why);
         return fail(why, RC_UNSUPPORTED,
-            "it is no tar file, as it is or compressed by gzip, bzip2, xz or zstd: %s",
-            archive_error_string(archive));
+            "it is no tar file, as it is or compressed by gzip, bzip2, xz or zstd");
+    }
 
     *ret = steal(archive);
     return RC_OK;

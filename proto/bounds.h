@@ -166,7 +166,7 @@
 #define LAYOUT_MAX_BYTES          4096               /* of the file oci-layout, which has 30 */
 #define ARCHIVE_ENTRIES_MAX       65536              /* of one tar file: three for each layer */
 #define ARCHIVE_NAME_MAX_BYTES    512                /* of one entry; a blob's has 77 */
-#define ARCHIVE_FREE_BYTES        (1024LL * 1024 * 1024) /* unpacked, however little they were */
+#define ARCHIVE_FREE_BYTES        (128LL * 1024 * 1024) /* unpacked, however little they were */
 #define ARCHIVE_RATIO_MAX         1100               /* beyond it; gzip reaches 1,032, bombs more */
 #define UPLOAD_WORKERS            8                  /* blobs on their way at once */
 #define UPLOAD_CHUNK_BYTES        (64 * 1024 * 1024) /* sent again where a connection breaks */

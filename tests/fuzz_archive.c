@@ -49,7 +49,7 @@ read_plain(size_t *ret_n, struct span *ret, struct span tar, const char *name)
         size_t whole = BLOCK + (size + BLOCK - 1) / BLOCK * BLOCK;
         if (whole > tar.len)
             return false;
-        if (tar.p[99] == 0 && !strcmp((const char *)tar.p, name)) {
+        if (memchr(tar.p, 0, 100) && !strcmp((const char *)tar.p, name)) {
             ++*ret_n;
             *ret = (struct span){tar.p + BLOCK, size};
         }
