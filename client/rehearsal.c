@@ -179,8 +179,13 @@ try_server(const struct publication *publication, struct why *why)
     if (!role)
         return RC_OK;
 
+    /* Unlike a publication it does nothing, so it may be done again. */
     const struct repo_upload upload = {role->name, bytes_span(&role->file->raw)};
     enum rc rc = repo_publish(publication->repo, &upload, 1, why);
+    for (int n = 1; rc == RC_TIMEOUT && n < HTTP_ATTEMPTS_MAX; n++) {
+        pause_about(2 * HTTP_RETRY_MS * n);
+        rc = repo_publish(publication->repo, &upload, 1, why);
+    }
     if (rc == RC_CONFLICT)
         return RC_OK;
     if (rc == RC_NETWORK)
