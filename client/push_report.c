@@ -29,13 +29,15 @@ static enum push_stage
 stage_of(const struct push_repository *repository)
 {
     bool is_known = repository->rc != RC_NETWORK && repository->rc != RC_TIMEOUT &&
-                    repository->rc != RC_SYSTEM && repository->rc != RC_INTERRUPTED;
+                    repository->rc != RC_UNTRUSTED && repository->rc != RC_SYSTEM &&
+                    repository->rc != RC_INTERRUPTED;
 
     return repository->stage == PUSH_PUBLISHING && is_known ? PUSH_BEFORE : repository->stage;
 }
 
-/* A tag that was not put. Where it is signed, trust data and registry disagree: who pulls with
- * content trust gets the new image, by its digest; who does not, the old one. */
+/* A tag of which nobody knows that it was put. Where it is signed, trust data and registry may
+ * disagree: who pulls with content trust gets the new image, by its digest; who does not, maybe the
+ * old one. */
 static void
 note_tag(const struct push_tag *tag, enum push_stage stage, const struct progress *progress)
 {
@@ -55,8 +57,8 @@ note_tag(const struct push_tag *tag, enum push_stage stage, const struct progres
     case PUSH_PUBLISHED:
     case PUSH_DONE:
         progress_note(progress,
-            "%s is signed as sha256:%s, which the registry has, but the tag was not put: push it "
-            "again",
+            "%s is signed as sha256:%s, which the registry has, but has not confirmed for the tag: "
+            "push it again, or see 'countersign inspect'",
             tag->name, hex);
         break;
     case PUSH_STAGE_MAX_:
@@ -83,11 +85,13 @@ note_tags(const struct push_repository *repository, const struct progress *progr
 static void
 note_uploads(const struct transfer_result *uploaded, const struct progress *progress)
 {
+    bool is_one = uploaded->n_uploaded == 1;
+
     if (uploaded->n_uploaded > 0)
         progress_note(progress,
-            "%zu blobs (%" PRId64 " bytes) were uploaded and stay there; the next push need not "
-            "upload them again",
-            uploaded->n_uploaded, uploaded->uploaded_bytes);
+            "%zu %s (%" PRId64 " bytes) %s there; the next push need not upload %s again",
+            uploaded->n_uploaded, is_one ? "blob" : "blobs", uploaded->uploaded_bytes,
+            is_one ? "was uploaded and stays" : "were uploaded and stay", is_one ? "it" : "them");
 }
 
 /* The first failure; those of other repositories are notes. */
