@@ -91,12 +91,14 @@ on_read(char *p, size_t size, size_t n, void *userdata)
     return x->failed ? CURL_READFUNC_ABORT : len;
 }
 
+/* Asked for where a connection that was kept broke: libcurl would send everything again by itself,
+ * and a registry that has a part of a chunk already would append it. */
 static int
 on_seek(void *userdata, curl_off_t offset, int origin)
 {
     struct http_exchange *x = userdata;
 
-    if (offset != 0 || origin != SEEK_SET)
+    if (offset != 0 || origin != SEEK_SET || !x->request->is_repeatable)
         return CURL_SEEKFUNC_FAIL;
 
     http_body_rewind(&x->body);
@@ -248,6 +250,7 @@ is_break(const struct http_exchange *x, CURLcode code)
 {
     switch ((int)code) {
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
@@ -276,6 +279,8 @@ explain(struct http_exchange *x, CURLcode code, struct why *why)
     bool is_whole = code == CURLE_OPERATION_TIMEDOUT && seconds >= server->timeout_s - 0.1;
 
     x->is_broken = !x->failed && !x->hangs && is_break(x, code);
+    if (code == CURLE_SEND_FAIL_REWIND)
+        code = CURLE_GOT_NOTHING; /* which was why */
     const struct http_failure failure = {
         .curl = server->curl,
         .code = x->hangs ? CURLE_OPERATION_TIMEDOUT : code,
