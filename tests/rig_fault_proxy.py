@@ -261,8 +261,8 @@ class Fault:
 
 
 class Stop:
-    """Where a run is stopped: n counts the requests from the start of the stop, from 1. is_late:
-    the server has the request, and has answered; else it never gets it."""
+    """Where a run is stopped: at the n-th request from now on, which the server never gets. is_late:
+    at the n-th that may change something, which the server has done, and nobody is told."""
 
     def __init__(self, n, is_late=False):
         self.n, self.is_late, self._left = n, is_late, n
@@ -282,6 +282,8 @@ class Stop:
         self._released.set()
 
     def takes(self, request):
+        if self.is_late and request.method in ("GET", "HEAD"):
+            return False
         self._left -= 1
         if self._left == 0:
             self.request = request
@@ -338,10 +340,8 @@ class Traffic:
             for stop in self._stops:
                 if stop.takes(request):
                     return stop.hold
-            for fault in self._faults:
-                if fault.takes(request):
-                    return fault.do
-        return None
+            taken = [fault for fault in self._faults if fault.takes(request)]
+        return taken[0].do if taken else None
 
 
 class _Connection:

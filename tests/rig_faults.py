@@ -76,6 +76,9 @@ def changes(body=None, **headers):
 def redirects(front, status=307):
     """Sends the client to another host, which is another FaultProxy."""
     def do(exchange):
+        if exchange.request.front is front:
+            exchange.forward()
+            return
         exchange.finish_body()
         exchange.reply(f"HTTP/1.1 {status} over there",
                        [f"Location: {front.url}{exchange.request.path}"], 0, b"")
@@ -85,6 +88,9 @@ def redirects(front, status=307):
 def moves(front):
     """The server does it, and its Location is on another host."""
     def do(exchange):
+        if exchange.request.front is front:
+            exchange.forward()
+            return
         status_line, lines, length, body = exchange.whole_answer()
         lines = [re.sub(r"(?i)^location: (https?://[^/]*)?", f"Location: {front.url}", line)
                  for line in lines]

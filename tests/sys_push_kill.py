@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever pushes dies at any request, or is interrupted: what was signed before is signed still, no
+tag names what is not signed, and the next push succeeds."""
+import signal
+import subprocess
+
+import pytest
+from rig_docker import Docker
+from rig_fault_proxy import Stop
+from rig_fault_world import FaultWorld, State
+from rig_notary import Notary
+from rig_readers import rows
+
+REQUESTS_MIN = 8    # that change something, of one push
+REQUESTS_MAX = 200  # more are a loop
+
+
+@pytest.fixture(scope="module")
+def world(scratch, programs, sanitizer, made_token):
+    world = FaultWorld(scratch, programs, sanitizer, made_token, is_open=True)
+    yield world
+    world.stop()
+
+
+class Story:
+    """A repository whose tag moves on with each push that comes to its end."""
+
+    def __init__(self, world, name):
+        self.world, self.gun = world, f"{world.registry.host}/{name}"
+        self.image = world.image(self.gun)
+        world.client.run("init", self.gun)
+        world.client.run(*self.push())
+        assert self.state() == State(self.image.hex, self.image.hex)
+
+    def push(self):
+        return "push", "--from", f"oci:{self.image.directory}", f"{self.gun}:v1"
+
+    def state(self):
+        return self.world.state(self.gun)
+
+    def die(self, stop, end):
+        """Push a new image, and end the push where it is stopped; the outcome, or None: it had
+        its end before."""
+        old, self.image = self.image, self.world.image(self.gun)
+        before = self.files()
+        with self.world.traffic.stopping(stop):
+            process = self.world.client.start(*self.push())
+            is_stopped = stop.wait(lambda: process.poll() is None)
+            if is_stopped:
+                process.send_signal(end)
+            done = finish(process, 5 if is_stopped else 60)
+        state = self.is_as_it_was_or_signed(old, f"{stop.n}: {stop.request}")
+        if is_stopped:
+            self.is_true(done.stderr, state, old)
+        self.world.client.run(*self.push())
+        assert self.state() == State(self.image.hex, self.image.hex)
+        assert self.files() == before
+        return done if is_stopped else None
+
+    def is_as_it_was_or_signed(self, old, where):
+        """The tag names what everybody finds signed, or what was signed before."""
+        state = self.state()
+        allowed = [State(old.hex, old.hex), State(old.hex, self.image.hex),
+                   State(self.image.hex, self.image.hex)]
+        assert state in allowed, where
+        if state != allowed[0]:
+            self.everybody_reads(state.trust)
+        return state
+
+    def is_true(self, said, state, old):
+        """What is said of the tag; nothing may be known."""
+        if "neither signed nor moved" in said:
+            assert state == State(old.hex, old.hex)
+        if "not moved" in said or "not put" in said:
+            assert state.tag == old.hex
+        if "is signed" in said:
+            assert state.trust == self.image.hex
+        assert ("uploaded and stay" in said) <= ("Pushed" in said), said
+
+    def everybody_reads(self, digest):
+        scratch, server = self.world.scratch, self.world.server
+        notary = Notary(scratch.directory("notary"), server)
+        for reader in (notary, self.world.new_user()):
+            assert {sha for sha, _ in rows(reader.run("list", self.gun)).values()} == {digest}
+        (seen,) = Docker(scratch.directory("docker"), server).trust_inspect(f"{self.gun}:v1")
+        assert [tag["Digest"] for tag in seen["SignedTags"]] == [digest]
+
+    def files(self):
+        """Names of all that the user has, which must not become more with each death."""
+        return {path.relative_to(self.world.client.home)
+                for path in self.world.client.home.rglob("*")}
+
+
+def finish(process, seconds):
+    """All processes that write to its outputs have ended then. Who is stopped takes 200 ms, where
+    nobody else wants the processors."""
+    out, err = process.communicate(timeout=seconds)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_a_push_may_die_at_every_request(world, is_late):
+    story = Story(world, f"killed/{is_late}".lower())
+    for n in range(1, REQUESTS_MAX):
+        done = story.die(Stop(n, is_late), signal.SIGKILL)
+        if done is None:
+            break
+        assert done.returncode == -signal.SIGKILL
+    assert REQUESTS_MIN < n < REQUESTS_MAX
+
+
+def test_a_push_may_be_interrupted_at_every_request(world):
+    story = Story(world, "interrupted")
+    for n in range(1, REQUESTS_MAX):
+        done = story.die(Stop(n, is_late=True), signal.SIGINT)
+        if done is None:
+            break
+        assert done.returncode == 130, done
+    assert REQUESTS_MIN < n < REQUESTS_MAX
