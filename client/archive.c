@@ -348,7 +348,7 @@ archive_files_new(struct archive_files **ret, const char *path, struct why *why)
     if (!rc)
         rc = sort(files, why);
     if (rc)
-        return within(why, rc, "'%s'", path);
+        return rc;
 
     *ret = steal(files);
     return RC_OK;

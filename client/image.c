@@ -250,9 +250,7 @@ pick(struct descriptor *ret, const struct reading *reading, const struct descrip
     if (rc)
         return rc;
     if (kind != MANIFEST_INDEX)
-        return fail(why, RC_REFUSED,
-            "it is one image and no index: there is no platform to pick; push it without "
-            "--platform");
+        return descriptor_copy(ret, top, why);
 
     rc = read_bytes(&manifest, reading, top, why);
     if (!rc)

@@ -36,7 +36,8 @@ struct image_reader {
 
 /*
  * Read what top names and all below it. platform: "OS/ARCH[/VARIANT]" picks one manifest of an
- * index, which then is the top; NULL: all of them. Every digest and size is verified.
+ * index, which then is the top; NULL: all of them. Every digest and size is verified. An image
+ * that is in no index is taken whatever its platform, which its config tells.
  * RC_NOT_FOUND: a manifest that is missing, or no such platform: says which there are.
  * RC_UNTRUSTED: bytes that are not of their digest. RC_TOO_LARGE: deeper than IMAGE_DEPTH_MAX, or
  * more than IMAGE_MANIFESTS_MAX. And what manifest_parse() says.

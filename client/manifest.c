@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/manifest.h"
 
+#include "client/platform.h"
 #include "proto/bounds.h"
 #include "proto/jsontext.h"
 #include "proto/members.h"
@@ -124,33 +125,6 @@ manifest_digest_parse(struct digest *ret, const char *text, struct why *why)
     return rc ? within(why, rc, "digest '%s'", text) : RC_OK;
 }
 
-/* "os/architecture[/variant]"; a platform that does not say these two is none. */
-static enum rc
-read_platform(char **ret, const json_t *object, const char *place, struct why *why)
-{
-    const char *os = NULL, *architecture = NULL, *variant = NULL;
-    struct members m;
-
-    if (!object)
-        return RC_OK;
-
-    members_open(&m, object, place);
-    members_text_maybe(&m, "os", &os);
-    members_text_maybe(&m, "architecture", &architecture);
-    members_text_maybe(&m, "variant", &variant);
-    enum rc rc = members_close_tolerant(&m, why);
-    if (rc || !os || !*os || !architecture || !*architecture)
-        return rc;
-
-    bool has_variant = variant && *variant;
-    if (asprintf(ret, "%s/%s%s%s", os, architecture, has_variant ? "/" : "",
-            has_variant ? variant : "") < 0) {
-        *ret = NULL;
-        return fail_memory(why);
-    }
-    return RC_OK;
-}
-
 static enum rc
 read_annotations(struct descriptor *ret, const json_t *object, const char *place, struct why *why)
 {
@@ -208,7 +182,7 @@ read_descriptor(struct descriptor *ret, const json_t *object, const char *place,
 
     ret->is_foreign = is_foreign(media_type, urls);
     snprintf(below, sizeof below, "%s.platform", place);
-    rc = read_platform(&ret->platform, platform, below, why);
+    rc = platform ? platform_read(&ret->platform, platform, below, why) : RC_OK;
     snprintf(below, sizeof below, "%s.annotations", place);
     if (!rc)
         rc = read_annotations(ret, annotations, below, why);

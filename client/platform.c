@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "proto/members.h"
+
 #define PLATFORM_MAX_BYTES 128
 #define LIST_MAX_BYTES     300 /* of those that there are, in a sentence */
 
@@ -151,4 +153,41 @@ platform_find(size_t *ret, const struct manifest *index, const char *platform, s
 
     *ret = at;
     return RC_OK;
+}
+
+enum rc
+platform_read(char **ret, const json_t *object, const char *place, struct why *why)
+{
+    const char *os = NULL, *architecture = NULL, *variant = NULL;
+    struct members m;
+
+    members_open(&m, object, place);
+    members_text_maybe(&m, "os", &os);
+    members_text_maybe(&m, "architecture", &architecture);
+    members_text_maybe(&m, "variant", &variant);
+    enum rc rc = members_close_tolerant(&m, why);
+    if (rc || !os || !*os || !architecture || !*architecture)
+        return rc;
+
+    bool has_variant = variant && *variant;
+    if (asprintf(ret, "%s/%s%s%s", os, architecture, has_variant ? "/" : "",
+            has_variant ? variant : "") >= 0)
+        return RC_OK;
+
+    *ret = NULL;
+    return fail_memory(why);
+}
+
+enum rc
+platform_check(struct span config, const char *platform, struct why *why)
+{
+    closing(json_decrefp) json_t *object = NULL;
+    closing(descriptor_done) struct descriptor image = {0};
+    const struct manifest only = {.kind = MANIFEST_INDEX, .descriptors = &image, .n = 1};
+    size_t at = 0;
+
+    enum rc rc = members_parse(&object, config, why);
+    if (!rc)
+        rc = platform_read(&image.platform, object, "", why);
+    return rc ? within(why, rc, "its config") : platform_find(&at, &only, platform, why);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/source.h"
 
+#include "client/platform.h"
 #include "client/source_form.h"
 #include "proto/bounds.h"
 
@@ -79,6 +80,21 @@ add_referrers(struct image *image, struct source *source, struct why *why)
     return RC_OK;
 }
 
+/* What is in no index says in its config what it is for. */
+static enum rc
+check_platform(
+    const struct image *image, struct source *source, const char *platform, struct why *why)
+{
+    closing(bytes_done) struct bytes config = BYTES_INIT(MANIFEST_MAX_BYTES);
+    closing(content_done) struct content content = CONTENT_NONE;
+    const struct manifest *manifest = image->manifests[image->top].parsed;
+
+    enum rc rc = source->form->open_blob(&content, source->data, &manifest->descriptors[0], why);
+    if (!rc)
+        rc = content_read_all(&config, &content, why);
+    return rc ? within(why, rc, "its config") : platform_check(bytes_span(&config), platform, why);
+}
+
 enum rc
 source_image(
     struct image *ret, struct source *source, const struct source_choice *choice, struct why *why)
@@ -90,6 +106,8 @@ source_image(
     enum rc rc = source->form->find(&top, source->data, choice, why);
     if (!rc)
         rc = image_read(&image, &reader, &top, choice->platform, why);
+    if (!rc && choice->platform && digest_eq(&image.manifests[image.top].digest, &top.digest))
+        rc = check_platform(&image, source, choice->platform, why);
     if (!rc && choice->has_referrers)
         rc = add_referrers(&image, source, why);
     if (rc)

@@ -89,8 +89,12 @@ def test_pushes_what_builders_make(client, made, files):
 
     # The old form has no digest of its own, but always the same one, and its config.
     client.run("push", f"{made}:v4", "--from", f"docker-archive:{files}/docker.tar")
-    client.run("push", f"{made}:named", "--from",
+    platform = json.loads(skopeo("inspect", f"docker-archive:{files}/docker.tar"))["Architecture"]
+    client.run("push", f"{made}:named", "--platform", f"linux/{platform}", "--from",
                f"docker-archive:{files}/docker.tar:localhost/shop/web:v4")
+    told = client.refused(1, "push", f"{made}:other", "--platform", "windows/amd64", "--from",
+                          f"docker-archive:{files}/docker.tar")
+    assert f"no image for platform 'windows/amd64'; there are: linux/{platform}" in told
     assert digest_of(f"{made}:v4") == digest_of(f"{made}:named")
     config = skopeo("inspect", "--raw", f"docker-archive:{files}/docker.tar")
     assert manifest(f"{made}:v4")["config"]["digest"] == json.loads(config)["config"]["digest"]

@@ -71,12 +71,42 @@ test_takes_the_same_image_twice_as_one(void **state)
     assert_int_equal(at, 0);
 }
 
+static void
+test_reads_what_an_image_is_for(void **state)
+{
+    static const struct {
+        const char *config, *platform;
+        enum rc rc;
+        const char *want;
+    } cases[] = {
+        {"{\"os\":\"linux\",\"architecture\":\"arm64\"}", "linux/arm64/v8", RC_OK, ""},
+        {"{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v6\"}", "linux/arm", RC_OK, ""},
+        {"{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v6\"}", "linux/arm64",
+            RC_NOT_FOUND, "no image for platform 'linux/arm64'; there are: linux/arm/v6"},
+        {"{}", "linux/amd64", RC_NOT_FOUND, "none that say theirs"},
+        {"{\"os\":7}", "linux/amd64", RC_MALFORMED, "its config: os: want text"},
+        {"", "linux/amd64", RC_MALFORMED, "its config: byte 0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct why why = {0};
+
+        print_message("%s\n", cases[i].config);
+        assert_int_equal(
+            platform_check(span_of(cases[i].config), cases[i].platform, &why), cases[i].rc);
+        if (!strstr(why.text, cases[i].want))
+            fail_msg("'%s' is not in '%s'", cases[i].want, why.text);
+    }
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finds_the_entry_that_is_meant),
         cmocka_unit_test(test_takes_the_same_image_twice_as_one),
+        cmocka_unit_test(test_reads_what_an_image_is_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
