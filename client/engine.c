@@ -10,6 +10,7 @@
 #include "client/engine_endpoint.h"
 #include "client/engine_login.h"
 #include "client/engine_stream.h"
+#include "client/refusal.h"
 #include "client/url.h"
 #include "proto/bounds.h"
 #include "proto/members.h"
@@ -345,7 +346,11 @@ advise(const struct engine_push *push, struct why *why)
             return fail(
                 why, RC_NETWORK, "%.560s; %s %.100s", said.text, advices[i].remedy, push->host);
 
-    return RC_NETWORK;
+    closing(http_response_done) struct http_response response = {
+        .body = BYTES_INIT(HTTP_ERROR_MAX_BYTES)};
+    bytes_puts(&response.body, said.text);
+    const struct refusal *refusal = refusal_find(&response, &(struct http_error){0});
+    return refusal ? fail(why, refusal->rc, "%.560s; %s", said.text, refusal->remedy) : RC_NETWORK;
 }
 
 static enum rc

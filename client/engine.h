@@ -57,8 +57,9 @@ struct engine_push {
 /*
  * *ret: of the manifest or index, as the engine says: by its aux message or its last line. A hint,
  * to be confirmed with the registry. An engine that has but one platform of an index pushes that
- * one instead, with a note. RC_NETWORK: what the engine says; a stream that ends without a word.
- * RC_UNSUPPORTED: an engine that is too old for platform. RC_MALFORMED: no platform.
+ * one instead, with a note. RC_NETWORK: what the engine says, and what to do about it; a stream
+ * that ends without a word. What engine_find_image() says of platforms, and refusal_find() of
+ * registries.
  */
 must_check enum rc engine_push(
     struct digest *ret, struct engine *engine, const struct engine_push *push, struct why *why);

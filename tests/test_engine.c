@@ -166,6 +166,9 @@ test_says_why_nothing_was_pushed(void **state)
             RC_NETWORK,
             "authority; the engine looks for authorities by itself: give it a ca.crt in "
             "certs.d for localhost:5000"},
+        {"a registry that is full", PONG("1.41"),
+            STREAM "{\"error\":\"unknown: no space left on device\"}", NULL, RC_NETWORK,
+            "no space left on device; the storage of the registry is full: whoever runs it"},
         {"a stream that ends", PONG("1.41"), STREAM "{\"status\":\"Pushed\",\"id\":\"1\"}", NULL,
             RC_NETWORK, "': ended without a word on the digest"},
         {"a stream that is cut", PONG("1.41"),
