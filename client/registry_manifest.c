@@ -75,6 +75,21 @@ measure(struct registry_manifest *ret, const struct http_response *response, con
     return RC_OK;
 }
 
+/* docker's registry 2.x says 500 to whoever reads a tag in the moment in which it is written. */
+static enum rc
+ask(struct http_response *ret, struct registry *registry, const struct registry_request *request,
+    struct why *why)
+{
+    for (int n = 0;; n++) {
+        enum rc rc = registry_send(ret, registry, request, why);
+        if (rc || ret->status != 500 || n == HTTP_ATTEMPTS_MAX)
+            return rc;
+
+        http_response_done(ret);
+        pause_about(pause_backoff_ms(n, HTTP_RETRY_MS));
+    }
+}
+
 enum rc
 registry_fetch_manifest(struct registry_manifest *ret, struct http_response *ret_response,
     struct registry *registry, const char *path, const char *reference, struct why *why)
@@ -95,7 +110,7 @@ registry_fetch_manifest(struct registry_manifest *ret, struct http_response *ret
         .http.max_bytes = MANIFEST_MAX_BYTES,
         .http.is_redirect_followed = true,
     };
-    rc = registry_send(&response, registry, &request, why);
+    rc = ask(&response, registry, &request, why);
     if (rc)
         return rc;
 

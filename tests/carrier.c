@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "client/referrers.h"
-#include "client/registry_blob.h"
+#include "client/sending.h"
 #include "proto/bounds.h"
 
 struct call {
@@ -115,7 +115,7 @@ has(const struct call *call, struct why *why)
     return rc;
 }
 
-/* DIGEST FILE [FROM] */
+/* DIGEST FILE [FROM], or DIGEST FILE CHUNK: bytes of each request */
 static enum rc
 upload(const struct call *call, struct why *why)
 {
@@ -131,7 +131,12 @@ upload(const struct call *call, struct why *why)
         return rc;
 
     blob.size = content.size;
-    rc = registry_upload(&is_mounted, call->registry, &blob, &content, call->args[2], &watch, why);
+    struct sending sending = {
+        call->registry, &blob, &content, call->args[2], &watch, UPLOAD_CHUNK_BYTES};
+    if (sending.from &&
+        !integer_parse(&sending.chunk_bytes, span_of(sending.from), 1, INTEGER_MAX, NULL))
+        sending.from = NULL;
+    rc = sending_run(&is_mounted, &sending, why);
     if (!rc)
         printf("%s sent=%lld again=%lld\n", is_mounted ? "mounted" : "uploaded", (long long)n_sent,
             (long long)n_again);

@@ -28,7 +28,7 @@ set_up(void)
 static void
 check_asked(void)
 {
-    assert(softhttp_n_asked() <= 4);
+    assert(softhttp_n_asked() <= 16);
     for (size_t i = 0; i < softhttp_n_asked(); i++)
         if (softhttp_asked(i)->has_authorization)
             assert(!strncasecmp(softhttp_asked(i)->url, "https://", 8));
