@@ -4,20 +4,16 @@
 #include <stdio.h>
 
 #include "client/challenge.h"
-#include "client/http_error.h"
 #include "client/pause.h"
-#include "client/url.h"
+#include "client/realm.h"
 #include "proto/bounds.h"
-#include "proto/members.h"
 
-#define TOKENS_KEPT_MAX  4096 /* scopes of one run: two for each repository */
-#define TOKEN_LIFETIME_S 60   /* where the answer does not say, or says less: docker's rule */
+#define TOKENS_KEPT_MAX 65536 /* scopes of one run: some for each repository */
 
 /* A token that was given for one scope. */
 struct token {
     char *scope;
-    struct bytes header; /* "Bearer …" */
-    int64_t expires_at;  /* seconds of the monotonic clock */
+    struct realm_token realm;
 };
 
 struct auth {
@@ -58,7 +54,7 @@ auth_free(struct auth *auth)
 
     for (size_t i = 0; i < auth->n_tokens; i++) {
         free(auth->tokens[i].scope);
-        bytes_wipe(&auth->tokens[i].header);
+        realm_token_done(&auth->tokens[i].realm);
     }
     free(auth->tokens);
     credentials_done(&auth->credentials);
@@ -68,21 +64,26 @@ auth_free(struct auth *auth)
     free(auth);
 }
 
-/* The repository that a scope is about, without the registry's host, which Notary's have. */
+/* The repository that a scope is about, the first of several; without the registry's host, which
+ * Notary's have. */
 static char *
 path_of_scope(const struct auth *auth, const char *scope)
 {
-    const char *start = strchrnul(scope, ':');
-    const char *end = strrchr(scope, ':');
-    size_t len = strlen(auth->host);
+    closing(freep) char *first = strndup(scope, strcspn(scope, " "));
+    if (!first)
+        return NULL;
 
+    char *start = strchrnul(first, ':');
+    char *end = strrchr(first, ':');
+    size_t len = strlen(auth->host);
     if (!*start || end == start)
         return strdup("");
 
+    *end = 0;
     start++;
     if (!strncmp(start, auth->host, len) && start[len] == '/')
         start += len + 1;
-    return strndup(start, (size_t)(end - start));
+    return strdup(start);
 }
 
 /* Look up the credentials for this scope, unless they are at hand. */
@@ -110,209 +111,87 @@ find_credentials(struct auth *auth, const char *scope, struct why *why)
     return RC_OK;
 }
 
-/* Append "Basic …". */
-static enum rc
-put_basic(struct bytes *header, const struct credentials *credentials, struct why *why)
-{
-    closing(bytes_wipe) struct bytes pair = BYTES_INIT(SECRET_MAX_BYTES);
-
-    if (strchr(credentials->user, ':'))
-        return fail(why, RC_NETWORK,
-            "user '%s': Basic authentication has no way to say ':' in a name", credentials->user);
-
-    bytes_puts(&pair, credentials->user);
-    bytes_putc(&pair, ':');
-    bytes_put(&pair, bytes_span(&credentials->secret));
-    enum rc rc = bytes_check(&pair, why);
-    if (rc)
-        return rc;
-
-    bytes_puts(header, "Basic ");
-    bytes_put_base64(header, bytes_span(&pair));
-    return bytes_check(header, why);
-}
-
-static void
-put_parameter(struct bytes *b, const char *name, const char *value)
-{
-    if (b->len > 0)
-        bytes_putc(b, '&');
-    bytes_puts(b, name);
-    bytes_putc(b, '=');
-    url_put_escaped(b, value, "");
-}
-
-/* GET realm?account=…&scope=…&service=…, with Basic where there are credentials. */
-static enum rc
-ask_realm(struct http_response *ret, struct auth *auth, const char *scope, struct why *why)
-{
-    closing(bytes_done) struct bytes query = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
-    closing(bytes_done) struct bytes url = BYTES_INIT(2 * HTTP_HEADERS_MAX_BYTES);
-    closing(bytes_wipe) struct bytes basic = BYTES_INIT(2 * SECRET_MAX_BYTES);
-    const char *realm = auth->challenge.realm;
-
-    if (auth->credentials.user) {
-        enum rc rc = put_basic(&basic, &auth->credentials, why);
-        if (rc)
-            return rc;
-        put_parameter(&query, "account", auth->credentials.user);
-    }
-    put_parameter(&query, "scope", scope);
-    if (auth->challenge.service)
-        put_parameter(&query, "service", auth->challenge.service);
-
-    bytes_printf(&url, "%s%c%s", realm, strchr(realm, '?') ? '&' : '?', bytes_text(&query));
-    enum rc rc = bytes_check(&query, why);
-    if (!rc)
-        rc = bytes_check(&url, why);
-    if (rc)
-        return rc;
-
-    return http_send(ret, auth->http,
-        &(struct http_request){
-            .method = "GET",
-            .path = bytes_text(&url),
-            .authorization = basic.len > 0 ? bytes_text(&basic) : NULL,
-            .max_bytes = SECRET_MAX_BYTES,
-        },
-        why);
-}
-
-/* POST an identity token to the realm, as docker does after "docker login" with one. */
-static enum rc
-ask_realm_with_identity(
-    struct http_response *ret, struct auth *auth, const char *scope, struct why *why)
-{
-    closing(bytes_wipe) struct bytes form = BYTES_INIT(4 * SECRET_MAX_BYTES);
-
-    put_parameter(&form, "client_id", "docker"); /* for whom docker login had it made */
-    put_parameter(&form, "grant_type", "refresh_token");
-    put_parameter(&form, "refresh_token", bytes_text(&auth->credentials.secret));
-    put_parameter(&form, "scope", scope);
-    if (auth->challenge.service)
-        put_parameter(&form, "service", auth->challenge.service);
-    enum rc rc = bytes_check(&form, why);
-    if (rc)
-        return rc;
-
-    return http_send(ret, auth->http,
-        &(struct http_request){
-            .method = "POST",
-            .path = auth->challenge.realm,
-            .content_type = "application/x-www-form-urlencoded",
-            .body = bytes_span(&form),
-            .max_bytes = SECRET_MAX_BYTES,
-        },
-        why);
-}
-
-/* RFC 6750 §2.1; anything else could forge a header. */
+/* "pull" in "pull,push". */
 static bool
-is_bearer_token(const char *text)
+has_action(struct span actions, struct span action)
 {
-    return *text && strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "-._~+/=") == strlen(text);
+    for (;;) {
+        const uint8_t *comma = memchr(actions.p, ',', actions.len);
+        size_t len = comma ? (size_t)(comma - actions.p) : actions.len;
+
+        if (span_eq((struct span){actions.p, len}, action))
+            return true;
+        if (!comma)
+            return false;
+        actions = (struct span){comma + 1, actions.len - len - 1};
+    }
 }
 
-static enum rc
-read_token(struct token *token, struct span answer, struct why *why)
+static struct span
+actions_of(struct span one)
 {
-    closing(json_decrefp) json_t *root = NULL;
-    struct members m;
-    const char *text = NULL, *access = NULL;
-    int64_t lifetime_s = TOKEN_LIFETIME_S;
+    const uint8_t *colon = memrchr(one.p, ':', one.len);
+    size_t before = colon ? (size_t)(colon + 1 - one.p) : 0;
 
-    enum rc rc = members_parse(&root, answer, why);
-    if (rc)
-        return rc;
-
-    members_open(&m, root, "answer");
-    members_text_maybe(&m, "token", &text);
-    members_text_maybe(&m, "access_token", &access);
-    members_int_maybe(&m, "expires_in", 0, INTEGER_MAX, &lifetime_s);
-    rc = members_close_tolerant(&m, why);
-    if (rc)
-        return rc;
-
-    if (!text)
-        text = access;
-    if (!text || !is_bearer_token(text))
-        return fail(why, RC_MALFORMED, "no token in the answer");
-
-    if (lifetime_s < TOKEN_LIFETIME_S)
-        lifetime_s = TOKEN_LIFETIME_S;
-    token->expires_at = pause_clock_ms() / 1000 + lifetime_s - lifetime_s / 6;
-
-    bytes_clear(&token->header);
-    bytes_printf(&token->header, "Bearer %s", text);
-    return bytes_check(&token->header, why);
+    return (struct span){one.p + before, one.len - before};
 }
 
-/* Where credentials may be sent: see auth.h. */
-static enum rc
-check_realm(const struct auth *auth, struct why *why)
+/* Whether scope, a single one, allows all that one does. */
+static bool
+is_wider(struct span scope, struct span one)
 {
-    closing(url_done) struct url realm = {0}, base = {0};
+    struct span want = actions_of(one), have = actions_of(scope);
+    struct span about = {one.p, one.len - want.len};
 
-    enum rc rc = url_parse(&realm, auth->challenge.realm, why);
-    if (!rc)
-        rc = url_parse(&base, http_base(auth->http), why);
-    if (rc)
-        return within(why, RC_NETWORK, "realm");
+    if (!span_eq((struct span){scope.p, scope.len - have.len}, about))
+        return false;
 
-    if (realm.is_plain && !base.is_plain)
-        return fail(why, RC_NETWORK,
-            "%.160s: sends us to the realm '%.160s' for a token; want https://", base.text,
-            realm.text);
+    while (want.len > 0) {
+        const uint8_t *comma = memchr(want.p, ',', want.len);
+        size_t len = comma ? (size_t)(comma - want.p) : want.len;
 
-    return RC_OK;
-}
-
-static enum rc
-fetch_token(struct token *token, struct auth *auth, const char *scope, struct why *why)
-{
-    closing(http_response_done) struct http_response response = {0};
-    struct http_error error;
-
-    enum rc rc = check_realm(auth, why);
-    if (!rc)
-        rc = find_credentials(auth, scope, why);
-    if (rc)
-        return rc;
-
-    rc = auth->credentials.is_identity_token ? ask_realm_with_identity(&response, auth, scope, why)
-                                             : ask_realm(&response, auth, scope, why);
-    if (rc)
-        return within(why, rc, "token");
-
-    if (response.status == 401 || response.status == 403 || response.status == 400) {
-        http_error_read(&error, &response);
-        return auth_denied(auth, scope, error.text, why);
+        if (!has_action(have, (struct span){want.p, len}))
+            return false;
+        want = comma ? (struct span){comma + 1, want.len - len - 1} : (struct span){want.p, 0};
     }
 
-    if (response.status != 200) {
-        http_error_read(&error, &response);
-        return fail(why, RC_NETWORK, "token from '%.160s': %s", auth->challenge.realm, error.text);
-    }
-
-    rc = read_token(token, bytes_span(&response.body), why);
-    if (rc == RC_NO_MEMORY)
-        return rc;
-
-    if (rc)
-        rc = within(
-            why, RC_NETWORK, "token from '%.160s': see to the token server", auth->challenge.realm);
-    return rc;
+    return true;
 }
 
+/* Whether a token for scopes, several, does where one single scope is wanted. */
+static bool
+covers(const char *scopes, const char *one)
+{
+    const struct span want = span_of(one);
+
+    while (*scopes) {
+        size_t len = strcspn(scopes, " ");
+        if (is_wider((struct span){(const uint8_t *)scopes, len}, want))
+            return true;
+        scopes += len;
+        scopes += strspn(scopes, " ");
+    }
+
+    return false;
+}
+
+/* The token that was asked for with this scope, or else one that is at hand and does. */
 static struct token *
 find_token(struct auth *auth, const char *scope)
 {
-    for (size_t i = 0; i < auth->n_tokens; i++)
-        if (!strcmp(auth->tokens[i].scope, scope))
-            return &auth->tokens[i];
+    int64_t now = pause_clock_ms() / 1000;
+    struct token *found = NULL;
 
-    return NULL;
+    for (size_t i = 0; i < auth->n_tokens; i++) {
+        struct token *token = &auth->tokens[i];
+
+        if (!strcmp(token->scope, scope))
+            return token;
+        if (!strchr(scope, ' ') && token->realm.expires_at > now && covers(token->scope, scope))
+            found = token;
+    }
+
+    return found;
 }
 
 /* The place for the token of this scope. */
@@ -326,10 +205,41 @@ add_token(struct token **ret, struct auth *auth, const char *scope, struct why *
         return fail_memory(why);
 
     token->scope = steal(copy);
-    token->header = BYTES_INIT(2 * SECRET_MAX_BYTES);
+    token->realm = REALM_TOKEN_INIT;
     auth->n_tokens++;
     *ret = token;
     return RC_OK;
+}
+
+/* Neither anonymous nor with a token. */
+static bool
+has_password(const struct auth *auth)
+{
+    const struct credentials *credentials = &auth->credentials;
+
+    return credentials->user && !credentials->is_identity_token && !credentials->is_registry_token;
+}
+
+static enum rc
+fetch_token(struct token *token, struct auth *auth, struct why *why)
+{
+    const struct realm realm = {auth->http, &auth->challenge, &auth->credentials, token->scope};
+    struct why said = {0};
+
+    enum rc rc = find_credentials(auth, token->scope, why);
+    if (rc)
+        return rc;
+
+    if (auth->credentials.is_registry_token) {
+        rc = realm_token_set(&token->realm, bytes_text(&auth->credentials.secret), INT64_MAX, why);
+        return rc ? within(why, rc, "registrytoken of '%.60s'", auth->host) : RC_OK;
+    }
+
+    rc = realm_fetch(&token->realm, &realm, &said);
+    if (rc == RC_DENIED)
+        return auth_denied(auth, token->scope, said.text, why);
+
+    return rc ? fail(why, rc, "%s", said.text) : RC_OK;
 }
 
 /* Append the value of Authorization, if anything is known. */
@@ -344,18 +254,17 @@ put_authorization(struct bytes *header, struct auth *auth, const char *scope, st
         if (rc)
             return rc;
 
-        bool is_usable = auth->credentials.user && !auth->credentials.is_identity_token;
-        return is_usable ? put_basic(header, &auth->credentials, why) : RC_OK;
+        return has_password(auth) ? realm_put_basic(header, &auth->credentials, why) : RC_OK;
     }
 
     struct token *token = find_token(auth, scope);
     enum rc rc = token ? RC_OK : add_token(&token, auth, scope, why);
-    if (!rc && token->expires_at <= pause_clock_ms() / 1000)
-        rc = fetch_token(token, auth, scope, why);
+    if (!rc && token->realm.expires_at <= pause_clock_ms() / 1000)
+        rc = fetch_token(token, auth, why);
     if (rc)
         return rc;
 
-    bytes_put(header, bytes_span(&token->header));
+    bytes_put(header, bytes_span(&token->realm.header));
     return bytes_check(header, why);
 }
 
@@ -394,7 +303,7 @@ learn(bool *ret, struct auth *auth, const struct http_response *response, const 
 
     struct token *token = find_token(auth, scope);
     if (token)
-        token->expires_at = 0;
+        token->realm.expires_at = 0;
 
     *ret = challenge.kind == CHALLENGE_BEARER || (challenge.kind == CHALLENGE_BASIC && !was_basic);
     if (*ret) {
@@ -426,8 +335,10 @@ auth_send(struct http_response *ret, struct auth *auth, const struct http_reques
     if (rc)
         return rc;
 
-    if (is_new)
+    if (is_new) {
+        http_again(request);
         return send_once(ret, auth, request, scope, why);
+    }
 
     *ret = response;
     response = (struct http_response){0};
@@ -439,7 +350,7 @@ auth_denied(const struct auth *auth, const char *what, const char *problem, stru
 {
     const char *base = http_base(auth->http);
 
-    if (auth->credentials.user && *auth->credentials.user)
+    if (has_password(auth))
         return fail(why, RC_NETWORK,
             "%.120s: user '%.60s' is not allowed to do this with '%s': %s; check the user's "
             "rights, or log in anew: docker login %.60s",
@@ -447,7 +358,7 @@ auth_denied(const struct auth *auth, const char *what, const char *problem, stru
 
     if (auth->credentials.user)
         return fail(why, RC_NETWORK,
-            "%.120s: the identity token is not accepted for '%s': %s; log in anew: docker login "
+            "%.120s: the token is not accepted for '%s': %s; log in anew: docker login "
             "%.60s",
             base, what, problem, auth->host);
 

@@ -125,28 +125,36 @@ static enum rc
 read_entry(struct credentials *ret, const json_t *entry, struct why *why)
 {
     struct members m;
-    const char *pair = NULL, *token = NULL, *user = NULL, *password = NULL;
+    const char *pair = NULL, *token = NULL, *bearer = NULL, *user = NULL, *password = NULL;
 
     members_open(&m, entry, "auths");
     members_text_maybe(&m, "auth", &pair);
     members_text_maybe(&m, "identitytoken", &token);
+    members_text_maybe(&m, "registrytoken", &bearer);
     members_text_maybe(&m, "username", &user);
     members_text_maybe(&m, "password", &password);
     enum rc rc = members_close_tolerant(&m, why);
     if (rc)
         return rc;
 
-    if (token && *token) {
-        ret->is_identity_token = true;
-        ret->user = strdup("");
-        bytes_puts(&ret->secret, token);
-        return ret->user ? bytes_check(&ret->secret, why) : fail_memory(why);
-    }
-
+    bool is_token = (token && *token) || (bearer && *bearer);
     if (pair && *pair) {
         rc = read_pair(ret, span_of(pair), why);
-        return rc ? within(why, rc, "auths") : RC_OK;
+        if (rc && !is_token)
+            return within(why, rc, "auths");
     }
+
+    if (is_token) { /* a password beside it counts for nothing, and is mostly empty */
+        ret->is_identity_token = token && *token;
+        ret->is_registry_token = !ret->is_identity_token;
+        if (!ret->user)
+            ret->user = strdup(user ? user : "");
+        bytes_wipe(&ret->secret);
+        bytes_puts(&ret->secret, ret->is_identity_token ? token : bearer);
+        return ret->user ? bytes_check(&ret->secret, why) : fail_memory(why);
+    }
+    if (ret->user)
+        return RC_OK;
 
     if (!user || !*user || !password)
         return fail(why, RC_NOT_FOUND, "an empty entry");

@@ -11,9 +11,10 @@
 #include "proto/bytes.h"
 
 struct credentials {
-    char *user;          /* NULL: anonymous; "" with an identity token */
-    struct bytes secret; /* password, or identity token; wiped by credentials_done() */
-    bool is_identity_token;
+    char *user;             /* NULL: anonymous; "" where a token does not say whose it is */
+    struct bytes secret;    /* password, or token; wiped by credentials_done() */
+    bool is_identity_token; /* for the token server, which makes others of it */
+    bool is_registry_token; /* for the registry itself, as it is */
 };
 
 #define CREDENTIALS_INIT ((struct credentials){.secret = BYTES_INIT(SECRET_MAX_BYTES)})

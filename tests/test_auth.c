@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -169,6 +171,151 @@ test_posts_an_identity_token(void **state)
 }
 
 static void
+test_asks_for_several_scopes_at_once(void **state)
+{
+    static const char both[] = "repository:h:1/shop/web:pull,push repository:h:1/base:pull";
+    static const struct {
+        const char *says, *config, *asked;
+    } cases[] = {
+        {"by password", ALICE,
+            "&scope=repository%3Ah%3A1%2Fshop%2Fweb%3Apull%2Cpush"
+            "&scope=repository%3Ah%3A1%2Fbase%3Apull&service="},
+        {"with an identity token", IDENTITY,
+            "&scope=repository%3Ah%3A1%2Fshop%2Fweb%3Apull%2Cpush"
+            "%20repository%3Ah%3A1%2Fbase%3Apull&service="},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct rig rig;
+        struct why why = {0};
+
+        print_message("%s\n", cases[i].says);
+        rig_open(&rig, cases[i].config);
+        canned_answer(&rig.server,
+            (const char *const[]){rig.bearer, TOKEN("{\"token\":\"t\"}"), OK, OK, NULL});
+        assert_int_equal(ask(&rig, both, &why), 200);
+        assert_int_equal(ask(&rig, both, &why), 200);
+        assert_non_null(strstr(canned_requests(&rig.server), cases[i].asked));
+        assert_int_equal(count(canned_requests(&rig.server), " /token"), 1);
+        rig_close(&rig);
+    }
+}
+
+static void
+test_takes_a_token_that_allows_more(void **state)
+{
+    static const struct {
+        const char *says, *had, *wanted;
+        bool is_enough;
+    } cases[] = {
+        {"more than enough", "repository:a:pull,push", "repository:a:pull", true},
+        {"in another order", "repository:a:push,pull", "repository:a:pull,push", true},
+        {"one of several", "repository:a:pull,push repository:b:pull", "repository:b:pull", true},
+        {"too little", "repository:a:pull", "repository:a:pull,push", false},
+        {"of another repository", "repository:a:pull,push", "repository:b:pull", false},
+        {"part of a name", "repository:aa:pull,push", "repository:a:pull", false},
+        {"part of an action", "repository:a:pulling", "repository:a:pull", false},
+        {"several for several", "repository:a:pull,push repository:b:pull",
+            "repository:a:pull repository:b:pull", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        static const char token[] = TOKEN("{\"token\":\"t\"}");
+        struct rig rig;
+        struct why why = {0};
+
+        print_message("%s\n", cases[i].says);
+        rig_open(&rig, ANONYMOUS);
+        canned_answer(&rig.server,
+            cases[i].is_enough ? (const char *const[]){rig.bearer, token, OK, OK, NULL}
+                               : (const char *const[]){rig.bearer, token, OK, token, OK, NULL});
+        assert_int_equal(ask(&rig, cases[i].had, &why), 200);
+        assert_int_equal(ask(&rig, cases[i].wanted, &why), 200);
+        size_t n = cases[i].is_enough ? 1 : 2;
+        assert_int_equal(count(canned_requests(&rig.server), "GET /token"), n);
+        rig_close(&rig);
+    }
+}
+
+static void
+test_shows_an_identity_token_as_a_password_where_the_realm_knows_no_post(void **state)
+{
+    static const char none[] = "HTTP/1.1 405 X\r\n\r\n", token[] = TOKEN("{\"token\":\"t\"}");
+    struct rig rig;
+    struct why why = {0};
+
+    (void)state;
+    rig_open(&rig, "{\"auths\":{\"h:1\":{\"auth\":\"YWxpY2U6\",\"identitytoken\":\"i d\"}}}");
+    canned_answer(&rig.server, (const char *const[]){rig.bearer, none, token, OK, NULL});
+    assert_int_equal(ask(&rig, SCOPE, &why), 200);
+    assert_int_equal(count(canned_requests(&rig.server), "POST /token"), 1);
+    assert_int_equal(count(canned_requests(&rig.server), "GET /token?a=b&account=alice&"), 1);
+    assert_int_equal(
+        count(canned_requests(&rig.server), "Authorization: Basic YWxpY2U6aSBk\r\n"), 1);
+    rig_close(&rig);
+
+    rig_open(&rig, IDENTITY); /* whose is it? */
+    canned_answer(&rig.server, (const char *const[]){rig.bearer, none, NULL});
+    assert_int_equal(ask(&rig, SCOPE, &why), -1);
+    assert_non_null(strstr(why.text, "HTTP 405"));
+    rig_close(&rig);
+}
+
+static void
+test_shows_a_token_for_the_registry_as_it_is(void **state)
+{
+    static const char config[] = "{\"auths\":{\"h:1\":{\"registrytoken\":\"r.t\"}}}";
+    struct rig rig;
+    struct why why = {0};
+
+    (void)state;
+    rig_open(&rig, config);
+    canned_answer(&rig.server, (const char *const[]){rig.bearer, OK, rig.bearer, NULL});
+    assert_int_equal(ask(&rig, SCOPE, &why), 200);
+    assert_int_equal(ask(&rig, "repository:b:pull", &why), 401);
+    assert_int_equal(count(canned_requests(&rig.server), "/token"), 0);
+    assert_int_equal(count(canned_requests(&rig.server), "Authorization: Bearer r.t\r\n"), 3);
+    rig_close(&rig);
+}
+
+/* How often a body has begun again. */
+static void
+on_again(void *data)
+{
+    ++*(int *)data;
+}
+
+static void
+test_sends_a_body_again_where_its_token_has_expired_meanwhile(void **state)
+{
+    static const char first[] = TOKEN("{\"token\":\"t1\"}"), second[] = TOKEN("{\"token\":\"t2\"}");
+    closing(http_response_done) struct http_response response = {0};
+    int n_again = 0;
+    const struct http_watch watch = {.again = on_again, .data = &n_again};
+    const struct content content = {.fd = memfd_create("content", MFD_CLOEXEC), .size = 5};
+    struct rig rig;
+    struct why why = {0};
+
+    (void)state;
+    assert_int_equal(write(content.fd, "chunk", 5), 5);
+    rig_open(&rig, ALICE);
+    canned_answer(
+        &rig.server, (const char *const[]){rig.bearer, first, OK, rig.bearer, second, OK, NULL});
+    assert_int_equal(ask(&rig, SCOPE, &why), 200);
+    const struct http_request request = {
+        .method = "PATCH", .path = "/up", .content = &content, .sent = &watch, .max_bytes = 1};
+    assert_int_equal(auth_send(&response, rig.auth, &request, SCOPE, &why), RC_OK);
+    assert_int_equal(response.status, 200);
+    assert_true(n_again >= 1);
+    assert_int_equal(count(canned_requests(&rig.server), "PATCH /up"), 2);
+    assert_int_equal(count(canned_requests(&rig.server), "\r\n\r\nchunk\n\n"), 2);
+    rig_close(&rig);
+    close(content.fd);
+}
+
+static void
 test_fetches_a_new_token_once_where_the_old_one_is_refused(void **state)
 {
     static const char first[] = TOKEN("{\"token\":\"t1\"}");
@@ -276,6 +423,11 @@ main(void)
         cmocka_unit_test(test_fetches_a_token_for_each_scope_and_keeps_it),
         cmocka_unit_test(test_fetches_an_anonymous_token_without_credentials),
         cmocka_unit_test(test_posts_an_identity_token),
+        cmocka_unit_test(test_asks_for_several_scopes_at_once),
+        cmocka_unit_test(test_takes_a_token_that_allows_more),
+        cmocka_unit_test(test_shows_an_identity_token_as_a_password_where_the_realm_knows_no_post),
+        cmocka_unit_test(test_shows_a_token_for_the_registry_as_it_is),
+        cmocka_unit_test(test_sends_a_body_again_where_its_token_has_expired_meanwhile),
         cmocka_unit_test(test_fetches_a_new_token_once_where_the_old_one_is_refused),
         cmocka_unit_test(test_refuses_tokens_that_are_none),
         cmocka_unit_test(test_sends_credentials_to_no_realm_that_is_plain_elsewhere),
