@@ -104,6 +104,7 @@ def test_many_at_once_are_published_once_each(repository, client, scratch, gun, 
     done = client.try_run("push", *names, "--from", f"oci:{index.directory}")
     assert done.returncode == 0, done.stderr
     assert f"{gun}: using default tag: latest" in done.stderr
+    assert done.stderr.count(": Pushed, and mounted into 1 more") == 4
     assert re.findall(r"^(\S+)@sha256:", done.stdout, re.MULTILINE) == \
         [f"{gun}:v2", f"{gun}:latest", f"{gun}:v1", f"{other}:v1"]
     assert {digest_of(f"{gun}:{tag}") for tag in ("v1", "v2", "latest")} == {index.digest}
