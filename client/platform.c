@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#include "proto/members.h"
-
 #define PLATFORM_MAX_BYTES 128
 #define LIST_MAX_BYTES     300 /* of those that there are, in a sentence */
 

@@ -6,9 +6,8 @@
  * Other names of an architecture are the same ("x86_64", "aarch64"), and so is a variant that goes
  * without saying: arm64 is arm64/v8, arm is arm/v7.
  */
-#include <jansson.h>
-
 #include "client/manifest.h"
+#include "proto/members.h"
 
 /* The entry of index for that platform. An OS and an architecture that name several variants need
  * one. RC_MALFORMED: not "OS/ARCH[/VARIANT]". RC_NOT_FOUND: none: says which there are. RC_REFUSED:
