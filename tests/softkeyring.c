@@ -47,37 +47,21 @@ static struct {
     size_t n_locks, n_asked;
 } all = {.jobs = TAILQ_HEAD_INITIALIZER(all.jobs)};
 
-/* RSA keys take a tenth of a second to make: one of a name serves all keyrings of a process. */
-static EVP_PKEY *
-rsa_key(const char *name)
-{
-    static struct {
-        char name[32];
-        EVP_PKEY *evp;
-    } made[KEYS_HERE];
-    size_t i = 0;
-
-    while (i < KEYS_HERE && made[i].evp && strcmp(made[i].name, name) != 0)
-        i++;
-    assert_true(i < KEYS_HERE);
-    if (!made[i].evp) {
-        snprintf(made[i].name, sizeof made[i].name, "%s", name);
-        made[i].evp = softkey_new("RSA-2048");
-    }
-
-    assert_int_equal(EVP_PKEY_up_ref(made[i].evp), 1);
-    return made[i].evp;
-}
-
+/* RSA keys take a tenth of a second to make: one of a place serves all keyrings of a process. */
 static void
-make_key(struct forge_key *key, const char *name)
+make_key(struct forge_key *key, size_t i, const char *name)
 {
+    static EVP_PKEY *rsa[KEYS_HERE];
+
     if (strncmp(name, "rsa", 3) != 0) {
         forge_key_init(key, "P-256");
         return;
     }
 
-    key->evp = rsa_key(name);
+    if (!rsa[i])
+        rsa[i] = softkey_new("RSA-2048");
+    assert_int_equal(EVP_PKEY_up_ref(rsa[i]), 1);
+    key->evp = rsa[i];
     key->key = softkey_pubkey(key->evp);
 }
 
@@ -91,7 +75,7 @@ find(const char *name)
     size_t i = all.n_keys++;
     assert_true(i < KEYS_HERE);
     snprintf(all.keys[i].name, sizeof all.keys[i].name, "%s", name);
-    make_key(&all.keys[i].key, name);
+    make_key(&all.keys[i].key, i, name);
     all.keys[i].pubkey = softkey_pubkey(all.keys[i].key.evp);
     all.keys[i].state = KEYRING_READY;
     return i;
