@@ -124,6 +124,8 @@ on_done(void *data, size_t job, enum rc rc, const struct why *why)
     outcome->rc = rc ? rc : bytes_check(&outcome->lines, &outcome->why);
     if (rc)
         outcome->why = *why;
+    if (rc == RC_SYSTEM) /* of files and processes, which do not name it */
+        outcome->rc = within(&outcome->why, rc, "%s", sign->images.repositories[job]->name);
 
     for (; sign->n_printed < sign->images.n_repositories; sign->n_printed++) {
         outcome = &sign->outcomes[sign->n_printed];

@@ -22,6 +22,11 @@
 #include "client/pause.h"
 #include "proto/bounds.h"
 
+#if defined(__has_feature) /* clang's way to say it */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -159,6 +164,7 @@ hire(struct crew *crew, struct why *why)
     int error = errno;
     if (pid == 0)
         begin(crew, fds, parent, &before);
+    fd_close(&theirs);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0)
         return fail(why, RC_SYSTEM, "cannot make a process: %s", strerror(error));
@@ -320,8 +326,9 @@ hear(struct crew *crew, size_t i)
         return true;
     }
 
-    enum rc rc =
-        packet->head.value >= 0 && packet->head.value < RC_MAX_ ? packet->head.value : RC_SYSTEM;
+    enum rc rc = packet->head.value >= 0 && packet->head.value < RC_MAX_
+                     ? (enum rc)packet->head.value
+                     : RC_SYSTEM;
     if (rc)
         rc = fail(&why, rc, "%.*s", (int)text.len, (const char *)text.p);
     worker->is_busy = false;

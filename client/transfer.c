@@ -30,6 +30,7 @@ enum said {
 
 /* A job, as the parent sees it. */
 struct consignment {
+    char name[NAME_LEN + 1];
     size_t line; /* of the meter */
     size_t n_mounted, n_uploaded;
 };
@@ -274,8 +275,9 @@ on_done(void *data, size_t job, enum rc rc, const struct why *why)
 
     meter_end(shipping->transfer->meter, to->line, rc ? "Failed" : words);
     if (rc && !shipping->rc) {
-        shipping->rc = rc;
         *shipping->why = *why;
+        /* Of files and processes: what the registry says names the blob. */
+        shipping->rc = rc == RC_SYSTEM ? within(shipping->why, rc, "layer %s", to->name) : rc;
     }
 }
 
@@ -298,12 +300,13 @@ add_lines(struct shipping *shipping, struct why *why)
         return fail_memory(why);
 
     for (size_t i = 0; !rc && i < plan->n_jobs; i++) {
+        struct consignment *to = &shipping->consignments[i];
         char hex[DIGEST_HEX_LEN + 1];
 
         digest_hex(hex, &plan->jobs[i].blob->digest);
-        hex[NAME_LEN] = '\0';
-        rc = meter_add(&shipping->consignments[i].line, shipping->transfer->meter, hex,
-            plan->jobs[i].blob->size, why);
+        memcpy(to->name, hex, NAME_LEN);
+        rc = meter_add(
+            &to->line, shipping->transfer->meter, to->name, plan->jobs[i].blob->size, why);
     }
     return rc;
 }
