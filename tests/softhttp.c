@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/softhttp.h"
 
-#include <time.h>
-
+#include "client/pause.h"
 #include "tests/fuzz.h"
 
 struct http {
@@ -91,12 +90,29 @@ http_again(const struct http_request *request)
 }
 
 /* Nobody waits for servers that are not there. */
-int
-nanosleep(const struct timespec *time, struct timespec *left)
+int64_t
+pause_clock_ms(void)
 {
-    (void)time;
-    (void)left;
     return 0;
+}
+
+int64_t
+pause_backoff_ms(int n, int64_t max_ms)
+{
+    return n < max_ms ? n : max_ms;
+}
+
+void
+pause_between(int64_t least_ms, int64_t most_ms)
+{
+    (void)least_ms;
+    (void)most_ms;
+}
+
+void
+pause_about(int64_t ms)
+{
+    (void)ms;
 }
 
 /* Lines up to an empty one; the status is in the first. */
