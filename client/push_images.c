@@ -199,11 +199,9 @@ take_outcomes(struct push_images *images, struct push_plan *plan, enum rc rc)
 
         for (size_t k = 0; k < repository->n_tags; k++, n++) {
             const struct engine_image *image = &images->engine.items[n];
-            struct push_tag *tag = &repository->tags[k];
 
             if (image->is_pushed)
-                tag->manifest = image->manifest;
-            tag->is_pushed = image->is_pushed;
+                repository->tags[k].manifest = image->manifest;
             n_failed += image->rc != RC_OK;
             if (image->rc && !repository->rc)
                 repository->rc = fail(&repository->why, image->rc, "%s", image->why.text);

@@ -14,7 +14,6 @@ struct push_tag {
     const struct image *image;         /* NULL: the engine has it */
     struct registry_manifest manifest; /* that the tag is to name; of the engine's images a
                                           placeholder, until they are pushed */
-    bool is_pushed;                    /* the registry holds it under its digest */
     bool is_put;                       /* the tag names it */
 };
 
