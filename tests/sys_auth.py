@@ -107,6 +107,29 @@ def test_signs_with_an_identity_token(world, new_user, image, token_server):
     assert {request.method for request in token_server.requests} == {"POST"}
 
 
+def test_pushes_with_tokens_that_are_too_old_and_with_layers_from_elsewhere(
+        world, new_user, image, token_server):
+    """The identity token is shown as a password, as this realm knows no POST."""
+    entry = {"auth": base64.b64encode(b"alice:").decode(), "identitytoken": IDENTITY}
+    client = new_user(auths(world, entry))
+    image.directory.chmod(0o755)
+    other, name = f"{world.gun}/other", world.gun.split("/", 1)[1]
+    both = f"repository:{name}/other:pull,push repository:{name}:pull"
+    token_server.requests.clear()
+    token_server.is_post_known = False
+    token_server.stale = {f"repository:{name}/other:pull,push", both}
+    try:
+        client.run("init", other)
+        done = client.try_run("push", "--from", f"registry:{world.gun}:v1", f"{other}:v1")
+    finally:
+        token_server.is_post_known = True
+    assert done.returncode == 0, done.stderr
+    assert f"{other}:v1@{image.digest}" in done.stdout
+    assert {request.method for request in token_server.requests} == {"GET"}
+    assert token_server.stale == set()
+    assert [request.scope for request in token_server.requests].count(both) >= 2
+
+
 def test_signs_with_a_credential_helper(world, new_user, image):
     client = new_user({"credsStore": "test"})
     helper = client.home / "helpers"

@@ -166,44 +166,52 @@ class _TokenHandler(http.server.BaseHTTPRequestHandler):
 
     def _grant(self, user, query):
         owner = self.server.owner
-        kind, name, actions = "repository", "", []
-        scope = query.get("scope", "")
-        if scope:
+        scopes = " ".join(query.get("scope", []))
+        access = []
+        for scope in scopes.split():
             kind, rest = scope.split(":", 1)
             name, _, wanted = rest.rpartition(":")
             actions = [a for a in wanted.split(",") if a in owner.rights.get(user, [])]
+            access.append({"type": kind, "name": name, "actions": actions})
+        first = {name: values[0] for name, values in query.items()}
         owner.requests.append(
             Request(
                 self.command,
                 user,
-                query.get("account", ""),
-                query.get("service", ""),
-                scope,
-                actions,
+                first.get("account", ""),
+                first.get("service", ""),
+                scopes,
+                [action for one in access for action in one["actions"]],
             )
         )
-        access = [{"type": kind, "name": name, "actions": actions}] if actions else []
-        body = {owner.member: owner.authority.token(user, access, owner.lifetime_s)}
+        access = [one for one in access if one["actions"]]
+        lifetime_s = owner.lifetime_s
+        if scopes in owner.stale:
+            owner.stale.remove(scopes)
+            lifetime_s = -100
+        body = {owner.member: owner.authority.token(user, access, lifetime_s)}
         if owner.is_lifetime_told:
-            body["expires_in"] = owner.lifetime_s
+            body["expires_in"] = max(lifetime_s, 0)
         self._reply(200, body)
 
     def do_GET(self):
         owner = self.server.owner
-        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
         pair = _basic(self.headers.get("Authorization"))
         if pair is None:
             self._grant("", query)
-        elif owner.users.get(pair[0]) == pair[1]:
+        elif owner.users.get(pair[0]) == pair[1] or owner.identity_tokens.get(pair[1]) == pair[0]:
             self._grant(pair[0], query)
         else:
             self._refuse()
 
     def do_POST(self):
         length = int(self.headers.get("Content-Length", "0"))
-        form = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode()))
-        user = self.server.owner.identity_tokens.get(form.get("refresh_token"))
-        if form.get("grant_type") != "refresh_token" or user is None:
+        form = urllib.parse.parse_qs(self.rfile.read(length).decode())
+        user = self.server.owner.identity_tokens.get(form.get("refresh_token", [""])[0])
+        if not self.server.owner.is_post_known:
+            self._reply(405, {})
+        elif form.get("grant_type") != ["refresh_token"] or user is None:
             self._refuse()
         else:
             self._grant(user, form)
@@ -223,6 +231,8 @@ class TokenServer(Server):
         self.identity_tokens = identity_tokens or {}
         self.member = "token"
         self.lifetime_s = 300
+        self.stale = set()  # scopes of which the next token is too old by more than a minute
+        self.is_post_known = True
         self.is_lifetime_told = True
         self.requests = []
         self.realm = self.url + "/token"
