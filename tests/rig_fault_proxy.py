@@ -15,6 +15,7 @@ import collections
 import contextlib
 import dataclasses
 import re
+import select
 import socket
 import ssl
 import struct
@@ -212,10 +213,10 @@ class Exchange:
                                               struct.pack("ii", 1, 0))
 
     def wait_gone(self):
-        """Until the client hangs up."""
-        with contextlib.suppress(OSError, HungUp):
-            while True:
-                self.client.some()
+        """Until the client hangs up. What it sends stays where it is."""
+        gone = select.poll()
+        gone.register(self.client.connection, select.POLLRDHUP)
+        gone.poll(2000 * SECONDS)
         self.is_over = True
 
 
@@ -233,22 +234,22 @@ def unchunked(data):
 class Fault:
     """do: what becomes of requests of this pattern, "METHOD PATH"; the first of them is number 1.
     is_of_each: requests that differ in more than their query and the name of their upload are
-    counted apart. after: only those behind a request of this pattern count."""
+    counted apart. after: only those count that come behind this many requests of this pattern."""
     pattern: str
     do: object
     first: int = 1
     times: int = 1
     is_of_each: bool = False
-    after: str = ""
+    after: tuple = (0, "")
     hits: int = 0
 
     def __post_init__(self):
         self._seen = collections.Counter()
-        self._is_on = not self.after
+        self._waits_for = self.after[0]
 
     def takes(self, request):
-        if not self._is_on:
-            self._is_on = re.fullmatch(self.after, request.line)
+        if self._waits_for > 0:
+            self._waits_for -= bool(re.fullmatch(self.after[1], request.line))
             return False
         if not re.fullmatch(self.pattern, request.line):
             return False

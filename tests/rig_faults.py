@@ -125,6 +125,6 @@ def drinks(pause_s):
 
 
 def stalls(exchange):
-    """Nothing is answered, until the client gives up."""
-    exchange.finish_body()
+    """Nothing is answered, and no more of the request taken than its head, until the client gives
+    up."""
     exchange.wait_gone()

@@ -7,7 +7,7 @@ import concurrent.futures
 import pytest
 from rig_fault_proxy import Fault
 from rig_fault_world import FaultWorld, State
-from rig_faults import PHASES, answers, changes, drinks, drips, moves, redirects, resets
+from rig_faults import PHASES, answers, changes, drinks, drips, moves, redirects, resets, stalls
 
 OTHER = "sha256:" + 64 * "0"
 LARGE = 65 << 20  # more than UPLOAD_CHUNK_BYTES
@@ -88,6 +88,7 @@ UPLOAD = "(PUT|PATCH) /blobs/uploads/.*"
 MANIFEST = "PUT /manifests/sha256:.*"
 TAG = "PUT /manifests/v1"
 PUBLICATION = "POST /_trust/tuf/"
+PUBLISHED = (2, "POST .*/_trust/tuf/")  # the first is that of the rehearsal
 
 
 def roads(world):
@@ -118,7 +119,22 @@ def test_gets_there_where_every_request_fails_once(world):
             pusher.succeed()
         assert all(fault.hits for fault in faults), name
 
-    together([lambda road=road: go(*road) for road in roads(world).items()])
+    def stall(name, what, is_passed, padding=0):
+        """Only what stands where an upload of which it is known can go on is tried again."""
+        pusher = Pusher(world, name)
+        before, pusher.image = world.state(pusher.gun), world.image(name, padding=padding)
+        with world.traffic.faults(on(name, what, stalls)):
+            if is_passed:
+                pusher.succeed()
+                return
+            assert "hangs: nothing came for 30 s" in world.client.refused(6, *pusher.line())
+        assert world.state(pusher.gun) == before
+        pusher.succeed()
+
+    stalled = [("stall-trust", "GET /timestamp.json", False), ("stall-token", "GET /token.*", False),
+               ("stall-start", "POST /blobs/.*", False), ("stall-upload", "PATCH .*", True, LARGE)]
+    together([lambda road=road: go(*road) for road in roads(world).items()] +
+             [lambda road=road: stall(*road) for road in stalled])
 
 
 def test_uploads_what_is_large_in_spite_of_everything(world):
@@ -138,7 +154,8 @@ def test_uploads_what_is_large_in_spite_of_everything(world):
 
 
 REFUSALS = [
-    # says, what, what happens, exit status, sentences, whether it is signed and tagged then
+    # says, what, what happens, exit status, sentences, what is signed and tagged then, and behind how
+    # many requests of what kind it happens
     ("a blob becomes another one", "PUT /blobs/uploads/.*",
      changes(Docker_Content_Digest=OTHER), 4, [OTHER], "nothing"),
     ("a manifest becomes another one", MANIFEST, changes(Docker_Content_Digest=OTHER), 4, [OTHER],
@@ -156,6 +173,10 @@ REFUSALS = [
      "nothing"),
     ("the trust server's answers are short", "GET /timestamp.json",
      changes(lambda body: body[:len(body) // 2]), 4, ["timestamp"], "nothing"),
+    ("the trust server's answers are cut when it has published", "GET /timestamp.json",
+     resets("in answer"), 6, ["not known"], "trust", PUBLISHED),
+    ("the trust server's answers are short when it has published", "GET /timestamp.json",
+     changes(lambda body: body[:len(body) // 2]), 4, ["not known"], "trust", PUBLISHED),
     ("the tag may not move", TAG, answers(409, "TAG_IMMUTABLE"), 7, ["TAG_IMMUTABLE"], "trust"),
     ("the tag cannot be put", TAG, answers(500), 6, ["HTTP 500"], "trust"),
     ("the tag becomes another one", TAG, changes(Docker_Content_Digest=OTHER), 4, [OTHER], "all"),
@@ -167,12 +188,12 @@ def pusher(world):
     return Pusher(world, "refused")
 
 
-@pytest.mark.parametrize("what, do, status, sentences, then", [row[1:] for row in REFUSALS],
-                         ids=[row[0].replace(" ", "-") for row in REFUSALS])
-def test_ends_with_a_sentence(world, pusher, what, do, status, sentences, then):
+@pytest.mark.parametrize("row", REFUSALS, ids=[row[0].replace(" ", "-") for row in REFUSALS])
+def test_ends_with_a_sentence(world, pusher, row):
+    what, do, status, sentences, then, after = [*row[1:], (0, "")][:6]
     pusher.image = world.image("refused")
     before = world.state(pusher.gun)
-    with world.traffic.faults(on("refused", what, do, times=1000)) as fault:
+    with world.traffic.faults(on("refused", what, do, times=1000, after=after)) as fault:
         said = world.client.refused(status, *pusher.line())
     assert fault.hits
     for sentence in [*sentences, "refused"]:
