@@ -144,5 +144,6 @@ def _hex(data):
 
 
 def _name(path):
-    """The repository of an address of the registry."""
-    return re.match("/v2/(.+)/(blobs|manifests)/", path).group(1)
+    """The repository of an address of the registry; the registry's own has none."""
+    found = re.match("/v2/(.+)/(blobs|manifests)/", path)
+    return found.group(1) if found else ""

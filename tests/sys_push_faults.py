@@ -204,7 +204,43 @@ def test_ends_with_a_sentence(world, pusher, row):
     pusher.succeed()
 
 
+# Sources
+
+
+SOURCES = [
+    # says, what, what happens, how often, exit status
+    ("break once", "GET /blobs/.*", resets("in answer"), 1, 0),
+    ("are busy once", "GET .*", answers(503), 1, 0),
+    ("break always", "GET /blobs/.*", resets("in answer"), 1000, 6),
+    ("are cut", "GET /blobs/.*", changes(lambda body: body[:-1]), 1000, 4),
+    ("are changed", "GET /blobs/.*", changes(lambda body: bytes(len(body))), 1000, 4),
+    ("are longer", "GET /blobs/.*", changes(lambda body: body + body), 1000, 4),
+    ("have other manifests", "GET /manifests/.*", changes(lambda body: body + b"\n"), 1000, 4),
+]
+
+
+@pytest.mark.parametrize("what, do, times, status", [row[1:] for row in SOURCES],
+                         ids=[row[0].replace(" ", "-") for row in SOURCES])
+def test_takes_nothing_wrong_from_a_registry(world, pusher, what, do, times, status):
+    """Nor does it show who it is to a source that does not ask."""
+    image = world.image("source")
+    world.upload(image, f"{world.registry.host}/source/{image.hex[:12]}:v1")
+    before = world.state(pusher.gun)
+    with world.traffic.faults(on(image.hex[:12], what, do, times=times)) as fault:
+        done = world.client.try_run(
+            "push", "--from", f"registry:{world.elsewhere.host}/source/{image.hex[:12]}:v1",
+            f"{pusher.gun}:v1")
+    assert fault.hits
+    assert done.returncode == status, done.stderr
+    assert world.state(pusher.gun) == (before if status else State(image.hex, image.hex))
+
+
 # Other hosts
+
+
+def demands(front):
+    """Says that tokens are to be had there."""
+    return answers(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{front.url}/token"')
 
 
 ELSEWHERE = [
@@ -216,6 +252,7 @@ ELSEWHERE = [
     ("publications", PUBLICATION, redirects, 6, False),
     ("trust data", "GET /_trust/.*", redirects, 6, False),
     ("tokens", "GET /token.*", redirects, 6, False),
+    ("realms without TLS", "GET /_trust/.*", demands, 6, False),
 ]
 
 
