@@ -71,12 +71,14 @@ struct crew {
 
 /* Not exit(): what the parent has registered and buffered is the parent's. */
 static _Noreturn void
-leave(int status)
+leave(bool is_first)
 {
+    (void)is_first;
 #if defined(__SANITIZE_ADDRESS__)
-    (void)__lsan_do_recoverable_leak_check(); /* which would come with exit() */
+    if (is_first) /* exit() would do so; one of the crew is enough, as it takes its time */
+        (void)__lsan_do_recoverable_leak_check();
 #endif
-    _exit(status);
+    _exit(0);
 }
 
 static void
@@ -91,7 +93,7 @@ send_packet(int fd, enum packet_kind kind, int value, struct span text)
 
     while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
         if (errno != EINTR)
-            leave(1); /* nobody listens */
+            _exit(1); /* nobody listens */
 }
 
 void
@@ -102,7 +104,7 @@ crew_say(struct crew_voice *voice, int kind, struct span message)
 
 /* Job after job, until the parent has no more. */
 static _Noreturn void
-serve(const struct crew_task *task, int fd)
+serve(const struct crew_task *task, int fd, bool is_first)
 {
     static void *shared; /* reachable for as long as the process lives */
     struct crew_voice voice = {fd};
@@ -116,7 +118,7 @@ serve(const struct crew_task *task, int fd)
         if (len < 0 && errno == EINTR)
             continue;
         if (len != (ssize_t)sizeof job)
-            leave(0);
+            leave(is_first);
 
         enum rc rc = task->start && !is_started ? task->start(&shared, task->data, &why) : RC_OK;
         is_started = is_started || !rc;
@@ -139,7 +141,7 @@ begin(const struct crew *crew, const int fds[2], pid_t parent, const sigset_t *m
         close(crew->workers[i].fd);
     interrupt_default();
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    serve(crew->task, fds[1]);
+    serve(crew->task, fds[1], crew->n_workers == 0);
 }
 
 /* --- In the parent --- */

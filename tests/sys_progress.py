@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from rig_dam import Dam
@@ -89,6 +90,17 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing_running(client, repository, s
             assert not processes_of(terminal.pid)
         dam.open()
     client.run("push", f"{repository}:v1", "--from", source)
+
+
+def test_a_process_that_somebody_kills_is_told(client, repository, source, dam):
+    dam.close_after(HALF)
+    push = client.start("push", f"{repository}:v1", "--from", source)
+    dam.wait_until_full()
+    for pid in Path(f"/proc/{push.pid}/task/{push.pid}/children").read_text(encoding="ascii").split():
+        os.kill(int(pid), signal.SIGKILL)
+    done = client.finish(push)
+    assert done.returncode == 1
+    assert re.search(r"layer [0-9a-f]{12}: the process that did it was killed by signal 9", done.stderr)
 
 
 def words(log):
