@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """stub_engine: an engine that says what Debian's does not: what newer ones with containerd's store
 say, and what no engine should. What it pushes is pushed by skopeo."""
+import contextlib
 import json
 import os
 import re
@@ -77,10 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             self.engine.on_push(self._chunk, name, tag)
+            self.wfile.write(b"0\r\n\r\n")
         except (StubEngine.Dies, BrokenPipeError):
             self.close_connection = True
-            return
-        self.wfile.write(b"0\r\n\r\n")
 
     def do_GET(self):
         self._take()
@@ -109,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.command == "DELETE":
             engine.on_delete()
             engine.tags.discard(f"{name}/{verb}")
-            self._answer(200, [])
+            with contextlib.suppress(BrokenPipeError):
+                self._answer(200, [])
         else:
             self._answer(404, {"message": "page not found"})
