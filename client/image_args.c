@@ -63,7 +63,7 @@ fetch_some(void *data, void *shared, size_t job, struct crew_voice *voice, struc
     enum rc rc = RC_OK;
 
     (void)shared;
-    for (size_t i = job * AT_ONCE; !rc && i < end; i++) {
+    for (size_t i = job > 0 ? job * AT_ONCE : 1; !rc && i < end; i++) {
         const struct registry_manifest *manifest = &images->list[i].manifest;
         rc = image_arg_fetch(&images->list[i], why);
         if (!rc)
@@ -99,7 +99,10 @@ fetch_many(struct image_args *images, struct session *session, struct why *why)
 {
     struct fetching fetching = {.images = images};
 
-    enum rc rc = session_disconnect(session, why);
+    /* All workers know what is learned of the registry by that. */
+    enum rc rc = image_arg_fetch(&images->list[0], why);
+    if (!rc)
+        rc = session_disconnect(session, why);
     if (!rc)
         rc = crew_run(
             &(struct crew_task){

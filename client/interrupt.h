@@ -6,7 +6,8 @@
  */
 #include <stdbool.h>
 
-/* At the start of the program, before anything else. */
+/* At the start of the program, before anything else. Signals that are ignored then stay so; SIGQUIT
+ * is left alone, for who does not want to wait. */
 void interrupt_init(void);
 
 /* Holds count; release ends the program where a signal came meanwhile and nobody holds any more. */
