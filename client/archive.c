@@ -12,31 +12,31 @@
 
 #include "client/spool.h"
 #include "proto/bounds.h"
-#include "proto/hasher.h"
 
-#define BLOCK_BYTES (256 * 1024)
-#define LINKS_MAX   8 /* one to the other: a circle else */
+#define BLOCK_BYTES  (256 * 1024)
+#define HEADER_BYTES 512 /* POSIX ustar */
+#define LINKS_MAX    8   /* one to the other: a circle else */
 
 struct entry {
     char *name;
-    char *target; /* of a link; NULL: a file */
-    int64_t offset, size;
-    struct digest digest;
+    char *target;           /* of a link; NULL: a file */
+    struct content content; /* of the archive or of the spool */
 };
 
 struct archive_files {
     struct entry *entries; /* in the order of their names */
     size_t n;
     struct spool *spool;
+    int fd; /* of the archive */
 };
 
 /* While it is read. */
 struct reading {
     struct archive *archive;
     struct archive_files *files;
-    struct hasher *hasher;
     struct archive_entry *header; /* libarchive's */
     size_t n_headers;
+    int64_t size; /* of the archive; -1: it cannot be read twice, as a pipe cannot */
 };
 
 static void
@@ -58,6 +58,7 @@ archive_files_free(struct archive_files *files)
     }
     free(files->entries);
     spool_free(files->spool);
+    fd_close(&files->fd);
     free(files);
 }
 
@@ -176,22 +177,17 @@ check_size(const struct reading *reading, struct why *why)
 static enum rc
 take_data(struct entry *entry, const struct reading *reading, struct why *why)
 {
-    int64_t size = 0, position = 0;
+    struct spool *spool = reading->files->spool;
+    int64_t start = spool_len(spool), position = 0;
     const void *block = NULL;
     size_t len = 0;
     int r = 0;
 
-    entry->offset = spool_len(reading->files->spool);
-    hasher_reset(reading->hasher);
     while ((r = archive_read_data_block(reading->archive, &block, &len, &position)) == ARCHIVE_OK) {
-        struct span piece = {block, len};
-
-        if (position != size)
+        if (position != spool_len(spool) - start)
             return refuse(reading, "it has holes", why);
 
-        size += (int64_t)len;
-        hasher_add(reading->hasher, piece);
-        enum rc rc = spool_put(reading->files->spool, piece, why);
+        enum rc rc = spool_put(spool, (struct span){block, len}, why);
         if (!rc)
             rc = check_size(reading, why);
         if (rc)
@@ -199,12 +195,39 @@ take_data(struct entry *entry, const struct reading *reading, struct why *why)
     }
     if (r != ARCHIVE_EOF)
         return give_up(reading->archive, why);
-    if (size != archive_entry_size(reading->header))
+
+    entry->content = spool_content(spool, start);
+    if (entry->content.size != archive_entry_size(reading->header))
         return refuse(reading, "it has not as many bytes as it says", why);
 
-    entry->size = size;
-    hasher_digest(&entry->digest, reading->hasher);
     return RC_OK;
+}
+
+/* Whether the bytes stand in the archive as they are, behind one plain header: not where it is
+ * compressed, and not where libarchive may have read more than that. */
+static bool
+is_in_place(const struct reading *reading)
+{
+    return reading->size >= 0 && archive_filter_count(reading->archive) == 1 &&
+           archive_filter_bytes(reading->archive, 0) -
+                   archive_read_header_position(reading->archive) ==
+               HEADER_BYTES;
+}
+
+/* Where the bytes of a file are. */
+static enum rc
+leave_data(struct entry *entry, const struct reading *reading, struct why *why)
+{
+    entry->content = (struct content){
+        .fd = reading->files->fd,
+        .offset = (off_t)archive_filter_bytes(reading->archive, 0),
+        .size = archive_entry_size(reading->header),
+    };
+    if (entry->content.size < 0 || entry->content.offset > reading->size ||
+        entry->content.size > reading->size - entry->content.offset)
+        return refuse(reading, "it is damaged: the archive ends before it does", why);
+
+    return archive_read_data_skip(reading->archive) ? give_up(reading->archive, why) : RC_OK;
 }
 
 static enum rc
@@ -227,9 +250,12 @@ take_entry(const struct reading *reading, struct why *why)
 
     files->n++;
     enum rc rc = take_name(&entry->name, reading, why);
-    if (!rc)
-        rc = is_link ? take_target(entry, reading, why) : take_data(entry, reading, why);
-    return rc;
+    if (rc)
+        return rc;
+    if (is_link)
+        return take_target(entry, reading, why);
+
+    return is_in_place(reading) ? leave_data(entry, reading, why) : take_data(entry, reading, why);
 }
 
 static int
@@ -303,7 +329,7 @@ open_archive(struct archive **ret, int fd, struct why *why)
 }
 
 static enum rc
-open_file(int *ret, const char *path, struct why *why)
+open_file(int *ret, int64_t *ret_size, const char *path, struct why *why)
 {
     struct stat st;
 
@@ -313,10 +339,13 @@ open_file(int *ret, const char *path, struct why *why)
     if (fd < 0)
         return fail(
             why, RC_SYSTEM, "cannot read '%s' as uid %u: %s", path, geteuid(), strerror(errno));
-    if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
+    if (fstat(fd, &st))
+        return fail(why, RC_SYSTEM, "cannot read '%s': %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
         return fail(why, RC_MALFORMED,
             "'%s' is a directory, want an archive; an OCI layout is named by oci:DIR", path);
 
+    *ret_size = S_ISREG(st.st_mode) ? st.st_size : -1;
     *ret = fd;
     fd = -1;
     return RC_OK;
@@ -326,23 +355,18 @@ enum rc
 archive_files_new(struct archive_files **ret, const char *path, struct why *why)
 {
     closing(archive_donep) struct archive *archive = NULL;
-    closing(hasher_freep) struct hasher *hasher = NULL;
-    closing(fd_close) int fd = -1;
-
     closing(archive_files_freep) struct archive_files *files = calloc(1, sizeof *files);
     if (!files)
         return fail_memory(why);
 
-    enum rc rc = open_file(&fd, path, why);
-    if (!rc)
-        rc = hasher_new(&hasher, why);
+    files->fd = -1;
+    struct reading reading = {.files = files};
+    enum rc rc = open_file(&files->fd, &reading.size, path, why);
     if (!rc)
         rc = spool_new(&files->spool, why);
-    if (rc)
-        return rc;
-
-    rc = open_archive(&archive, fd, why);
-    struct reading reading = {.archive = archive, .files = files, .hasher = hasher};
+    if (!rc)
+        rc = open_archive(&archive, files->fd, why);
+    reading.archive = archive;
     if (!rc)
         rc = read_entries(&reading, why);
     if (!rc)
@@ -366,7 +390,7 @@ find(const struct archive_files *files, const char *name)
 
 enum rc
 archive_files_find(
-    struct archive_file *ret, const struct archive_files *files, const char *name, struct why *why)
+    struct content *ret, const struct archive_files *files, const char *name, struct why *why)
 {
     const struct entry *entry = find(files, name);
 
@@ -377,9 +401,7 @@ archive_files_find(
     if (entry->target)
         return fail(why, RC_NOT_FOUND, "links lead nowhere");
 
-    ret->content = spool_content(files->spool, entry->offset);
-    ret->content.size = entry->size;
-    ret->digest = entry->digest;
+    *ret = entry->content;
     return RC_OK;
 }
 

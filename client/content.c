@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "proto/hasher.h"
+
 void
 content_done(struct content *content)
 {
@@ -63,4 +65,23 @@ content_read_all(struct bytes *ret, const struct content *content, struct why *w
     }
 
     return RC_OK;
+}
+
+enum rc
+content_digest(struct digest *ret, const struct content *content, struct why *why)
+{
+    closing(hasher_freep) struct hasher *hasher = NULL;
+    uint8_t part[64 * 1024];
+
+    enum rc rc = hasher_new(&hasher, why);
+    for (int64_t position = 0; position < content->size && !rc;) {
+        size_t len = 0;
+
+        rc = content_read(content, position, part, sizeof part, &len, why);
+        hasher_add(hasher, (struct span){part, rc ? 0 : len});
+        position += (int64_t)len;
+    }
+    if (!rc)
+        hasher_digest(ret, hasher);
+    return rc;
 }

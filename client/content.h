@@ -24,3 +24,6 @@ must_check enum rc content_read(const struct content *content, int64_t position,
 /* All of it. RC_TOO_LARGE: more than ret takes. */
 must_check enum rc content_read_all(
     struct bytes *ret, const struct content *content, struct why *why);
+/* The SHA-256 of all of it. */
+must_check enum rc content_digest(
+    struct digest *ret, const struct content *content, struct why *why);

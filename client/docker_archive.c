@@ -15,7 +15,7 @@
 
 /* What goes up: a layer as it is compressed, or a config. */
 struct blob {
-    struct digest from; /* of the file in the archive */
+    struct digest from; /* of the layer as it is uncompressed; of the config itself */
     struct digest digest;
     struct content content;
 };
@@ -36,12 +36,19 @@ struct docker_archive {
     size_t n_made;
 };
 
-/* Files that become blobs, each of them a job. */
+/* A file that is to be compressed. */
+struct plain {
+    const char *name;
+    struct digest diff_id; /* what it should be */
+    struct content content;
+    int64_t offset; /* in the spool, of what becomes of it */
+    struct gzip_result result;
+};
+
+/* All of them, each a job. */
 struct packing {
     struct spool *spool;
-    const struct archive_file *files;
-    const int64_t *offsets; /* in the spool */
-    struct gzip_result *results;
+    struct plain *files;
     enum rc rc;
     struct why *why;
 };
@@ -51,7 +58,7 @@ docker_archive_new(struct docker_archive **ret, const struct archive_files *file
     const struct progress *progress, struct why *why)
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(MANIFEST_MAX_BYTES);
-    struct archive_file file;
+    struct content file;
 
     closing(docker_archive_freep) struct docker_archive *archive = calloc(1, sizeof *archive);
     if (!archive)
@@ -71,7 +78,7 @@ docker_archive_new(struct docker_archive **ret, const struct archive_files *file
             "nothing that docker saved: there is neither 'manifest.json' in it "
             "nor 'oci-layout'");
     if (!rc)
-        rc = content_read_all(&text, &file.content, why);
+        rc = content_read_all(&text, &file, why);
     if (!rc)
         rc = saved_parse(&archive->saved, bytes_span(&text), why);
     if (rc)
@@ -121,15 +128,15 @@ add_blob(struct docker_archive *archive, const struct blob *blob, struct why *wh
 
 /* A file that manifest.json names. */
 static enum rc
-find_file(struct archive_file *ret, const struct docker_archive *archive, const char *name,
-    struct why *why)
+find_file(
+    struct content *ret, const struct docker_archive *archive, const char *name, struct why *why)
 {
     enum rc rc = archive_files_find(ret, archive->files, name, why);
 
     return rc ? within(why, RC_MALFORMED, "'manifest.json' names '%s'", name) : RC_OK;
 }
 
-/* A config is named by its digest; so is what it says. */
+/* A config is named by its digest. */
 static enum rc
 check_name(const char *name, const struct digest *digest, struct why *why)
 {
@@ -148,21 +155,24 @@ check_name(const char *name, const struct digest *digest, struct why *why)
 }
 
 static enum rc
-load_config(struct bytes *ret, struct docker_archive *archive, const struct saved_image *image,
-    struct why *why)
+load_config(struct bytes *ret, struct digest *ret_digest, struct docker_archive *archive,
+    const struct saved_image *image, struct why *why)
 {
-    struct archive_file file;
+    struct content file;
 
     enum rc rc = find_file(&file, archive, image->config, why);
     if (!rc) {
-        rc = content_read_all(ret, &file.content, why);
+        rc = content_read_all(ret, &file, why);
         if (rc)
             return within(why, rc, "'%s'", image->config);
     }
-    if (!rc)
-        rc = check_name(image->config, &file.digest, why);
-    if (!rc && !find_blob(archive, &file.digest))
-        rc = add_blob(archive, &(struct blob){file.digest, file.digest, file.content}, why);
+    if (rc)
+        return rc;
+
+    digest_of(ret_digest, bytes_span(ret));
+    rc = check_name(image->config, ret_digest, why);
+    if (!rc && !find_blob(archive, ret_digest))
+        rc = add_blob(archive, &(struct blob){*ret_digest, *ret_digest, file}, why);
     return rc;
 }
 
@@ -170,14 +180,22 @@ static enum rc
 pack(void *data, void *shared, size_t job, struct crew_voice *voice, struct why *why)
 {
     const struct packing *packing = data;
+    const struct plain *file = &packing->files[job];
+    char hex[DIGEST_HEX_LEN + 1];
     struct gzip_result result;
 
     (void)shared;
-    enum rc rc = gzip_compress(
-        &result, &packing->files[job].content, packing->spool, packing->offsets[job], why);
-    if (!rc)
-        crew_say(voice, 0, (struct span){(const uint8_t *)&result, sizeof result});
-    return rc;
+    enum rc rc = gzip_compress(&result, &file->content, packing->spool, file->offset, why);
+    if (rc)
+        return within(why, rc, "layer '%s'", file->name);
+
+    digest_hex(hex, &file->diff_id);
+    if (!digest_eq(&result.plain, &file->diff_id))
+        return fail(why, RC_UNTRUSTED,
+            "layer '%s' is not the one of sha256:%s that the config names", file->name, hex);
+
+    crew_say(voice, 0, (struct span){(const uint8_t *)&result, sizeof result});
+    return RC_OK;
 }
 
 static void
@@ -186,8 +204,8 @@ on_packed(void *data, size_t job, int kind, struct span message)
     struct packing *packing = data;
 
     (void)kind;
-    if (message.len == sizeof packing->results[job])
-        memcpy(&packing->results[job], message.p, message.len);
+    if (message.len == sizeof packing->files[job].result)
+        memcpy(&packing->files[job].result, message.p, message.len);
 }
 
 static void
@@ -213,23 +231,12 @@ workers(void)
 
 /* Compress files, and remember what became of each. */
 static enum rc
-pack_all(
-    struct docker_archive *archive, const struct archive_file *files, size_t n, struct why *why)
+pack_all(struct docker_archive *archive, struct plain *files, size_t n, struct why *why)
 {
-    closing(freep) int64_t *offsets = calloc(n, sizeof *offsets);
-    closing(freep) struct gzip_result *results = calloc(n, sizeof *results);
-    struct packing packing = {
-        .spool = archive_files_spool(archive->files),
-        .files = files,
-        .offsets = offsets,
-        .results = results,
-        .why = why,
-    };
-    if (!offsets || !results)
-        return fail_memory(why);
+    struct packing packing = {archive_files_spool(archive->files), files, RC_OK, why};
 
     for (size_t i = 0; i < n; i++)
-        offsets[i] = spool_reserve(packing.spool, gzip_room(files[i].content.size));
+        files[i].offset = spool_reserve(packing.spool, gzip_room(files[i].content.size));
     enum rc rc = crew_run(
         &(struct crew_task){
             .n_jobs = n,
@@ -245,69 +252,66 @@ pack_all(
         rc = packing.rc;
 
     for (size_t i = 0; i < n && !rc; i++) {
-        struct blob blob = {
-            files[i].digest, results[i].digest, spool_content(packing.spool, offsets[i])};
+        struct blob blob = {files[i].diff_id, files[i].result.digest,
+            spool_content(packing.spool, files[i].offset)};
 
-        blob.content.size = results[i].size;
+        blob.content.size = files[i].result.size;
         rc = add_blob(archive, &blob, why);
     }
     return rc;
 }
 
-/* A layer, once: those of some builders are compressed already. *ret_n: one more is to be packed.
- */
+/* A layer that a builder has compressed already. Whether it is what the config names is for who
+ * unpacks it. */
 static enum rc
-take_layer(struct docker_archive *archive, const char *name, const struct digest *diff_id,
-    struct archive_file *ret, size_t *ret_n, struct why *why)
+take_packed(struct docker_archive *archive, const struct plain *file, struct why *why)
 {
-    char hex[DIGEST_HEX_LEN + 1];
-    struct archive_file file;
-    bool is_packed = false;
+    struct blob blob = {.from = file->diff_id, .content = file->content};
 
-    enum rc rc = find_file(&file, archive, name, why);
-    if (!rc)
-        rc = gzip_is_done(&is_packed, &file.content, why);
-    if (rc)
-        return rc;
+    enum rc rc = content_digest(&blob.digest, &file->content, why);
+    return rc ? within(why, rc, "layer '%s'", file->name) : add_blob(archive, &blob, why);
+}
 
-    if (!is_packed && !digest_eq(&file.digest, diff_id)) {
-        digest_hex(hex, diff_id);
-        return fail(why, RC_UNTRUSTED,
-            "layer '%s' is not the one of sha256:%s that the config "
-            "names",
-            name, hex);
+/* The layers of an image that are not known yet: *ret_n of them are to be compressed. */
+static enum rc
+take_layers(struct plain *ret, size_t *ret_n, struct docker_archive *archive,
+    const struct saved_image *image, const struct digest *diff_ids, struct why *why)
+{
+    for (size_t i = 0; i < image->n_layers; i++) {
+        struct plain file = {.name = image->layers[i], .diff_id = diff_ids[i]};
+        bool is_packed = false, is_known = find_blob(archive, &diff_ids[i]);
+
+        for (size_t k = 0; k < *ret_n && !is_known; k++)
+            is_known = digest_eq(&ret[k].diff_id, &diff_ids[i]);
+        if (is_known)
+            continue;
+
+        enum rc rc = find_file(&file.content, archive, file.name, why);
+        if (!rc)
+            rc = gzip_is_done(&is_packed, &file.content, why);
+        if (!rc && is_packed)
+            rc = take_packed(archive, &file, why);
+        if (rc)
+            return rc;
+        if (!is_packed)
+            ret[(*ret_n)++] = file;
     }
 
-    bool is_known = find_blob(archive, &file.digest);
-    for (size_t i = 0; i < *ret_n && !is_known; i++)
-        is_known = digest_eq(&ret[i].digest, &file.digest);
-    if (is_known)
-        return RC_OK;
-    if (is_packed)
-        return add_blob(archive, &(struct blob){file.digest, file.digest, file.content}, why);
-
-    ret[(*ret_n)++] = file;
     return RC_OK;
 }
 
 static enum rc
-take_layers(struct docker_archive *archive, const struct saved_image *image, struct span config,
-    struct why *why)
+make_layers(struct docker_archive *archive, const struct saved_image *image,
+    const struct digest *diff_ids, struct why *why)
 {
     int64_t size = 0;
     size_t n = 0;
 
-    closing(freep) struct digest *diff_ids = calloc(image->n_layers + 1, sizeof *diff_ids);
-    closing(freep) struct archive_file *files = calloc(image->n_layers + 1, sizeof *files);
-    if (!diff_ids || !files)
+    closing(freep) struct plain *files = calloc(image->n_layers + 1, sizeof *files);
+    if (!files)
         return fail_memory(why);
 
-    enum rc rc = saved_diff_ids(diff_ids, image->n_layers, config, why);
-    if (rc)
-        return within(why, rc, "'%s'", image->config);
-
-    for (size_t i = 0; i < image->n_layers && !rc; i++)
-        rc = take_layer(archive, image->layers[i], &diff_ids[i], files, &n, why);
+    enum rc rc = take_layers(files, &n, archive, image, diff_ids, why);
     if (rc || n == 0)
         return rc;
 
@@ -329,50 +333,27 @@ put_blob(struct bytes *b, const struct blob *blob, const char *media_type)
 
 /* Canonical, so that there is one form only. */
 static enum rc
-put_manifest(struct bytes *b, const struct docker_archive *archive, const struct saved_image *image,
-    struct why *why)
+put_manifest(struct bytes *b, const struct docker_archive *archive, const struct digest *config,
+    const struct digest *diff_ids, size_t n, struct why *why)
 {
-    struct archive_file file;
-
-    enum rc rc = find_file(&file, archive, image->config, why);
-    if (rc)
-        return rc;
-
     bytes_puts(b, "{\"config\":");
-    put_blob(b, find_blob(archive, &file.digest), CONFIG_TYPE);
+    put_blob(b, find_blob(archive, config), CONFIG_TYPE);
     bytes_puts(b, ",\"layers\":[");
-    for (size_t i = 0; i < image->n_layers; i++) {
-        rc = find_file(&file, archive, image->layers[i], why);
-        if (rc)
-            return rc;
-
+    for (size_t i = 0; i < n; i++) {
         bytes_puts(b, i > 0 ? "," : "");
-        put_blob(b, find_blob(archive, &file.digest), LAYER_TYPE);
+        put_blob(b, find_blob(archive, &diff_ids[i]), LAYER_TYPE);
     }
     bytes_puts(b, "],\"mediaType\":\"" MANIFEST_TYPE "\",\"schemaVersion\":2}");
     return bytes_check(b, why);
 }
 
-/* The manifest of an image, kept for those who read it later. */
+/* Kept for those who read it later. */
 static enum rc
-make(struct digest *ret, int64_t *ret_size, struct docker_archive *archive,
-    const struct saved_image *image, struct why *why)
+keep(struct docker_archive *archive, struct bytes *manifest, const struct digest *digest,
+    struct why *why)
 {
-    closing(bytes_done) struct bytes config = BYTES_INIT(MANIFEST_MAX_BYTES);
-    closing(bytes_done) struct bytes manifest = BYTES_INIT(MANIFEST_MAX_BYTES);
-
-    enum rc rc = load_config(&config, archive, image, why);
-    if (!rc)
-        rc = take_layers(archive, image, bytes_span(&config), why);
-    if (!rc)
-        rc = put_manifest(&manifest, archive, image, why);
-    if (rc)
-        return rc;
-
-    digest_of(ret, bytes_span(&manifest));
-    *ret_size = (int64_t)manifest.len;
     for (size_t i = 0; i < archive->n_made; i++)
-        if (digest_eq(&archive->made[i].digest, ret))
+        if (digest_eq(&archive->made[i].digest, digest))
             return RC_OK;
 
     struct made *place =
@@ -381,9 +362,41 @@ make(struct digest *ret, int64_t *ret_size, struct docker_archive *archive,
         return fail_memory(why);
 
     archive->n_made++;
-    *place = (struct made){*ret, manifest};
-    manifest = BYTES_INIT(0);
+    *place = (struct made){*digest, *manifest};
+    *manifest = BYTES_INIT(0);
     return RC_OK;
+}
+
+/* The manifest of an image. */
+static enum rc
+make(struct digest *ret, int64_t *ret_size, struct docker_archive *archive,
+    const struct saved_image *image, struct why *why)
+{
+    closing(bytes_done) struct bytes config = BYTES_INIT(MANIFEST_MAX_BYTES);
+    closing(bytes_done) struct bytes manifest = BYTES_INIT(MANIFEST_MAX_BYTES);
+    struct digest digest;
+
+    closing(freep) struct digest *diff_ids = calloc(image->n_layers + 1, sizeof *diff_ids);
+    if (!diff_ids)
+        return fail_memory(why);
+
+    enum rc rc = load_config(&config, &digest, archive, image, why);
+    if (rc)
+        return rc;
+
+    rc = saved_diff_ids(diff_ids, image->n_layers, bytes_span(&config), why);
+    if (rc)
+        return within(why, rc, "'%s'", image->config);
+
+    rc = make_layers(archive, image, diff_ids, why);
+    if (!rc)
+        rc = put_manifest(&manifest, archive, &digest, diff_ids, image->n_layers, why);
+    if (rc)
+        return rc;
+
+    digest_of(ret, bytes_span(&manifest));
+    *ret_size = (int64_t)manifest.len;
+    return keep(archive, &manifest, ret, why);
 }
 
 enum rc

@@ -108,8 +108,8 @@ begin(struct archive **ret, struct output *output, int64_t size, struct why *why
 }
 
 static enum rc
-put_all(struct archive *archive, const struct content *content, const struct output *output,
-    struct why *why)
+put_all(struct archive *archive, const struct content *content, struct hasher *hasher,
+    const struct output *output, struct why *why)
 {
     closing(freep) uint8_t *part = malloc(PART_BYTES);
     if (!part)
@@ -122,6 +122,7 @@ put_all(struct archive *archive, const struct content *content, const struct out
         if (rc)
             return rc;
 
+        hasher_add(hasher, (struct span){part, len});
         if (archive_write_data(archive, part, len) != (la_ssize_t)len)
             return give_up(archive, output, why);
         position += (int64_t)len;
@@ -134,20 +135,24 @@ enum rc
 gzip_compress(struct gzip_result *ret, const struct content *content, struct spool *spool,
     int64_t offset, struct why *why)
 {
+    closing(hasher_freep) struct hasher *plain = NULL;
     closing(hasher_freep) struct hasher *hasher = NULL;
     closing(archive_donep) struct archive *archive = NULL;
     struct output output = {
         .spool = spool, .offset = offset, .room = gzip_room(content->size), .why = why};
 
     enum rc rc = hasher_new(&hasher, why);
+    if (!rc)
+        rc = hasher_new(&plain, why);
     output.hasher = hasher;
     if (!rc)
         rc = begin(&archive, &output, content->size, why);
     if (!rc)
-        rc = put_all(archive, content, &output, why);
+        rc = put_all(archive, content, plain, &output, why);
     if (rc)
         return rc;
 
+    hasher_digest(&ret->plain, plain);
     hasher_digest(&ret->digest, hasher);
     ret->size = output.size;
     return RC_OK;

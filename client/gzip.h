@@ -7,6 +7,7 @@
 #include "client/spool.h"
 
 struct gzip_result {
+    struct digest plain; /* of what went in */
     struct digest digest;
     int64_t size;
 };

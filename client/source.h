@@ -17,9 +17,10 @@
 struct source;
 
 /*
- * text: the value of --from. Reads what there is, but no blobs of layouts and registries; archives
- * are spooled. session: opens registries; borrowed for life. RC_MALFORMED: no such form, or a
- * damaged archive or layout: says what and where. RC_NOT_FOUND. RC_SYSTEM.
+ * text: the value of --from. Reads what there is, but no blobs; archives
+ * that cannot be read in place are spooled. session: opens registries; borrowed for life.
+ * RC_MALFORMED: no such form, or a damaged archive or layout: says what and where. RC_NOT_FOUND.
+ * RC_SYSTEM.
  */
 must_check enum rc source_new(
     struct source **ret, const char *text, struct session *session, struct why *why);

@@ -34,12 +34,8 @@ static enum rc
 open_file(struct content *ret, void *data, const char *name, struct why *why)
 {
     const struct archived *archived = data;
-    struct archive_file file;
 
-    enum rc rc = archive_files_find(&file, archived->files, name, why);
-    if (!rc)
-        *ret = file.content;
-    return rc;
+    return archive_files_find(ret, archived->files, name, why);
 }
 
 /* NAME is all behind the first colon, as in other programs: names of images have colons too. */
@@ -90,14 +86,14 @@ static enum rc
 open_docker(void **ret, const char *rest, struct session *session, struct why *why)
 {
     closing(archived_freep) struct archived *archived = NULL;
-    struct archive_file file;
+    struct content version;
     const char *name = NULL;
 
     enum rc rc = open_archive(&archived, &name, rest, why);
     if (rc)
         return rc;
 
-    if (archive_files_find(&file, archived->files, "oci-layout", NULL))
+    if (archive_files_find(&version, archived->files, "oci-layout", NULL))
         rc = docker_archive_new(
             &archived->old, archived->files, name, session ? session_progress(session) : NULL, why);
     else

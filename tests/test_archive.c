@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "client/spool.h"
 #include "proto/bounds.h"
 #include "tests/tarball.h"
 
@@ -27,14 +28,11 @@ static void
 assert_holds(const struct archive_files *files, const char *name, const char *want)
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(1024);
-    struct archive_file file;
-    struct digest digest;
+    struct content file;
 
     assert_int_equal(archive_files_find(&file, files, name, NULL), RC_OK);
-    assert_int_equal(content_read_all(&text, &file.content, NULL), RC_OK);
+    assert_int_equal(content_read_all(&text, &file, NULL), RC_OK);
     assert_string_equal(bytes_text(&text), want);
-    digest_of(&digest, span_of(want));
-    assert_true(digest_eq(&digest, &file.digest));
 }
 
 static void
@@ -42,7 +40,7 @@ test_reads_files_in_any_order(void **state)
 {
     closing(bytes_done) struct bytes tar = BYTES_INIT(TARBALL_MAX_BYTES);
     closing(archive_files_freep) struct archive_files *files = NULL;
-    struct archive_file file;
+    struct content file;
 
     (void)state;
     tarball_put(&tar, &(struct tarball_entry){.name = "blobs/", .type = '5'});
@@ -59,6 +57,32 @@ test_reads_files_in_any_order(void **state)
     assert_int_equal(archive_files_find(&file, files, "blobs/b", NULL), RC_NOT_FOUND);
 }
 
+/* What is behind a plain header stays where it is; what is not, or is compressed, does not. */
+static void
+test_keeps_only_what_cannot_be_read_in_place(void **state)
+{
+    static const char pax[] = "13 mtime=1.5\n";
+    closing(bytes_done) struct bytes tar = BYTES_INIT(TARBALL_MAX_BYTES);
+    closing(archive_files_freep) struct archive_files *files = NULL;
+
+    (void)state;
+    tarball_put_file(&tar, "a", SPAN("in place"));
+    assert_int_equal(read_tar(&files, bytes_span(&tar), NULL), RC_OK);
+    assert_int_equal(spool_len(archive_files_spool(files)), 0);
+    assert_holds(files, "a", "in place");
+    archive_files_free(steal(files));
+
+    tarball_put(&tar, &(struct tarball_entry){.name = "pax", .type = 'x', .data = span_of(pax)});
+    tarball_put_file(&tar, "b", SPAN("kept"));
+    tarball_put_file(&tar, "c", SPAN("in place again"));
+    tarball_end(&tar);
+    assert_int_equal(read_tar(&files, bytes_span(&tar), NULL), RC_OK);
+    assert_int_equal(spool_len(archive_files_spool(files)), 4);
+    assert_holds(files, "a", "in place");
+    assert_holds(files, "b", "kept");
+    assert_holds(files, "c", "in place again");
+}
+
 static void
 test_follows_links_within(void **state)
 {
@@ -71,7 +95,7 @@ test_follows_links_within(void **state)
     };
     closing(bytes_done) struct bytes tar = BYTES_INIT(TARBALL_MAX_BYTES);
     closing(archive_files_freep) struct archive_files *files = NULL;
-    struct archive_file file;
+    struct content file;
 
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(entries); i++)
@@ -235,6 +259,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_files_in_any_order),
+        cmocka_unit_test(test_keeps_only_what_cannot_be_read_in_place),
         cmocka_unit_test(test_follows_links_within),
         cmocka_unit_test(test_refuses_entries_that_no_image_has),
         cmocka_unit_test(test_refuses_holes),
