@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * softhttp — stands in for client/http, and for client/pause: servers within the test, whose answers
- * are parts of one text. A program that links it has no network, and waits for nobody.
+ * softhttp — stands in for client/http, and for client/pause: servers within the test, whose
+ * answers are parts of one text. A program that links it has no network, and waits for nobody.
  *
  * An answer is a head, an empty line and a body, with "%%" between two of them (fuzz.h). After the
  * last one nobody answers.
