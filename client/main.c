@@ -221,7 +221,7 @@ run_once(
         note_passphrases(session_progress(session));
     if (!rc)
         rc = command->run(session, options->arguments + words, options->n_arguments - words, why);
-    if (!rc && fflush(stdout))
+    if (!rc && (fflush(stdout) || ferror(stdout)))
         rc = fail(why, RC_SYSTEM, "cannot write to standard output");
     return rc;
 }

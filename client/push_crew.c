@@ -3,6 +3,7 @@
 
 #include "client/crew.h"
 #include "client/push_job.h"
+#include "client/push_report.h"
 #include "proto/bounds.h"
 
 /* What a worker says. */
@@ -17,6 +18,9 @@ struct run {
     struct session *session;
     const struct push_options *options;
     size_t first; /* of the repositories: the one of job 0 */
+    enum rc (*work)(
+        void *data, void *shared, size_t job, struct crew_voice *voice, struct why *why);
+    void (*on_done)(void *data, size_t job, enum rc rc, const struct why *why);
 };
 
 static struct push_repository *
@@ -103,11 +107,18 @@ on_done(void *data, size_t job, enum rc rc, const struct why *why)
         repository->stage = PUSH_DONE;
 }
 
-typedef enum rc work_fn(
-    void *data, void *shared, size_t job, struct crew_voice *voice, struct why *why);
+static void
+on_published(void *data, size_t job, enum rc rc, const struct why *why)
+{
+    const struct run *run = data;
+
+    on_done(data, job, rc, why);
+    repository_of(run, job)->is_over = true;
+    push_report_progress(run->plan);
+}
 
 static enum rc
-run_crew(struct run *run, work_fn *work, struct why *why)
+run_crew(struct run *run, struct why *why)
 {
     enum rc rc = session_disconnect(run->session, why);
 
@@ -116,9 +127,9 @@ run_crew(struct run *run, work_fn *work, struct why *why)
                     &(struct crew_task){
                         .n_jobs = run->plan->n_repositories - run->first,
                         .n_workers = PUBLISH_WORKERS,
-                        .work = work,
+                        .work = run->work,
                         .on_message = on_message,
-                        .on_done = on_done,
+                        .on_done = run->on_done,
                         .data = run,
                     },
                     why);
@@ -128,18 +139,18 @@ enum rc
 push_crew_rehearse(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why)
 {
-    struct run run = {plan, session, options, 0};
+    struct run run = {plan, session, options, 0, rehearse_one, on_done};
     const struct push_job first = job_of(&run, 0);
     struct why problem = {""};
 
     on_done(&run, 0, push_job_rehearse(&first, &problem), &problem);
     run.first = 1;
-    return run_crew(&run, rehearse_one, why);
+    return run_crew(&run, why);
 }
 
 enum rc
 push_crew_publish(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why)
 {
-    return run_crew(&(struct run){plan, session, options, 0}, publish_one, why);
+    return run_crew(&(struct run){plan, session, options, 0, publish_one, on_published}, why);
 }

@@ -13,6 +13,7 @@
 must_check enum rc push_crew_rehearse(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why);
 
-/* The same; repositories that failed before are left out. */
+/* The same; repositories that failed before are left out, and each is told when it and those before
+ * it are over. */
 must_check enum rc push_crew_publish(struct push_plan *plan, struct session *session,
     const struct push_options *options, struct why *why);

@@ -35,6 +35,7 @@ struct push_repository {
     enum rc rc;     /* the first thing that went wrong with it */
     struct why why; /* and its sentence */
     enum push_stage stage;
+    bool is_over;       /* nothing more becomes of it */
     struct bytes lines; /* what was published, for standard output */
 };
 
@@ -42,6 +43,7 @@ struct push_plan {
     struct push_repository *repositories; /* in the order of the command line */
     size_t n_repositories;
     size_t n_tags; /* of all of them */
+    size_t n_told; /* repositories whose outcome is on standard output, if they have one */
 };
 void push_plan_done(struct push_plan *plan);
 

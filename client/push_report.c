@@ -123,20 +123,34 @@ push_report_rehearsal(const struct push_plan *plan, struct session *session, str
     return rc;
 }
 
+static void
+tell_next(struct push_plan *plan)
+{
+    const struct push_repository *repository = &plan->repositories[plan->n_told++];
+
+    if (repository->stage >= PUSH_PUBLISHED)
+        print_repository(repository);
+}
+
+void
+push_report_progress(struct push_plan *plan)
+{
+    while (plan->n_told < plan->n_repositories && plan->repositories[plan->n_told].is_over)
+        tell_next(plan);
+    (void)fflush(stdout); /* what cannot be written is found at the end */
+}
+
 enum rc
-push_report(const struct push_plan *plan, const struct transfer_result *uploaded,
-    struct session *session, struct why *why)
+push_report(struct push_plan *plan, const struct transfer_result *uploaded, struct session *session,
+    struct why *why)
 {
     const struct progress *progress = session_progress(session);
 
-    for (size_t i = 0; i < plan->n_repositories; i++) {
-        const struct push_repository *repository = &plan->repositories[i];
-
-        if (repository->stage >= PUSH_PUBLISHED)
-            print_repository(repository);
-        if (repository->rc)
-            note_tags(repository, progress);
-    }
+    while (plan->n_told < plan->n_repositories)
+        tell_next(plan);
+    for (size_t i = 0; i < plan->n_repositories; i++)
+        if (plan->repositories[i].rc)
+            note_tags(&plan->repositories[i], progress);
 
     enum rc rc = gather(plan, progress, why);
     if (rc)

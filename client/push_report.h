@@ -11,6 +11,8 @@
  * the order of the command line. */
 must_check enum rc push_report_rehearsal(
     const struct push_plan *plan, struct session *session, struct why *why);
-/* Of all of it, likewise. */
-must_check enum rc push_report(const struct push_plan *plan, const struct transfer_result *uploaded,
+/* Write those repositories that are over, up to the first one that is not. */
+void push_report_progress(struct push_plan *plan);
+/* The rest of it. The first failure, likewise. */
+must_check enum rc push_report(struct push_plan *plan, const struct transfer_result *uploaded,
     struct session *session, struct why *why);

@@ -75,6 +75,14 @@ def test_pushes_and_signs_so_that_everybody_agrees(repository, client, image, re
     assert "targets/qa: nothing to publish: it is so already" in again.stdout
     assert f"\n{gun}:v1@{image.digest}\n" in again.stdout
 
+    # Who cannot be told did not hear that it went well.
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        deaf = subprocess.run([client.programs.client, "push", f"{gun}:v1", "--from",
+                               f"oci:{image.directory}"], cwd=client.home, env=client.environment,
+                              stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              **client.user.popen())
+    assert deaf.returncode == 1 and "cannot write to standard output" in deaf.stderr
+
 
 def test_comes_back_as_it_was_from_each_source(repository, client, scratch, image, readers):
     gun, made = repository, f"oci:{image.directory}:{image.tag}"
