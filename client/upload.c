@@ -180,7 +180,7 @@ upload_advance(
 
     if (read_range(&there, response)) /* the specification wants one */
         there = sent;
-    if (there < upload->position || there > sent)
+    if (there <= upload->position || there > sent)
         return fail(why, RC_CONFLICT,
             "'%s/%s': the registry says that it has %lld bytes of a blob, of which %lld were sent; "
             "see to the registry, and to proxies in between",

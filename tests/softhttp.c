@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/softhttp.h"
 
+#include "client/http_body.h"
 #include "client/pause.h"
 #include "tests/fuzz.h"
 
@@ -136,6 +137,20 @@ take_head(struct http_response *response, struct span *rest)
         *rest = (struct span){rest->p + 1, rest->len - 1};
 }
 
+/* The server takes all of it. */
+static enum rc
+send_content(const struct http_request *request, struct why *why)
+{
+    struct http_body sent = {request->content, request->sent, 0};
+    size_t len = request->content ? 1 : 0;
+    uint8_t piece[64];
+    enum rc rc = RC_OK;
+
+    while (!rc && len > 0)
+        rc = http_body_next(&sent, piece, sizeof piece, &len, why);
+    return rc;
+}
+
 enum rc
 http_send(struct http_response *ret, struct http *http, const struct http_request *request,
     struct why *why)
@@ -149,6 +164,11 @@ http_send(struct http_response *ret, struct http *http, const struct http_reques
     asked[n_asked++] = (struct softhttp_asked){url, request->authorization || request->body.len};
     if (request->authorization)
         assert(!strpbrk(request->authorization, "\r\n"));
+
+    enum rc rc = send_content(request, why);
+    if (rc)
+        return rc;
+
     if (answers.len == 0)
         return fail(why, RC_NETWORK, "no answer");
 

@@ -9,7 +9,7 @@
  */
 #include "client/http.h"
 
-#define SOFTHTTP_ASKED_MAX 16
+#define SOFTHTTP_ASKED_MAX 4096
 
 struct softhttp_asked {
     char *url;
