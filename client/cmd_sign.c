@@ -96,9 +96,11 @@ sign_one(void *data, void *shared, size_t job, struct crew_voice *voice, struct 
 {
     closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
     const struct sign *sign = data;
+    struct repository *repository = sign->images.repositories[job];
 
     (void)shared;
-    enum rc rc = sign_repository(&lines, sign, sign->images.repositories[job], why);
+    session_tell_of(sign->session, repository);
+    enum rc rc = sign_repository(&lines, sign, repository, why);
     for (size_t at = 0; !rc && at < lines.len; at += CREW_MESSAGE_MAX_BYTES)
         crew_say(voice, 0, (struct span){lines.p + at, lines.len - at});
     return rc;

@@ -35,10 +35,19 @@ job_of(const struct run *run, size_t job)
     return (struct push_job){run->session, repository_of(run, job), run->options};
 }
 
+/* The same in a worker, where there may be others. */
+static struct push_job
+take_job(const struct run *run, size_t job)
+{
+    if (run->plan->n_repositories > 1)
+        session_tell_of(run->session, repository_of(run, job)->repository);
+    return job_of(run, job);
+}
+
 static enum rc
 rehearse_one(void *data, void *shared, size_t job, struct crew_voice *voice, struct why *why)
 {
-    const struct push_job one = job_of(data, job);
+    const struct push_job one = take_job(data, job);
 
     (void)shared;
     (void)voice;
@@ -71,7 +80,7 @@ on_tag(void *data, size_t tag)
 static enum rc
 publish_one(void *data, void *shared, size_t job, struct crew_voice *voice, struct why *why)
 {
-    const struct push_job one = job_of(data, job);
+    const struct push_job one = take_job(data, job);
     const struct push_listener listener = {on_stage, on_lines, on_tag, voice};
 
     (void)shared;

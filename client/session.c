@@ -25,6 +25,7 @@ struct session {
     const struct options *options;
     int64_t now;
     struct progress progress;
+    const char *told_of; /* the repository that notes name; NULL: none */
     struct trust_options trust_options;
     struct agent_call *agent;
     struct signer *signer;
@@ -41,7 +42,12 @@ put_note(void *data, const char *text)
 {
     const struct session *session = data;
 
-    if (!options_has(session->options, OPTION_QUIET))
+    if (options_has(session->options, OPTION_QUIET))
+        return;
+
+    if (session->told_of && !strstr(text, session->told_of))
+        fprintf(stderr, "countersign: %s: %s\n", session->told_of, text);
+    else
         fprintf(stderr, "countersign: %s\n", text);
 }
 
@@ -163,6 +169,12 @@ session_signer(struct signer **ret, struct session *session, struct why *why)
 
     *ret = session->signer;
     return RC_OK;
+}
+
+void
+session_tell_of(struct session *session, const struct repository *repository)
+{
+    session->told_of = repository->name;
 }
 
 /* Repositories of one host share the server, and so its connections. */

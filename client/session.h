@@ -32,6 +32,10 @@ bool session_waits_for_votes(const struct session *session);
 /* Where notes go: standard error, or nowhere with --quiet. */
 const struct progress *session_progress(const struct session *session);
 
+/* From now on notes name the repository, unless they do so by themselves: for processes that work
+ * on one of many at the same time. */
+void session_tell_of(struct session *session, const struct repository *repository);
+
 /* The agent; *ret is borrowed. What agent_call_new() and signer_new() say. */
 must_check enum rc session_agent(struct agent_call **ret, struct session *session, struct why *why);
 must_check enum rc session_signer(struct signer **ret, struct session *session, struct why *why);
