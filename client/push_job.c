@@ -220,6 +220,37 @@ put_tags(const struct push_job *job, struct registry *registry,
     return first;
 }
 
+/*
+ * Somebody else may have signed the same tag while ours was put, and moved it before us: then it
+ * names what is signed no more. Where the trust server does not answer any more, all is done that
+ * was to be done.
+ */
+static enum rc
+check_is_newest(const struct push_job *job, struct why *why)
+{
+    closing(signing_done) struct signing signing = {.n_roles = 0};
+    closing(freep) struct edit *edits = NULL;
+
+    enum rc rc = plan_signing(&signing, &edits, job, why);
+    if (rc)
+        return rc == RC_NETWORK ? RC_OK : rc;
+
+    for (size_t i = 0; i < signing.n_roles; i++) {
+        const struct publish_role *role = &signing.roles[i];
+        const struct trust_role *found = trust_find(job->repository->repository->trust, role->role);
+
+        for (size_t k = 0; k < role->n_edits; k++)
+            if (!found || edit_changes(&role->edits[k], found->document))
+                return fail(why, RC_CONFLICT,
+                    "%s:%.*s was signed as another image by others meanwhile, in %s, and whose the "
+                    "tag is now is a matter of chance: see who pushes it too, then push it again",
+                    job->repository->repository->name, (int)role->edits[k].name.len,
+                    (const char *)role->edits[k].name.p, role->role);
+    }
+
+    return RC_OK;
+}
+
 enum rc
 push_job_publish(const struct push_job *job, const struct push_listener *listener, struct why *why)
 {
@@ -232,5 +263,7 @@ push_job_publish(const struct push_job *job, const struct push_listener *listene
         rc = check_all_are_free(job, registry, why); /* once more, as uploads take their time */
     if (!rc)
         rc = publish_it(job, listener, why);
-    return rc ? rc : put_tags(job, registry, listener, why);
+    if (!rc)
+        rc = put_tags(job, registry, listener, why);
+    return rc ? rc : check_is_newest(job, why);
 }

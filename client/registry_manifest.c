@@ -177,7 +177,10 @@ read_back(struct registry *registry, const char *path, const char *tag, const st
             return RC_OK;
 
         if (n == HTTP_ATTEMPTS_MAX && rc)
-            return within(why, RC_UNTRUSTED, "the registry took it, but");
+            return fail(why, RC_UNTRUSTED,
+                "'%s/%s:%s' is not there, though the registry took it a moment ago: see to the "
+                "registry, and to proxies in between",
+                registry_host(registry), path, tag);
 
         if (n == HTTP_ATTEMPTS_MAX) {
             registry_digest_text(text, &there.digest);

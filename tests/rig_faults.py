@@ -128,3 +128,22 @@ def stalls(exchange):
     """Nothing is answered, and no more of the request taken than its head, until the client gives
     up."""
     exchange.wait_gone()
+
+
+class Gate:
+    """Requests wait before it, with all that they bring, until it opens."""
+
+    def __init__(self):
+        self._comes, self._opens = threading.Event(), threading.Event()
+
+    def __call__(self, exchange):
+        self._comes.set()
+        self._opens.wait(60)
+        exchange.forward()
+
+    def wait(self):
+        """Until one is there."""
+        assert self._comes.wait(60)
+
+    def open(self):
+        self._opens.set()

@@ -7,8 +7,10 @@ import concurrent.futures
 import pytest
 from rig_fault_proxy import Fault
 from rig_fault_world import FaultWorld, State
-from rig_faults import PHASES, answers, changes, drinks, drips, moves, redirects, resets, stalls
+from rig_faults import (PHASES, Gate, answers, changes, drinks, drips, moves, redirects, resets,
+                        says, stalls)
 
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 OTHER = "sha256:" + 64 * "0"
 LARGE = 65 << 20  # more than UPLOAD_CHUNK_BYTES
 
@@ -179,6 +181,10 @@ REFUSALS = [
      changes(lambda body: body[:len(body) // 2]), 4, ["not known"], "trust", PUBLISHED),
     ("the tag may not move", TAG, answers(409, "TAG_IMMUTABLE"), 7, ["TAG_IMMUTABLE"], "trust"),
     ("the tag cannot be put", TAG, answers(500), 6, ["HTTP 500"], "trust"),
+    ("the tag is read as another one", "GET /manifests/v1", says(200, b"{}", MANIFEST_TYPE), 4,
+     ["sha256:"], "all"),
+    ("the tag is not there", "GET /manifests/v1", answers(404, "MANIFEST_UNKNOWN"), 4,
+     ["is not there, though"], "all"),
     ("the tag becomes another one", TAG, changes(Docker_Content_Digest=OTHER), 4, [OTHER], "all"),
 ]
 
@@ -201,6 +207,22 @@ def test_ends_with_a_sentence(world, pusher, row):
     new = pusher.image.hex
     assert world.state(pusher.gun) == {
         "nothing": before, "trust": State(before.tag, new), "all": State(new, new)}[then], said
+    pusher.succeed()
+
+
+def test_tells_who_was_overtaken(world, pusher):
+    """Whose tag comes last is chance, and who is not signed any more is told so."""
+    gate = Gate()
+    slow = pusher.image = world.image("slow")
+    with world.traffic.faults(on("refused", TAG, gate)):
+        process = world.client.start(*pusher.line())
+        gate.wait()
+    pusher.image = world.image("fast")
+    pusher.succeed()
+    gate.open()
+    done = world.client.finish(process)
+    assert done.returncode == 7 and "was signed as another image by others" in done.stderr
+    assert world.state(pusher.gun) == State(slow.hex, pusher.image.hex)
     pusher.succeed()
 
 
