@@ -84,7 +84,7 @@ static void
 help(void)
 {
     puts("Usage: countersign VERB [ARGUMENT]... [OPTION]...\n"
-         "Sign container images with the keys of countersign-agent.\n");
+         "Push and sign container images, with the keys of countersign-agent.\n");
     for (size_t i = 0; i < N_ELEMENTS(commands); i++) {
         char left[64];
         snprintf(left, sizeof left, "%s %s", commands[i].verb, commands[i].arguments);
