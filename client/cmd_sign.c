@@ -37,18 +37,19 @@ sign_done(struct sign *sign)
 static void
 report(struct bytes *ret, struct session *session, const struct image_arg *image)
 {
-    struct registry_manifest now;
-    struct why why;
+    const struct reference *reference = &image->reference;
     char hex[DIGEST_HEX_LEN + 1];
+    bool is_same = false;
+    struct why why;
 
     digest_hex(hex, &image->manifest.digest);
     bytes_printf(ret, "%s@sha256:%s\n", image->name, hex);
-    enum rc rc =
-        registry_manifest(&now, image->registry, image->reference.path, image->reference.tag, &why);
+    enum rc rc = registry_tag_is(
+        &is_same, image->registry, reference->path, reference->tag, &image->manifest.digest, &why);
     if (rc)
         progress_note(session_progress(session), "%s was signed, but cannot be read again: %s",
             image->name, why.text);
-    else if (!digest_eq(&now.digest, &image->manifest.digest))
+    else if (!is_same)
         progress_note(session_progress(session),
             "%s has moved while it was signed: what was signed is sha256:%s", image->name, hex);
 }

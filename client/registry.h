@@ -33,6 +33,13 @@ must_check enum rc registry_get_manifest(struct bytes *ret, char **ret_media_typ
     struct registry *registry, const char *path, const char *reference, struct why *why);
 
 /*
+ * Whether a tag names this manifest, by the registry's word: HEAD, so that nothing is sent that was
+ * read before, and no registry counts it as a pull. What registry_manifest() says.
+ */
+must_check enum rc registry_tag_is(bool *ret, struct registry *registry, const char *path,
+    const char *tag, const struct digest *digest, struct why *why);
+
+/*
  * Whether the caller may push there: asks for the rights, starts an upload and gives it up.
  * RC_NETWORK: no, and what to do.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/registry_manifest.h"
 
+#include <stdio.h>
+
 #include "client/http_error.h"
 #include "client/manifest.h"
 #include "client/pause.h"
@@ -133,6 +135,49 @@ registry_manifest(struct registry_manifest *ret, struct registry *registry, cons
     closing(http_response_done) struct http_response response = {0};
 
     return registry_fetch_manifest(ret, &response, registry, path, reference, why);
+}
+
+/* Most registries name the digest, and docker's looks no further once it is told what we know. */
+enum rc
+registry_tag_is(bool *ret, struct registry *registry, const char *path, const char *tag,
+    const struct digest *digest, struct why *why)
+{
+    closing(http_response_done) struct http_response response = {0};
+    closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
+    char text[REGISTRY_DIGEST_LEN + 1], etag[REGISTRY_DIGEST_LEN + sizeof "\"\""];
+    const struct http_header known = {"If-None-Match", etag};
+    struct registry_manifest there = {0};
+
+    registry_digest_text(text, digest);
+    snprintf(etag, sizeof etag, "\"%s\"", text);
+    enum rc rc = registry_address(&address, path, "manifests", tag, why);
+    if (rc)
+        return rc;
+
+    const struct registry_request request = {
+        .path = path,
+        .right = REGISTRY_PULL,
+        .http.method = "HEAD",
+        .http.path = bytes_text(&address),
+        .http.accept = manifest_media_types(),
+        .http.headers = &known,
+        .http.n_headers = 1,
+        .http.max_bytes = HTTP_ERROR_MAX_BYTES,
+        .http.is_redirect_followed = true,
+    };
+    rc = registry_send(&response, registry, &request, why);
+    if (rc)
+        return rc;
+
+    bool is_named = response.status == 200 && response.docker_digest;
+    if (!is_named && response.status != 304) {
+        rc = registry_manifest(&there, registry, path, tag, why);
+        *ret = !rc && digest_eq(&there.digest, digest);
+        return rc;
+    }
+
+    *ret = !is_named || !strcmp(response.docker_digest, text);
+    return RC_OK;
 }
 
 enum rc

@@ -133,6 +133,57 @@ test_takes_no_word_of_the_registry(void **state)
 }
 
 static void
+test_tells_whether_a_tag_names_a_manifest_still(void **state)
+{
+    static const struct {
+        const char *says, *answers[2]; /* NULL: 200 with its digest */
+        enum rc want;
+        bool is_same;
+    } cases[] = {
+        {"not modified", {"HTTP/1.1 304 X\r\n\r\n"}, RC_OK, true},
+        {"the same digest", {NULL}, RC_OK, true},
+        {"another digest", {"HTTP/1.1 200 X\r\nDocker-Content-Digest: sha256:00\r\n\r\n"}, RC_OK,
+            false},
+        {"no digest, and the same bytes", {"HTTP/1.1 200 X\r\n\r\n", OK(INDEX)}, RC_OK, true},
+        {"no HEAD, and the same bytes", {"HTTP/1.1 405 X\r\n\r\n", OK(INDEX)}, RC_OK, true},
+        {"no digest, and other bytes",
+            {"HTTP/1.1 200 X\r\n\r\n", "HTTP/1.1 200 X\r\nContent-Type: " INDEX "\r\n\r\nanother"},
+            RC_OK, false},
+        {"gone",
+            {"HTTP/1.1 404 X\r\n\r\n",
+                "HTTP/1.1 404 "
+                "X\r\n\r\n{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"m\"}]}"},
+            RC_NOT_FOUND, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct rig rig;
+        struct digest digest;
+        struct why why = {0};
+        bool is_same = false;
+        char answer[256];
+
+        print_message("%s\n", cases[i].says);
+        rig_open(&rig);
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 X\r\nDocker-Content-Digest: %s\r\n\r\n",
+            rig.digest);
+        canned_answer(&rig.server,
+            (const char *const[]){PONG, cases[i].answers[0] ? cases[i].answers[0] : answer,
+                cases[i].answers[1], NULL});
+        digest_of(&digest, SPAN("manifest"));
+        assert_int_equal(registry_tag_is(&is_same, rig.registry, "shop/web", "v1", &digest, &why),
+            cases[i].want);
+        assert_int_equal(is_same, cases[i].is_same);
+
+        const char *asked = canned_requests(&rig.server);
+        assert_non_null(strstr(asked, "HEAD /v2/shop/web/manifests/v1 HTTP/1.1\r\n"));
+        assert_non_null(strstr(asked, "\r\nIf-None-Match: \"sha256:"));
+        rig_close(&rig);
+    }
+}
+
+static void
 test_says_that_nobody_listens(void **state)
 {
     struct rig rig;
@@ -153,6 +204,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_speaks_plain_http_on_loopback_where_tls_is_not_answered),
         cmocka_unit_test(test_takes_no_word_of_the_registry),
+        cmocka_unit_test(test_tells_whether_a_tag_names_a_manifest_still),
         cmocka_unit_test(test_says_that_nobody_listens),
     };
 
