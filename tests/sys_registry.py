@@ -139,6 +139,10 @@ def test_asks_for_no_more_tokens_and_rights_than_it_needs(new_registry, new_carr
         pusher.upload(path, b"{}")
         assert [one.scope for one in tokens.requests] == [f"repository:{path}:pull,push"]
         pusher.run("check", path)
+        tokens.requests.clear()
+        assert pusher.upload(f"{path}/other", b"{}", path).startswith("mounted")
+        assert [one.scope for one in tokens.requests] == \
+            [f"repository:{path}/other:pull,push repository:{path}:pull"]
         pusher.put(path, "v1", MANIFEST, manifest("one"))
         assert "docker login" in pusher.refused("untag", path, "v1")
         assert "'reader' is not allowed" in reader.refused("check", path)
