@@ -207,7 +207,7 @@ test_sends_each_byte_where_it_belongs(void **state)
 
 static const struct {
     const char *says;
-    const char *answers[8];
+    const char *answers[10];
     const char *asked;
     bool is_mounted;
 } mounts[] = {
@@ -243,7 +243,7 @@ test_takes_it_from_another_repository(void **state)
 
 static const struct {
     const char *says;
-    const char *answers[8];
+    const char *answers[10];
     enum rc rc;
     const char *sentence;
 } ends[] = {
