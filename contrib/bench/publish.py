@@ -4,6 +4,7 @@
 All publish on one notary-server. What curl posts was signed before and is only sent.
 """
 import base64
+import functools
 import hashlib
 import itertools
 import json
@@ -48,13 +49,19 @@ def new_tag():
     return f"w{next(_numbers)}"
 
 
+@functools.cache
+def made_token(scratch):
+    """The token that others are copied from."""
+    return Token(scratch.directory("token"), rig_users.AGENT,
+                 {name: "EC:secp256r1" for name in ROLES})
+
+
 class Ours:
     """An agent, and a client who is granted all of its keys."""
 
     def __init__(self, bench, server, registry):
         self.bench, self.server, self.registry = bench, server, registry
-        token = Token(bench.scratch.directory("token"), rig_users.AGENT,
-                      {name: "EC:secp256r1" for name in ROLES})
+        token = made_token(bench.scratch).copy(bench.scratch.directory("token"))
         policy = Policy(token, registry.host, bench.sanitizer)
         self.agent = Agent(bench.programs, bench.sanitizer, bench.scratch.directory("agent"),
                            policy).start()
