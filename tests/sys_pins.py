@@ -10,6 +10,7 @@ import pytest
 
 import rig_memory
 import rig_users
+from rig_image import Image
 from rig_process import environment
 from rig_publisher import new_private_key, private_pem
 from rig_scratch import write
@@ -340,6 +341,12 @@ def test_offers_to_unlock_for_a_signature(prompted, new_client, gun):
     said = at_terminal(client, f"countersign init {gun}", PIN)
     assert "token 'hsm' is locked" in said
     assert client.run("root-id", gun)
+
+    client.run("lock")
+    image = Image(client.home / "image", gun)
+    said = at_terminal(client, f"countersign push {gun}:v1 --from oci:$HOME/image", PIN)
+    assert said.index("token 'hsm' is locked") < said.index(": Pushed")
+    assert f"{gun}:v1@{image.digest}" in said
 
 
 def test_tells_no_stranger_the_pin(prompted, admin):
