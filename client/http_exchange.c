@@ -263,6 +263,14 @@ is_break(const struct http_exchange *x, CURLcode code)
     }
 }
 
+/* How much of the URL people may see: where others send us there may be a secret in the query, as
+ * storage has its signatures there. */
+static size_t
+shown_len(const struct http_exchange *x)
+{
+    return x->is_trusted ? strlen(x->url->text) : strcspn(x->url->text, "?");
+}
+
 /* Why there is no answer. */
 static enum rc
 explain(struct http_exchange *x, CURLcode code, struct why *why)
@@ -278,6 +286,12 @@ explain(struct http_exchange *x, CURLcode code, struct why *why)
     curl_easy_getinfo(server->curl, CURLINFO_TOTAL_TIME, &seconds);
     bool is_whole = code == CURLE_OPERATION_TIMEDOUT && seconds >= server->timeout_s - 0.1;
 
+    closing(freep) char *text = strndup(x->url->text, shown_len(x));
+    struct url shown = *x->url;
+    if (!text)
+        return fail_memory(why);
+
+    shown.text = text;
     x->is_broken = !x->failed && !x->hangs && is_break(x, code);
     if (code == CURLE_SEND_FAIL_REWIND)
         code = CURLE_GOT_NOTHING; /* which was why */
@@ -285,7 +299,7 @@ explain(struct http_exchange *x, CURLcode code, struct why *why)
         .curl = server->curl,
         .code = x->hangs ? CURLE_OPERATION_TIMEDOUT : code,
         .error = x->error,
-        .url = x->url,
+        .url = &shown,
         .ca_dir = server->ca_dir,
         .unix_socket = server->unix_socket,
         .has_certificate = server->certs.cert_file != NULL,
@@ -305,10 +319,8 @@ tell(const struct http_exchange *x, CURLcode code)
 {
     double seconds = 0;
 
-    /* Where others send us there may be a secret in the query: storage has its signatures there. */
-    int len = (int)(x->is_trusted ? strlen(x->url->text) : strcspn(x->url->text, "?"));
     curl_easy_getinfo(x->server->curl, CURLINFO_TOTAL_TIME, &seconds);
-    fprintf(stderr, "%s %.*s: %ld, %.0f ms\n", x->request->method, len, x->url->text,
+    fprintf(stderr, "%s %.*s: %ld, %.0f ms\n", x->request->method, (int)shown_len(x), x->url->text,
         code ? 0 : x->response.status, seconds * 1000);
 }
 

@@ -143,7 +143,7 @@
 #define HTTP_ERROR_MAX_BYTES      (64 * 1024)        /* an error body that is worth reading */
 #define HTTP_HEADERS_MAX_BYTES    (64 * 1024)        /* of one answer; a long challenge is 2 KiB */
 #define HTTP_REDIRECTS_MAX        5                  /* a registry sends to its storage: one */
-#define HTTP_ATTEMPTS_MAX         3                  /* of a GET, where the server is overloaded */
+#define HTTP_ATTEMPTS_MAX         3                  /* of what may be repeated */
 #define HTTP_RETRY_MS             250                /* before the second try, twice that later */
 #define HTTP_RETRY_MAX_S          10                 /* beyond it, somebody else may wait */
 #define HTTP_CONNECT_TIMEOUT_S    30                 /* TCP and TLS; a busy CI host takes 10 s */

@@ -131,7 +131,8 @@ test_names_what_is_wrong_on_the_way(void **state)
 static void
 test_names_the_server_that_sends_elsewhere(void **state)
 {
-    static const char moved[] = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\n\r\n";
+    static const char moved[] =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x?secret\r\n\r\n";
     closing(http_freep) struct http *http = NULL;
     closing(http_response_done) struct http_response response = {0};
     const struct http_options plain = {.is_plain_allowed = true};
@@ -149,6 +150,7 @@ test_names_the_server_that_sends_elsewhere(void **state)
     snprintf(
         want, sizeof want, "%s/ sends us on: http://127.0.0.1:1/x: cannot connect", server.url);
     assert_ptr_equal(strstr(why.text, want), why.text);
+    assert_null(strstr(why.text, "secret"));
     canned_stop(&server);
 }
 
