@@ -130,6 +130,11 @@ read_manifest(
     struct image_manifest manifest = {0};
 
     enum rc rc = read_bytes(&manifest, reading, descriptor, why);
+    if (rc == RC_NOT_FOUND && depth > 1) /* engines save those that they have, of all */
+        rc = fail(why, rc,
+            "an index lists it%s%s, but it is not there; where only some platforms of an image "
+            "are, name one of them with --platform",
+            descriptor->platform ? " for " : "", descriptor->platform ? descriptor->platform : "");
     if (!rc)
         rc = manifest_parse(
             &manifest.parsed, descriptor->media_type, bytes_span(&manifest.bytes), why);

@@ -187,6 +187,26 @@ test_takes_one_platform_of_an_index(void **state)
     assert_true(digest_eq(&same.manifests[same.top].digest, &arm.digest));
 }
 
+/* As engines save an image of which they have one platform. */
+static void
+test_says_what_to_do_about_platforms_that_are_missing(void **state)
+{
+    closing(bytes_done) struct bytes entries = BYTES_INIT(MANIFEST_MAX_BYTES);
+    closing(image_done) struct image image = IMAGE_INIT;
+    struct why why = {0};
+
+    (void)state;
+    keep_image(&entries, "base app", ",\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}");
+    bytes_puts(&entries, ",");
+    keep_image(&entries, "base arm", ",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\"}");
+    const struct descriptor top = keep_index(NULL, &entries);
+    store[1].digest.b[0] ^= 1;
+    assert_int_equal(image_read(&image, &reader, &top, NULL, &why), RC_NOT_FOUND);
+    assert_non_null(
+        strstr(why.text, ": an index lists it for linux/arm, but it is not there; where only"));
+    assert_int_equal(image_read(&image, &reader, &top, "linux/amd64", NULL), RC_OK);
+}
+
 static void
 test_adds_what_refers_to_it(void **state)
 {
@@ -303,6 +323,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_lists_blobs_once_and_children_first, clear),
         cmocka_unit_test_teardown(test_takes_one_platform_of_an_index, clear),
+        cmocka_unit_test_teardown(test_says_what_to_do_about_platforms_that_are_missing, clear),
         cmocka_unit_test_teardown(test_adds_what_refers_to_it, clear),
         cmocka_unit_test_teardown(test_refuses_what_is_not_as_it_is_named, clear),
         cmocka_unit_test_teardown(test_refuses_two_sizes_of_one_layer, clear),
