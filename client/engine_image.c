@@ -428,8 +428,15 @@ engine_images_remove(struct engine_images *images, struct why *why)
     if (!is_needed)
         return RC_OK;
 
+    bool is_undisturbed = !interrupt_is_pending();
     interrupt_forget();
     enum rc rc = run_crew(images, remove_tags, why);
+    if (rc == RC_INTERRUPTED && is_undisturbed) {
+        /* That was the first signal: it takes no tag less away than one that comes before. */
+        interrupt_forget();
+        rc = run_crew(images, remove_tags, why);
+        interrupt_recall();
+    }
     for (size_t i = 0; i < images->n && rc; i++) {
         struct engine_image *image = &images->items[i];
 

@@ -77,6 +77,12 @@ interrupt_forget(void)
         assert(errno == EAGAIN); /* none came */
 }
 
+void
+interrupt_recall(void)
+{
+    is_pending = 1;
+}
+
 int
 interrupt_fd(void)
 {

@@ -16,6 +16,8 @@ void interrupt_release(void);
 bool interrupt_is_pending(void);
 /* Who holds, was interrupted, and now cleans up: the next signal is noted as the first one was. */
 void interrupt_forget(void);
+/* What was forgotten counts again. */
+void interrupt_recall(void);
 /* Readable once a signal came: for poll(). Borrowed. */
 int interrupt_fd(void);
 /* In a child process: signals kill it, as it has nothing to clean up. */

@@ -23,6 +23,7 @@ from rig_policy import Policy
 from rig_registry import Registry
 from tokenserver import Authority, TokenServer
 
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 SECRETS = {"alice": "open:sesame", "bob": "other:words"}
 RIGHTS = {user: ["pull", "push", "*"] for user in SECRETS}
 
@@ -127,7 +128,7 @@ class FaultWorld:
     def manifest(self, name, reference):
         """Bytes of a manifest in the registry, of which every part must be there; None: nothing."""
         data = self.ask(self.registry, f"/v2/{name}/manifests/{reference}", name,
-                        f"{INDEX}, {MANIFEST}")
+                        f"{INDEX}, {MANIFEST}, {DOCKER}")
         if data is None:
             return None
         document = json.loads(data)

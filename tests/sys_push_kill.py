@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whoever pushes dies at any request, or is interrupted: what was signed before is signed still, no
 tag names what is not signed, and the next push succeeds."""
+import json
+import os
 import signal
 import subprocess
 
 import pytest
 from rig_docker import Docker
-from rig_fault_proxy import Stop
+from rig_fault_proxy import Fault, Stop
 from rig_fault_world import FaultWorld, State
+from rig_faults import Gate
 from rig_notary import Notary
 from rig_readers import rows
+from rig_scratch import write
 
 REQUESTS_MIN = 8    # that change something, of one push
 REQUESTS_MAX = 200  # more are a loop
@@ -119,3 +123,44 @@ def test_a_push_may_be_interrupted_at_every_request(world):
             break
         assert done.returncode == 130, done
     assert REQUESTS_MIN < n < REQUESTS_MAX
+
+
+@pytest.mark.xdist_group("engine")
+def test_the_engines_pushes_may_die_and_be_interrupted(world, engine, scratch):
+    gun = f"{world.registry.host}/engine"
+    name = gun.partition("/")[2]
+    docker = Docker(scratch.directory("docker"), world.server, engine.host)
+    os.chmod(engine.host.removeprefix("unix://"), 0o666)
+    world.client.run("init", gun)
+
+    def push(text):
+        """Of a new image."""
+        layer = write(scratch.directory("layer") / "text", text)
+        tar = layer.with_suffix(".tar")
+        subprocess.run(["/usr/bin/tar", "-C", layer.parent, "-cf", tar, layer.name], check=True)
+        docker.run("import", tar, f"{gun}:v1")
+        return world.client.start("push", f"{gun}:v1", DOCKER_HOST=engine.host)
+
+    def stopped(pattern, text, end):
+        gate = Gate()
+        with world.traffic.faults(Fault(pattern, gate)):
+            process = push(text)
+            gate.wait()
+            process.send_signal(end)
+            gate.open()
+            return finish(process, 20)
+
+    def tags():
+        return json.loads(world.ask(world.registry, f"/v2/{name}/tags/list", name))["tags"]
+
+    assert finish(push("old"), 60).returncode == 0
+    old = world.state(gun)
+    assert old.tag == old.trust
+    stopped("PUT .*/manifests/countersign-.*", "killed", signal.SIGKILL)
+    assert world.state(gun) == old
+    done = stopped("DELETE .*/manifests/countersign-.*", "interrupted", signal.SIGINT)
+    assert done.returncode == 130, done.stderr
+    new = world.state(gun)
+    assert new.tag == new.trust != old.tag
+    # Only who is killed leaves a tag behind.
+    assert len(tags()) <= 2 and docker.run("images").count("countersign-") == 1, done.stderr

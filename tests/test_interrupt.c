@@ -62,6 +62,20 @@ somebody_held(int sent)
 }
 
 static int
+somebody_cleans_up(int sent)
+{
+    interrupt_init();
+    interrupt_hold();
+    raise(sent);
+    interrupt_forget();
+    if (interrupt_is_pending() || is_readable())
+        return 1;
+    interrupt_recall();
+    interrupt_release();
+    return 2;
+}
+
+static int
 it_was_ignored(int sent)
 {
     signal(sent, SIG_IGN);
@@ -104,6 +118,7 @@ test_a_signal_ends_the_program_or_waits_for_who_holds_it(void **state)
         {"nobody holds: at once", nobody_holds, 130},
         {"somebody holds: when the last one releases", somebody_holds, 130},
         {"somebody held, and does not any more", somebody_held, 130},
+        {"what was forgotten for a clean-up and recalled", somebody_cleans_up, 130},
         {"what is ignored from the start stays ignored", it_was_ignored, 0},
         {"children are killed by it", it_is_a_child, 0},
     };
