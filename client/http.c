@@ -166,7 +166,7 @@ send_and_follow(struct http_response *ret, bool *ret_is_broken, struct http *htt
             .server = &http->server,
             .request = request,
             .url = &place,
-            .is_trusted = url_is_same_origin(&place, &first),
+            .is_trusted = !request->is_elsewhere && url_is_same_origin(&place, &first),
             .response.body = BYTES_INIT(request->max_bytes),
         };
 

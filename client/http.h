@@ -61,12 +61,13 @@ struct http_request {
     const struct content *content; /* a body that lies in a file; NULL: none */
     const struct http_watch *sent; /* follows content; NULL: nobody */
     const struct http_watch *received; /* takes a body of 2xx, however long it is; NULL */
-    const struct http_header *headers; /* more of them; a redirect to others takes only Range */
+    const struct http_header *headers; /* more of them; to others go those of ranges only */
     size_t n_headers;
     bool is_repeatable; /* a GET or HEAD always is; this one as well: 429, 502, 503, 504 and a
                            connection that breaks are tried again, also with a body */
     size_t max_bytes;   /* of the answer's body; an error's may have HTTP_ERROR_MAX_BYTES */
     enum rc too_large;  /* what a longer one is; 0: RC_NETWORK */
+    bool is_elsewhere;  /* an address that the server gave: what identifies us does not go along */
     bool is_redirect_followed; /* GET and HEAD, https only once https, at most HTTP_REDIRECTS_MAX */
 };
 

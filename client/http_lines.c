@@ -69,7 +69,10 @@ http_lines_make(
     for (size_t i = 0; i < request->n_headers && !rc; i++) {
         const struct http_header *header = &request->headers[i];
 
-        if (is_trusted || !strcasecmp(header->name, "Range"))
+        bool is_range =
+            !strcasecmp(header->name, "Range") || !strcasecmp(header->name, "Content-Range");
+
+        if (is_trusted || is_range)
             rc = add_line(&lines, header->name, header->value, why);
     }
     if (rc)

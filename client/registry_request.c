@@ -36,19 +36,23 @@ compare(struct url *base, struct url *there, struct registry *registry, const ch
 }
 
 enum rc
-registry_location(
-    char **ret, struct registry *registry, const struct http_response *response, struct why *why)
+registry_location(char **ret, struct registry *registry, const char *address,
+    const struct http_response *response, struct why *why)
 {
-    closing(url_done) struct url base = {0}, there = {0};
+    closing(url_done) struct url base = {0}, from = {0}, there = {0};
 
     if (!response->location)
         return fail(why, RC_NETWORK,
             "%s: HTTP %ld without a Location; check the address, and proxies in between",
             registry_host(registry), response->status);
 
-    enum rc rc = compare(&base, &there, registry, response->location, why);
+    enum rc rc = compare(&base, &from, registry, address ? address : "/", why);
     if (rc)
         return rc;
+
+    rc = url_resolve(&there, &from, response->location, why);
+    if (rc)
+        return within(why, RC_NETWORK, "%.160s: Location", base.text);
 
     if (there.is_plain && !base.is_plain)
         return fail(why, RC_NETWORK,
@@ -89,8 +93,11 @@ registry_send(struct http_response *ret, struct registry *registry,
     if (rc)
         return rc;
 
-    if (!url_is_same_origin(&base, &there))
-        return http_send(ret, link.http, &request->http, why);
+    if (!url_is_same_origin(&base, &there)) {
+        struct http_request elsewhere = request->http;
+        elsewhere.is_elsewhere = true;
+        return http_send(ret, link.http, &elsewhere, why);
+    }
 
     put_scope(&scope, request);
     rc = bytes_check(&scope, why);

@@ -44,9 +44,10 @@ must_check enum rc registry_address(
 /* Room for it. */
 #define REGISTRY_ADDRESS_INIT BYTES_INIT(HTTP_HEADERS_MAX_BYTES)
 
-/* What an answer sends us to, whole: free(). RC_NETWORK: nowhere, or where we may not go. */
-must_check enum rc registry_location(
-    char **ret, struct registry *registry, const struct http_response *response, struct why *why);
+/* What the answer of an address sends us to, whole: free(). address: NULL: one of the registry
+ * itself. RC_NETWORK: nowhere, or where we may not go. */
+must_check enum rc registry_location(char **ret, struct registry *registry, const char *address,
+    const struct http_response *response, struct why *why);
 
 #define REGISTRY_DIGEST_LEN (sizeof "sha256:" - 1 + DIGEST_HEX_LEN)
 /* "sha256:…" */

@@ -56,7 +56,7 @@ move(struct upload *upload, const struct http_response *response, struct why *wh
     if (upload->location && !response->location)
         return RC_OK;
 
-    enum rc rc = registry_location(&location, upload->registry, response, why);
+    enum rc rc = registry_location(&location, upload->registry, upload->location, response, why);
     if (rc)
         return rc;
 
