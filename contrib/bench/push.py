@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """push: an image of large layers and one of many small ones, uploaded and signed, beside skopeo copy
 
-Ours is signed in two roles, and what skopeo copies is not signed. Neither knows anything of the registry beforehand.
+Ours is signed in two roles, and what skopeo copies is not signed. Neither knows anything of the registry
+beforehand.
 """
 import itertools
 import subprocess
