@@ -159,7 +159,9 @@ set_tls(struct http_exchange *x)
     if (roots.len > 0)
         refused |= curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &roots);
 
-    if (certs->cert_file && x->is_trusted) {
+    /* As whom we come is for the server itself, and for a realm that is told a password as well. */
+    bool is_told = url_is_same_origin(x->url, &x->server->base) || x->request->authorization;
+    if (certs->cert_file && x->is_trusted && is_told) {
         refused |= curl_easy_setopt(curl, CURLOPT_SSLCERT, certs->cert_file);
         refused |= curl_easy_setopt(curl, CURLOPT_SSLKEY, certs->key_file);
         refused |=
