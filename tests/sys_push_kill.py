@@ -115,9 +115,10 @@ def test_a_push_may_die_at_every_request(world, is_late):
     assert REQUESTS_MIN < n < REQUESTS_MAX
 
 
-def test_a_push_may_be_interrupted_at_every_request(world):
+def test_a_push_may_be_interrupted_at_any_request(world):
+    """Every second one: what happens in the two repositories at the same time is chance anyway."""
     story = Story(world, "interrupted", "interrupted-too")
-    for n in range(1, REQUESTS_MAX):
+    for n in range(1, REQUESTS_MAX, 2):
         done = story.die(Stop(n, is_late=True), signal.SIGINT)
         if done is None:
             break
