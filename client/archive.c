@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/file.h"
 #include "client/spool.h"
 #include "proto/bounds.h"
 
@@ -331,14 +332,13 @@ open_archive(struct archive **ret, int fd, struct why *why)
 static enum rc
 open_file(int *ret, int64_t *ret_size, const char *path, struct why *why)
 {
+    closing(fd_close) int fd = -1;
     struct stat st;
 
-    closing(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return fail(why, RC_NOT_FOUND, "'%s': no such file", path);
-    if (fd < 0)
-        return fail(
-            why, RC_SYSTEM, "cannot read '%s' as uid %u: %s", path, geteuid(), strerror(errno));
+    enum rc rc = file_open(&fd, path, why);
+    if (rc)
+        return rc;
+
     if (fstat(fd, &st))
         return fail(why, RC_SYSTEM, "cannot read '%s': %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))

@@ -144,22 +144,15 @@ print_checks(const json_t *checks, struct why *why)
     size_t i;
 
     json_array_foreach(checks, i, check) {
-        const char *rule = "", *want = "", *have = "";
-        bool holds = false;
-        struct members m;
+        struct verdict_check one;
 
-        members_open(&m, check, "check");
-        members_text(&m, "rule", &rule);
-        members_bool_maybe(&m, "holds", &holds);
-        members_text(&m, "want", &want);
-        members_text(&m, "have", &have);
-        enum rc rc = members_close_tolerant(&m, why);
+        enum rc rc = verdict_check_read(&one, check, why);
         if (rc)
             return rc;
 
-        printf("  %-3s  %s", holds ? "yes" : "no", rule);
-        if (*want || *have)
-            printf(": want %s, have %s", want, have);
+        printf("  %-3s  %s", one.holds ? "yes" : "no", one.rule);
+        if (*one.want || *one.have)
+            printf(": want %s, have %s", one.want, one.have);
         putchar('\n');
     }
 

@@ -6,17 +6,29 @@
 #include <unistd.h>
 
 enum rc
-file_load(struct bytes *ret, const char *path, struct why *why)
+file_open(int *ret_fd, const char *path, struct why *why)
 {
-    uint8_t part[4096];
-    ssize_t len = 0;
-
-    closing(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return fail(why, RC_NOT_FOUND, "'%s': no such file", path);
     if (fd < 0)
         return fail(
             why, RC_SYSTEM, "cannot read '%s' as uid %u: %s", path, geteuid(), strerror(errno));
+
+    *ret_fd = fd;
+    return RC_OK;
+}
+
+enum rc
+file_load(struct bytes *ret, const char *path, struct why *why)
+{
+    closing(fd_close) int fd = -1;
+    uint8_t part[4096];
+    ssize_t len = 0;
+
+    enum rc rc = file_open(&fd, path, why);
+    if (rc)
+        return rc;
 
     while (!ret->failed) {
         len = read(fd, part, sizeof part);
@@ -34,6 +46,6 @@ file_load(struct bytes *ret, const char *path, struct why *why)
     if (len < 0)
         return fail(why, RC_SYSTEM, "cannot read '%s': %s", path, strerror(error));
 
-    enum rc rc = bytes_check(ret, why);
+    rc = bytes_check(ret, why);
     return rc ? within(why, rc, "'%s'", path) : RC_OK;
 }

@@ -5,6 +5,9 @@
  */
 #include "proto/bytes.h"
 
+/* To be read. RC_NOT_FOUND, RC_SYSTEM, as below. */
+must_check enum rc file_open(int *ret_fd, const char *path, struct why *why);
+
 /*
  * Append all of the file to ret. No copy of it is left in memory, as it may hold secrets.
  * RC_NOT_FOUND: there is none. RC_MALFORMED: it is a directory. RC_SYSTEM: it cannot be read.

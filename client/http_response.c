@@ -14,7 +14,7 @@ clear_headers(struct http_response *response)
 {
     char **const kept[] = {&response->content_type, &response->www_authenticate,
         &response->location, &response->docker_digest, &response->range, &response->oci_subject,
-        &response->etag, &response->link, &response->warning, &response->api_version};
+        &response->etag, &response->link, &response->api_version};
 
     for (size_t i = 0; i < N_ELEMENTS(kept); i++) {
         free(*kept[i]);
@@ -84,7 +84,6 @@ keep_header(struct http_response *response, const char *name, const char *value)
         {"oci-subject", &response->oci_subject},
         {"etag", &response->etag},
         {"link", &response->link},
-        {"warning", &response->warning},
         {"api-version", &response->api_version},
     };
 

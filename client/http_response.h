@@ -17,7 +17,6 @@ struct http_response {
     char *oci_subject;      /* OCI-Subject; NULL: none */
     char *etag;             /* ETag; NULL: none */
     char *link;             /* Link; NULL: none */
-    char *warning;          /* Warning, the first; NULL: none */
     char *api_version;      /* Api-Version, of an engine; NULL: none */
     int64_t content_length; /* Content-Length; -1: none */
     int64_t chunk_min;      /* OCI-Chunk-Min-Length; 0: none */

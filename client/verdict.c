@@ -32,6 +32,20 @@ verdict_is_good(const struct verdict *verdict)
     return verdict->is_allowed || verdict_is_because(verdict, "rollback");
 }
 
+enum rc
+verdict_check_read(struct verdict_check *ret, const json_t *check, struct why *why)
+{
+    struct members m;
+
+    *ret = (struct verdict_check){"", "", "", false};
+    members_open(&m, check, "check");
+    members_text(&m, "rule", &ret->rule);
+    members_bool_maybe(&m, "holds", &ret->holds);
+    members_text(&m, "want", &ret->want);
+    members_text(&m, "have", &ret->have);
+    return members_close_tolerant(&m, why);
+}
+
 /* "want …, have …; ", of the check that did not hold; nothing where that says no more. */
 static enum rc
 put_check(struct bytes *b, const json_t *checks, struct why *why)
@@ -40,21 +54,14 @@ put_check(struct bytes *b, const json_t *checks, struct why *why)
     size_t i;
 
     json_array_foreach(checks, i, check) {
-        const char *rule = "", *want = "", *have = "";
-        bool holds = false;
-        struct members m;
+        struct verdict_check one;
 
-        members_open(&m, check, "check");
-        members_text(&m, "rule", &rule);
-        members_bool_maybe(&m, "holds", &holds);
-        members_text(&m, "want", &want);
-        members_text(&m, "have", &have);
-        enum rc rc = members_close_tolerant(&m, why);
+        enum rc rc = verdict_check_read(&one, check, why);
         if (rc)
             return rc;
 
-        if (!holds && (*want || *have)) {
-            bytes_printf(b, "want %.200s, have %.200s; ", want, have);
+        if (!one.holds && (*one.want || *one.have)) {
+            bytes_printf(b, "want %.200s, have %.200s; ", one.want, one.have);
             return RC_OK;
         }
     }

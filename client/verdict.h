@@ -12,7 +12,16 @@ struct verdict {
     const json_t *checks, *difference;
 };
 
+/* One of the checks: a rule, what it wants and what it found. */
+struct verdict_check {
+    const char *rule, *want, *have; /* the latter two may be empty */
+    bool holds;
+};
 /* Borrows from the answer. RC_MALFORMED. */
+must_check enum rc verdict_check_read(
+    struct verdict_check *ret, const json_t *check, struct why *why);
+
+/* Likewise, of all of it. */
 must_check enum rc verdict_read(struct verdict *ret, const json_t *answer, struct why *why);
 
 /* "rollback", "approvals", … of countersign-protocol(7) */
