@@ -8,19 +8,18 @@
 
 #define INDEX "application/vnd.oci.image.index.v1+json"
 
-/*
- * DELETE what stands under reference. RC_NOT_FOUND: nothing does. RC_REFUSED: not by its tag, only
- * by digest. RC_UNSUPPORTED: the registry deletes nothing.
- */
+/* The manifest of that digest. RC_NOT_FOUND: there is none. RC_UNSUPPORTED: the registry deletes
+ * nothing, so tag stays. */
 static enum rc
-delete_manifest(struct registry *registry, const char *path, const char *reference, struct why *why)
+delete_manifest(struct registry *registry, const char *path, const char *digest, const char *tag,
+    struct why *why)
 {
     closing(http_response_done) struct http_response response = {0};
     closing(bytes_done) struct bytes address = REGISTRY_ADDRESS_INIT;
     closing(bytes_done) struct bytes what = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
     struct http_error error;
 
-    enum rc rc = registry_address(&address, path, "manifests", reference, why);
+    enum rc rc = registry_address(&address, path, "manifests", digest, why);
     if (rc)
         return rc;
 
@@ -43,19 +42,15 @@ delete_manifest(struct registry *registry, const char *path, const char *referen
 
     if (status == 404)
         return fail(
-            why, RC_NOT_FOUND, "'%s/%s' has no '%s'", registry_host(registry), path, reference);
-
-    /* docker's registry 2.x takes digests only, and says so. */
-    if (status == 400)
-        return fail(why, RC_REFUSED, "%s", error.text);
+            why, RC_NOT_FOUND, "'%s/%s' has no '%s'", registry_host(registry), path, digest);
 
     if (status == 405 || status == 501)
         return fail(why, RC_UNSUPPORTED,
             "%s deletes nothing: %.*s; '%s' of '%s' stays: whoever runs it may allow that, "
             "storage.delete.enabled of docker's registry",
-            registry_host(registry), (int)error.said_len, error.text, reference, path);
+            registry_host(registry), (int)error.said_len, error.text, tag, path);
 
-    bytes_printf(&what, "'%s' of '%s' is not removed", reference, path);
+    bytes_printf(&what, "'%s' of '%s' is not removed", tag, path);
     return registry_refused(registry, path, bytes_text(&what), &response, why);
 }
 
@@ -76,11 +71,12 @@ make_placeholder(struct bytes *ret, struct why *why)
 }
 
 /*
- * Where only manifests can be deleted: a placeholder takes the tag, and goes with it. Whether
+ * A placeholder takes the tag, and goes with it. Not all registries delete a tag by its name, and
+ * of those that do, some delete the manifest that it names, with all its other tags. Whether
  * manifests can be deleted is asked before, as a placeholder must not stay.
  */
 static enum rc
-untag_by_placeholder(struct registry *registry, const char *path, const char *tag, struct why *why)
+replace_and_delete(struct registry *registry, const char *path, const char *tag, struct why *why)
 {
     closing(bytes_done) struct bytes placeholder = BYTES_INIT(HTTP_ERROR_MAX_BYTES);
     char text[REGISTRY_DIGEST_LEN + 1];
@@ -92,22 +88,21 @@ untag_by_placeholder(struct registry *registry, const char *path, const char *ta
 
     digest_of(&digest, bytes_span(&placeholder));
     registry_digest_text(text, &digest);
-    rc = delete_manifest(registry, path, text, why);
+    rc = delete_manifest(registry, path, text, tag, why);
     if (rc && rc != RC_NOT_FOUND)
         return rc;
 
     rc = registry_put_manifest(NULL, registry, path, tag, INDEX, bytes_span(&placeholder), why);
-    return rc ? rc : delete_manifest(registry, path, text, why);
+    return rc ? rc : delete_manifest(registry, path, text, tag, why);
 }
 
 enum rc
 registry_untag(struct registry *registry, const char *path, const char *tag, struct why *why)
 {
-    enum rc rc = delete_manifest(registry, path, tag, why);
-    if (rc == RC_NOT_FOUND)
-        return RC_OK;
+    struct registry_manifest there;
 
-    if (rc == RC_REFUSED)
-        rc = untag_by_placeholder(registry, path, tag, why);
-    return rc == RC_REFUSED ? RC_UNSUPPORTED : rc;
+    enum rc rc = registry_manifest(&there, registry, path, tag, why);
+    if (!rc)
+        rc = replace_and_delete(registry, path, tag, why);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }

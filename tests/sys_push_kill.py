@@ -159,7 +159,7 @@ def test_the_engines_pushes_may_die_and_be_interrupted(world, engine, scratch):
     assert old.tag == old.trust
     stopped("PUT .*/manifests/countersign-.*", "killed", signal.SIGKILL)
     assert world.state(gun) == old
-    done = stopped("DELETE .*/manifests/countersign-.*", "interrupted", signal.SIGINT)
+    done = stopped("DELETE .*/manifests/sha256.*", "interrupted", signal.SIGINT)
     assert done.returncode == 130, done.stderr
     new = world.state(gun)
     assert new.tag == new.trust != old.tag

@@ -15,7 +15,6 @@
 #define MANIFEST     "application/vnd.oci.image.manifest.v1+json"
 #define PONG         "HTTP/1.1 200 OK\r\n\r\n{}"
 #define CREATED      "HTTP/1.1 201 C\r\n\r\n"
-#define ACCEPTED     "HTTP/1.1 202 A\r\n\r\n"
 #define STANDS(text) "HTTP/1.1 200 OK\r\nContent-Type: " MANIFEST "\r\n\r\n" text
 #define ERROR(status, code)                                                                        \
     "HTTP/1.1 " status " X\r\n\r\n{\"errors\":[{\"code\":\"" code "\",\"message\":\"m\"}]}"
@@ -102,13 +101,11 @@ static const struct {
     enum rc rc;
     const char *sentence;
 } removals[] = {
-    {"by its name", {ACCEPTED}, RC_OK, ""},
     {"that is not there", {ERROR("404", "MANIFEST_UNKNOWN")}, RC_OK, ""},
-    {"nowhere where nothing is deleted", {ERROR("405", "UNSUPPORTED")}, RC_UNSUPPORTED,
-        "deletes nothing: HTTP 405 UNSUPPORTED: m; 'v1' of 'shop/web' stays"},
-    {"without a placeholder where manifests are not deleted either",
-        {ERROR("400", "DIGEST_INVALID"), ERROR("405", "UNSUPPORTED")}, RC_UNSUPPORTED,
-        "deletes nothing"},
+    {"nowhere where nothing is deleted", {STANDS("manifest"), ERROR("405", "UNSUPPORTED")},
+        RC_UNSUPPORTED, "deletes nothing: HTTP 405 UNSUPPORTED: m; 'v1' of 'shop/web' stays"},
+    {"not by a placeholder that would stay", {STANDS("manifest"), ERROR("400", "DIGEST_INVALID")},
+        RC_NETWORK, "'v1' of 'shop/web' is not removed"},
     {"not without the right to", {ERROR("401", "UNAUTHORIZED")}, RC_NETWORK, "docker login"},
 };
 
