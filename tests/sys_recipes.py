@@ -149,7 +149,7 @@ def test_a_user_builds_with_buildah_and_releases(new_recipe, start, new_client, 
     done = run_job(client, client.home, people.see(
         ["setpriv", f"--reuid={builder.uid}", f"--regid={builder.gid}", "--groups=61041", script,
          context, f"{shop}:v1"], rig_users.own()),
-        TMPDIR=str(client.home), STORAGE_DRIVER="vfs", BUILDAH_ISOLATION="chroot")
+        TMPDIR=str(client.home), XDG_RUNTIME_DIR=str(client.home / "run"), STORAGE_DRIVER="vfs", BUILDAH_ISOLATION="chroot")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\nv1 " in client.run("list", shop, "-r", "targets/shop")
 
