@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/file.h"
+#include "client/libarchive.h"
 #include "client/spool.h"
 #include "proto/bounds.h"
 
@@ -309,6 +310,10 @@ read_entries(struct reading *reading, struct why *why)
 static enum rc
 open_archive(struct archive **ret, int fd, struct why *why)
 {
+    enum rc rc = libarchive_load(why);
+    if (rc)
+        return rc;
+
     closing(archive_donep) struct archive *archive = archive_read_new();
     if (!archive)
         return fail_memory(why);

@@ -3,8 +3,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 
+#include "client/libarchive.h"
 #include "proto/hasher.h"
 
 /* Another level is another digest of the same image. This one makes of Debian's libraries what
@@ -60,15 +60,14 @@ take(struct archive *archive, void *data, const void *bytes, size_t len)
     struct output *output = data;
     struct span piece = {bytes, len};
 
+    (void)archive;
     if (output->size + (int64_t)len > output->room)
         output->failed = fail(output->why, RC_SYSTEM, "zlib makes it longer than it may be");
     else
         output->failed =
             spool_put_at(output->spool, output->offset + output->size, piece, output->why);
-    if (output->failed) {
-        archive_set_error(archive, EIO, "no room");
+    if (output->failed)
         return -1;
-    }
 
     hasher_add(output->hasher, piece);
     output->size += (int64_t)len;
@@ -88,6 +87,10 @@ give_up(struct archive *archive, const struct output *output, struct why *why)
 static enum rc
 begin(struct archive **ret, struct output *output, int64_t size, struct why *why)
 {
+    enum rc rc = libarchive_load(why);
+    if (rc)
+        return rc;
+
     closing(archive_donep) struct archive *archive = archive_write_new();
     closing(entry_donep) struct archive_entry *entry = archive_entry_new();
     if (!archive || !entry)
