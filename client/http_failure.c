@@ -42,7 +42,7 @@ static enum rc
 explain_break(const struct http_failure *f, struct why *why)
 {
     bool is_refused = f->code == CURLE_SEND_ERROR || strstr(f->error, "alert") ||
-                      strstr(f->error, "Send failure");
+                      strstr(f->error, "Send failure") || strstr(f->error, "SSL_write");
     const char *cause = f->code == CURLE_SEND_ERROR ? "closed by the server" : f->error;
     const char *advice = "try again, and see the log of the server";
 
