@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * command — one verb of the program: a line of the table in main.c, and a function in cmd_VERB.c.
+ * command — one verb of the program: a line of the table in commands.c, and a function in
+ * cmd_VERB.c.
  *
  * A command writes its result to standard output and returns the first thing that went wrong; main
  * reports that. arguments are those after the verb.
@@ -12,12 +13,19 @@ struct command {
     const char *verb;      /* "delegation add" */
     const char *arguments; /* for the usage line */
     const char *summary;
-    uint64_t options; /* beyond OPTIONS_ALWAYS */
-    size_t min, max;  /* number of arguments */
+    option_mask options; /* beyond OPTIONS_ALWAYS */
+    size_t min, max;     /* number of arguments */
     enum rc (*run)(struct session *session, char **arguments, size_t n, struct why *why);
     bool unlocks; /* a user at a terminal is asked for the PIN of a locked token, and it runs again
                    */
 };
+
+extern const struct command commands[];
+extern const size_t commands_n;
+
+/* The command that the first words of the arguments name, one or two; *ret_words says how many.
+ * NULL: none. */
+const struct command *command_find(const struct options *options, size_t *ret_words);
 
 /* Every command has this form. */
 #define COMMAND(name)                                                                              \

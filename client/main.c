@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * countersign — the shim for people and pipelines: the table of its verbs, and the one place that
+ * countersign — the shim for people and pipelines: finds the verb, and is the one place that
  * reports errors.
  */
 #include <signal.h>
@@ -9,83 +9,12 @@
 #include "client/interrupt.h"
 #include "client/unlock.h"
 
-#define BIT(name) OPTION_BIT(OPTION_##name)
-
-static const struct command commands[] = {
-    {"push", "IMAGE[:TAG]...", "upload images and sign them; the tags move last",
-        OPTIONS_TRUST | BIT(FROM) | BIT(PLATFORM) | BIT(REFERRERS) | BIT(IMMUTABLE) | BIT(ROLE) |
-            BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) | BIT(PUBLISH),
-        1, COMMAND_MANY, cmd_push, true},
-    {"sign", "IMAGE:TAG[@DIGEST]...", "sign what the registry holds under a tag",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) |
-            BIT(PUBLISH),
-        1, COMMAND_MANY, cmd_sign, true},
-    {"addhash", "GUN TARGET SIZE", "sign a target by its digest",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(SKIP_UNAVAILABLE) |
-            BIT(NO_WAIT) | BIT(PUBLISH),
-        3, 3, cmd_addhash},
-    {"remove", "GUN TARGET", "take a target out of roles",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH), 2, 2,
-        cmd_remove},
-    {"inspect", "IMAGE[:TAG]...", "show signatures, as docker trust inspect",
-        OPTIONS_TRUST | BIT(PRETTY), 1, COMMAND_MANY, cmd_inspect},
-    {"list", "GUN", "list signed targets, as notary list", OPTIONS_TRUST | BIT(ROLE) | BIT(JSON), 1,
-        1, cmd_list},
-    {"init", "GUN...", "make a new repository",
-        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT) | BIT(PUBLISH), 1,
-        COMMAND_MANY, cmd_init, true},
-    {"delegation add", "GUN ROLE KEY...", "give keys a role",
-        OPTIONS_TRUST | BIT(PATHS) | BIT(ALL_PATHS) | BIT(NO_WAIT) | BIT(PUBLISH), 3, COMMAND_MANY,
-        cmd_delegation_add},
-    {"delegation list", "GUN", "list delegated roles, as notary does", OPTIONS_TRUST | BIT(JSON), 1,
-        1, cmd_delegation_list},
-    {"signer add", "NAME GUN...", "give a signer its own role and targets/releases",
-        OPTIONS_TRUST | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT), 2, COMMAND_MANY,
-        cmd_signer_add},
-    {"root-id", "GUN...", "show the IDs of a root key, to pin it", OPTIONS_TRUST | BIT(JSON), 1,
-        COMMAND_MANY, cmd_root_id},
-    {"explain sign", "IMAGE:TAG[@DIGEST]", "show what the agent would decide, and why",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(AS) | BIT(JSON), 1, 1, cmd_explain_sign},
-    {"pending", "[ID]", "show requests that wait for approval", BIT(JSON), 0, 1, cmd_pending},
-    {"approve", "ID", "agree to a request of somebody else", BIT(DIGEST), 1, 1, cmd_approve},
-    {"deny", "ID", "say no to a request, or withdraw one's own", BIT(REASON), 1, 1, cmd_deny},
-    {"key list", "", "list the agent's keys", BIT(JSON), 0, 0, cmd_key_list},
-    {"key generate", "", "have a token make a key (admins only)",
-        BIT(TOKEN) | BIT(NAME) | BIT(TYPE) | BIT(CERTIFICATE) | BIT(JSON), 0, 0, cmd_key_generate},
-    {"key import", "FILE", "bring a key file into a token (admins only)",
-        BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 1, 1, cmd_key_import},
-    {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",
-        BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
-    {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
-        1, cmd_key_attest},
-    {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",
-        BIT(CN) | BIT(DAYS) | BIT(REQUEST), 1, 1, cmd_key_certificate},
-    {"unlock", "TOKEN", "let the agent log in to a token (admins only)", BIT(PIN_FILE) | BIT(FORCE),
-        1, 1, cmd_unlock},
-    {"lock", "[TOKEN]", "log out of a token, or of all (admins only)", 0, 0, 1, cmd_lock},
-    {"status", "", "show the agent and its tokens", BIT(JSON) | BIT(METRICS), 0, 0, cmd_status},
-    {"reload", "", "have the agent read its policy again (admins only)", BIT(JSON), 0, 0,
-        cmd_reload},
-    {"audit show", "", "show records of requests: one's own, or for admins all",
-        BIT(SINCE) | BIT(UNTIL) | BIT(USER) | BIT(REPOSITORY) | BIT(ROLE) | BIT(OUTCOME) |
-            BIT(REASON) | BIT(LINES) | BIT(FOLLOW) | BIT(JSON),
-        0, 0, cmd_audit_show},
-    {"audit verify", "", "verify all records, and heads in the journal (admins only)",
-        BIT(FILE) | BIT(HEAD) | BIT(JOURNAL) | BIT(JSON), 0, 0, cmd_audit_verify},
-    {"audit export", "", "write all records as lines of JSON (admins only)", 0, 0, 0,
-        cmd_audit_export},
-    {"retire", "GUN", "let a repository that was deleted begin again (admins only)",
-        BIT(ACCEPT_REPLAY), 1, 1, cmd_retire},
-    {"supersede", "GUN root VERSION", "allow another root of that version, once (admins only)", 0,
-        3, 3, cmd_supersede},
-};
-
 static void
 help(void)
 {
     puts("Usage: countersign VERB [ARGUMENT]... [OPTION]...\n"
          "Push and sign container images, with the keys of countersign-agent.\n");
-    for (size_t i = 0; i < N_ELEMENTS(commands); i++) {
+    for (size_t i = 0; i < commands_n; i++) {
         char left[64];
         snprintf(left, sizeof left, "%s %s", commands[i].verb, commands[i].arguments);
         printf("  %-32s %s\n", left, commands[i].summary);
@@ -111,27 +40,6 @@ help_command(const struct command *command)
     puts("\nSee countersign(1).");
 }
 
-/* Verbs have one word or two; *ret_words says how many. */
-static const struct command *
-find_command(const struct options *options, size_t *ret_words)
-{
-    for (size_t words = 2; words > 0; words--) {
-        char verb[64];
-        if (options->n_arguments < words)
-            continue;
-
-        snprintf(verb, sizeof verb, words == 2 ? "%s %s" : "%s", options->arguments[0],
-            options->arguments[words - 1]);
-        for (size_t i = 0; i < N_ELEMENTS(commands); i++)
-            if (!strcmp(commands[i].verb, verb)) {
-                *ret_words = words;
-                return &commands[i];
-            }
-    }
-
-    return NULL;
-}
-
 static int
 usage(const struct command *command)
 {
@@ -154,7 +62,7 @@ report_unknown(const struct options *options)
         return;
     }
 
-    for (size_t i = 0; i < N_ELEMENTS(commands); i++)
+    for (size_t i = 0; i < commands_n; i++)
         if (!strncmp(commands[i].verb, word, len) && commands[i].verb[len] == ' ')
             fprintf(
                 stderr, "%s '%s'", n++ == 0 ? "countersign: there is" : " and", commands[i].verb);
@@ -168,7 +76,7 @@ report_unknown(const struct options *options)
 static bool
 is_proper(const struct command *command, const struct options *options, size_t n)
 {
-    uint64_t foreign = options->given & ~(command->options | OPTIONS_ALWAYS);
+    option_mask foreign = options->given & ~(command->options | OPTIONS_ALWAYS);
 
     for (int id = 0; id < OPTION_MAX_; id++)
         if (foreign & OPTION_BIT(id)) {
@@ -261,7 +169,7 @@ main(int argc, char **argv)
     if (!options_parse(&options, argc, argv))
         return usage(NULL);
 
-    const struct command *command = find_command(&options, &words);
+    const struct command *command = command_find(&options, &words);
     if (options_has(&options, OPTION_VERSION)) {
         puts("countersign " COUNTERSIGN_VERSION);
         return 0;

@@ -75,6 +75,28 @@ static const struct {
     [OPTION_PLATFORM] = {0, "--platform", "OS/ARCH", "this one of an index only"},
     [OPTION_REFERRERS] = {0, "--referrers", NULL, "also artifacts that refer to the image"},
     [OPTION_IMMUTABLE] = {0, "--immutable", NULL, "move no tag that exists"},
+    [OPTION_KEEP] = {0, "--keep", "all|none|TAG,...", "tags of the signer that stay released"},
+    [OPTION_YES] = {'y', "--yes", NULL, "do not ask"},
+    [OPTION_THRESHOLD] = {0, "--threshold", "N", "how many keys must sign (default: 1)"},
+    [OPTION_SERVER_MANAGED] = {0, "--server-managed", NULL, "let the trust server keep the key"},
+    [OPTION_REMOTE] = {0, "--remote", NULL, "on the trust server, too"},
+    [OPTION_RETIRE] = {0, "--retire", NULL,
+        "let the repository begin again, as 'retire' does (admins only)"},
+    [OPTION_OUT] = {0, "--out", "FILE",
+        "publish nothing: write what was signed, for others to sign as well"},
+    [OPTION_CHECK] = {0, "--check", "FILE",
+        "fail unless that file is the target; -: standard input"},
+    [OPTION_CUSTOM] = {0, "--custom", "FILE", "JSON to be signed with the target"},
+    [OPTION_REQUIRE] = {0, "--require", "ROLE", "signed by that role; may be given several times"},
+    [OPTION_REQUIRE_ANY] = {0, "--require-any", "ROLE,...",
+        "signed by one of these roles at least"},
+    [OPTION_REQUIRE_CERT] = {0, "--require-cert", "FILE",
+        "signed with the key of that certificate; may be given several times"},
+    [OPTION_OUTPUT] = {0, "--output", "FORMAT", "admission-patch: for a webhook of Kubernetes"},
+    [OPTION_PINNING] = {0, "--pinning", "FILE",
+        "which roots to trust (default: see countersign-verify(1))"},
+    [OPTION_CONFIG] = {'c', "--config", "PATH", "for old scripts: has no effect"},
+    [OPTION_ALL] = {0, "--all", NULL, "for old scripts: has no effect"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */
@@ -169,7 +191,7 @@ options_parse(struct options *ret, int argc, char **argv)
 bool
 options_has(const struct options *options, enum option_id id)
 {
-    return options->given & OPTION_BIT(id);
+    return (options->given & OPTION_BIT(id)) != 0;
 }
 
 const char *
@@ -179,7 +201,7 @@ options_name(enum option_id id)
 }
 
 void
-options_help(uint64_t mask)
+options_help(option_mask mask)
 {
     for (int id = 0; id < OPTION_MAX_; id++) {
         char left[48], letter[5] = "    ";

@@ -69,10 +69,30 @@ enum option_id {
     OPTION_PLATFORM,
     OPTION_REFERRERS,
     OPTION_IMMUTABLE,
+    OPTION_KEEP,
+    OPTION_YES,
+    OPTION_THRESHOLD,
+    OPTION_SERVER_MANAGED,
+    OPTION_REMOTE,
+    OPTION_RETIRE,
+    OPTION_OUT,
+    OPTION_CHECK,
+    OPTION_CUSTOM,
+    OPTION_REQUIRE,
+    OPTION_REQUIRE_ANY,
+    OPTION_REQUIRE_CERT,
+    OPTION_OUTPUT,
+    OPTION_PINNING,
+    OPTION_CONFIG,
+    OPTION_ALL,
     OPTION_MAX_
 };
 
-#define OPTION_BIT(id) (UINT64_C(1) << (id))
+/* A set of options. */
+__extension__ typedef unsigned __int128 option_mask;
+#define OPTION_BIT(id) ((option_mask)1 << (id))
+_Static_assert(OPTION_MAX_ <= 8 * sizeof(option_mask), "a set has room for all options");
+
 #define OPTIONS_ALWAYS                                                                             \
     (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION) | OPTION_BIT(OPTION_SOCKET) |            \
         OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_VERBOSE))
@@ -86,7 +106,7 @@ enum option_id {
 
 /* Everything points into argv. */
 struct options {
-    uint64_t given;                  /* OPTION_BIT()s */
+    option_mask given;
     const char *values[OPTION_MAX_]; /* the last one given; NULL: none */
     const char *roles[OPTION_VALUES_MAX], *keys[OPTION_VALUES_MAX];
     size_t n_roles, n_keys;
@@ -100,4 +120,4 @@ bool options_has(const struct options *options, enum option_id id);
 /* "--role" */
 const char *options_name(enum option_id id);
 /* Write the lines of --help for those in mask to stdout. */
-void options_help(uint64_t mask);
+void options_help(option_mask mask);

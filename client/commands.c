@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of all verbs. */
+#include "client/command.h"
+
+#define BIT(name) OPTION_BIT(OPTION_##name)
+
+const struct command commands[] = {
+    {"push", "IMAGE[:TAG]...", "upload images and sign them; the tags move last",
+        OPTIONS_TRUST | BIT(FROM) | BIT(PLATFORM) | BIT(REFERRERS) | BIT(IMMUTABLE) | BIT(ROLE) |
+            BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) | BIT(PUBLISH),
+        1, COMMAND_MANY, cmd_push, true},
+    {"sign", "IMAGE:TAG[@DIGEST]...", "sign what the registry holds under a tag",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) |
+            BIT(PUBLISH),
+        1, COMMAND_MANY, cmd_sign, true},
+    {"addhash", "GUN TARGET SIZE", "sign a target by its digest",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(SKIP_UNAVAILABLE) |
+            BIT(NO_WAIT) | BIT(PUBLISH),
+        3, 3, cmd_addhash},
+    {"remove", "GUN TARGET", "take a target out of roles",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH), 2, 2,
+        cmd_remove},
+    {"inspect", "IMAGE[:TAG]...", "show signatures, as docker trust inspect",
+        OPTIONS_TRUST | BIT(PRETTY), 1, COMMAND_MANY, cmd_inspect},
+    {"list", "GUN", "list signed targets, as notary list", OPTIONS_TRUST | BIT(ROLE) | BIT(JSON), 1,
+        1, cmd_list},
+    {"init", "GUN...", "make a new repository",
+        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT) | BIT(PUBLISH), 1,
+        COMMAND_MANY, cmd_init, true},
+    {"delegation add", "GUN ROLE KEY...", "give keys a role",
+        OPTIONS_TRUST | BIT(PATHS) | BIT(ALL_PATHS) | BIT(NO_WAIT) | BIT(PUBLISH), 3, COMMAND_MANY,
+        cmd_delegation_add},
+    {"delegation list", "GUN", "list delegated roles, as notary does", OPTIONS_TRUST | BIT(JSON), 1,
+        1, cmd_delegation_list},
+    {"signer add", "NAME GUN...", "give a signer its own role and targets/releases",
+        OPTIONS_TRUST | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT), 2, COMMAND_MANY,
+        cmd_signer_add},
+    {"root-id", "GUN...", "show the IDs of a root key, to pin it", OPTIONS_TRUST | BIT(JSON), 1,
+        COMMAND_MANY, cmd_root_id},
+    {"explain sign", "IMAGE:TAG[@DIGEST]", "show what the agent would decide, and why",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(AS) | BIT(JSON), 1, 1, cmd_explain_sign},
+    {"pending", "[ID]", "show requests that wait for approval", BIT(JSON), 0, 1, cmd_pending},
+    {"approve", "ID", "agree to a request of somebody else", BIT(DIGEST), 1, 1, cmd_approve},
+    {"deny", "ID", "say no to a request, or withdraw one's own", BIT(REASON), 1, 1, cmd_deny},
+    {"key list", "", "list the agent's keys", BIT(JSON), 0, 0, cmd_key_list},
+    {"key generate", "", "have a token make a key (admins only)",
+        BIT(TOKEN) | BIT(NAME) | BIT(TYPE) | BIT(CERTIFICATE) | BIT(JSON), 0, 0, cmd_key_generate},
+    {"key import", "FILE", "bring a key file into a token (admins only)",
+        BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 1, 1, cmd_key_import},
+    {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",
+        BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
+    {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
+        1, cmd_key_attest},
+    {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",
+        BIT(CN) | BIT(DAYS) | BIT(REQUEST), 1, 1, cmd_key_certificate},
+    {"unlock", "TOKEN", "let the agent log in to a token (admins only)", BIT(PIN_FILE) | BIT(FORCE),
+        1, 1, cmd_unlock},
+    {"lock", "[TOKEN]", "log out of a token, or of all (admins only)", 0, 0, 1, cmd_lock},
+    {"status", "", "show the agent and its tokens", BIT(JSON) | BIT(METRICS), 0, 0, cmd_status},
+    {"reload", "", "have the agent read its policy again (admins only)", BIT(JSON), 0, 0,
+        cmd_reload},
+    {"audit show", "", "show records of requests: one's own, or for admins all",
+        BIT(SINCE) | BIT(UNTIL) | BIT(USER) | BIT(REPOSITORY) | BIT(ROLE) | BIT(OUTCOME) |
+            BIT(REASON) | BIT(LINES) | BIT(FOLLOW) | BIT(JSON),
+        0, 0, cmd_audit_show},
+    {"audit verify", "", "verify all records, and heads in the journal (admins only)",
+        BIT(FILE) | BIT(HEAD) | BIT(JOURNAL) | BIT(JSON), 0, 0, cmd_audit_verify},
+    {"audit export", "", "write all records as lines of JSON (admins only)", 0, 0, 0,
+        cmd_audit_export},
+    {"retire", "GUN", "let a repository that was deleted begin again (admins only)",
+        BIT(ACCEPT_REPLAY), 1, 1, cmd_retire},
+    {"supersede", "GUN root VERSION", "allow another root of that version, once (admins only)", 0,
+        3, 3, cmd_supersede},
+};
+
+const size_t commands_n = N_ELEMENTS(commands);
+
+const struct command *
+command_find(const struct options *options, size_t *ret_words)
+{
+    for (size_t words = 2; words > 0; words--) {
+        char verb[64];
+        if (options->n_arguments < words)
+            continue;
+
+        snprintf(verb, sizeof verb, words == 2 ? "%s %s" : "%s", options->arguments[0],
+            options->arguments[words - 1]);
+        for (size_t i = 0; i < commands_n; i++)
+            if (!strcmp(commands[i].verb, verb)) {
+                *ret_words = words;
+                return &commands[i];
+            }
+    }
+
+    return NULL;
+}
