@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/command.h"
-#include "client/selection.h"
+#include "client/target_edit.h"
 #include "proto/bounds.h"
 
 static enum rc
@@ -27,34 +27,9 @@ read_hashes(struct tuf_hashes *ret, const struct options *options, struct why *w
     return RC_OK;
 }
 
-/* The same edit in each of the roles that were named. */
-static enum rc
-publish_edit(struct session *session, const char *name, const struct edit *edit, struct why *why)
-{
-    closing(selection_done) struct selection selection = {0};
-    struct repository *repository = NULL;
-
-    enum rc rc = edit_check(edit, why);
-    if (!rc)
-        rc = session_repository(&repository, session, name, why);
-    if (!rc)
-        rc = session_update_existing(session, repository, why);
-    if (!rc)
-        rc = selection_as_named(&selection, session, repository, why);
-    if (rc)
-        return rc;
-
-    closing(freep) struct publish_role *roles = calloc(selection.n_roles, sizeof *roles);
-    if (!roles)
-        return fail_memory(why);
-
-    for (size_t i = 0; i < selection.n_roles; i++)
-        roles[i] = (struct publish_role){.role = selection.roles[i], .edits = edit, .n_edits = 1};
-    return session_publish(session, repository, roles, selection.n_roles, why);
-}
-
 COMMAND(cmd_addhash)
 {
+    closing(bytes_done) struct bytes custom = BYTES_INIT(CUSTOM_MAX_BYTES);
     struct edit edit = {.kind = EDIT_SET_TARGET, .name = span_of(arguments[1])};
 
     (void)n;
@@ -63,7 +38,10 @@ COMMAND(cmd_addhash)
         return within(why, rc, "size '%s'", arguments[2]);
 
     rc = read_hashes(&edit.hashes, session_options(session), why);
-    return rc ? rc : publish_edit(session, arguments[0], &edit, why);
+    if (!rc)
+        rc = target_edit_custom(&custom, session, why);
+    edit.custom = bytes_span(&custom);
+    return rc ? rc : target_edit_publish(session, arguments[0], &edit, why);
 }
 
 COMMAND(cmd_remove)
@@ -71,5 +49,5 @@ COMMAND(cmd_remove)
     struct edit edit = {.kind = EDIT_REMOVE_TARGET, .name = span_of(arguments[1])};
 
     (void)n;
-    return publish_edit(session, arguments[0], &edit, why);
+    return target_edit_publish(session, arguments[0], &edit, why);
 }

@@ -33,6 +33,7 @@ const struct command *command_find(const struct options *options, size_t *ret_wo
 
 #define COMMAND_MANY SIZE_MAX
 
+COMMAND(cmd_add);
 COMMAND(cmd_addhash);
 COMMAND(cmd_approve);
 COMMAND(cmd_audit_export);
@@ -51,6 +52,7 @@ COMMAND(cmd_key_import);
 COMMAND(cmd_key_list);
 COMMAND(cmd_key_load);
 COMMAND(cmd_list);
+COMMAND(cmd_lookup);
 COMMAND(cmd_lock);
 COMMAND(cmd_reload);
 COMMAND(cmd_pending);

@@ -13,9 +13,13 @@ const struct command commands[] = {
         OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) |
             BIT(PUBLISH),
         1, COMMAND_MANY, cmd_sign, true},
+    {"add", "GUN TARGET FILE", "sign a file as a target",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(CUSTOM) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) |
+            BIT(PUBLISH),
+        3, 3, cmd_add},
     {"addhash", "GUN TARGET SIZE", "sign a target by its digest",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(SKIP_UNAVAILABLE) |
-            BIT(NO_WAIT) | BIT(PUBLISH),
+        OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(CUSTOM) |
+            BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH),
         3, 3, cmd_addhash},
     {"remove", "GUN TARGET", "take a target out of roles",
         OPTIONS_TRUST | BIT(ROLE) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH), 2, 2,
@@ -24,6 +28,8 @@ const struct command commands[] = {
         OPTIONS_TRUST | BIT(PRETTY), 1, COMMAND_MANY, cmd_inspect},
     {"list", "GUN", "list signed targets, as notary list", OPTIONS_TRUST | BIT(ROLE) | BIT(JSON), 1,
         1, cmd_list},
+    {"lookup", "GUN TARGET", "show one signed target, as notary lookup",
+        OPTIONS_TRUST | BIT(ROLE) | BIT(CHECK) | BIT(JSON), 2, 2, cmd_lookup},
     {"init", "GUN...", "make a new repository",
         OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT) | BIT(PUBLISH), 1,
         COMMAND_MANY, cmd_init, true},

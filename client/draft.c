@@ -3,47 +3,9 @@
 
 #include <inttypes.h>
 
+#include "client/custom.h"
 #include "client/roster.h"
 #include "proto/utc.h"
-
-/* Go clients that sign the file again would escape them, and then nobody can verify it. */
-static bool
-custom_has_bane_of_go(struct span custom)
-{
-    static const char *const banes[] = {"<", ">", "&", "\u2028", "\u2029"};
-
-    for (size_t i = 0; i < N_ELEMENTS(banes); i++)
-        if (memmem(custom.p, custom.len, banes[i], strlen(banes[i])))
-            return true;
-
-    return false;
-}
-
-static enum rc
-edit_check_custom(struct span custom, struct why *why)
-{
-    struct canon c;
-    struct span value = {0};
-
-    if (custom.len == 0)
-        return RC_OK;
-
-    canon_init(&c, custom);
-    if (canon_peek(&c) == CANON_NULL)
-        return fail(why, RC_MALFORMED, "custom data 'null' would be dropped by the server");
-
-    enum rc rc = canon_value(&c, &value, why);
-    if (!rc)
-        rc = canon_end(&c, why);
-    if (rc)
-        return within(why, rc, "custom data");
-
-    if (custom_has_bane_of_go(custom))
-        return fail(why, RC_MALFORMED,
-            "custom data has '<', '>', '&', U+2028 or U+2029, on which notary and docker break");
-
-    return RC_OK;
-}
 
 static enum rc
 edit_check_target(const struct edit *edit, struct why *why)
@@ -63,7 +25,7 @@ edit_check_target(const struct edit *edit, struct why *why)
         return fail(why, RC_MALFORMED, "target '%.*s': %" PRId64 " is no length",
             (int)edit->name.len, (const char *)edit->name.p, edit->length);
 
-    enum rc rc = edit_check_custom(edit->custom, why);
+    enum rc rc = edit->custom.len > 0 ? custom_check(edit->custom, why) : RC_OK;
     if (rc)
         return within(why, rc, "target '%.*s'", (int)edit->name.len, (const char *)edit->name.p);
 

@@ -177,6 +177,8 @@
 #define HTTP_RATE_MIN             1024               /* bytes a second of a body: else it hangs */
 #define HTTP_WORK_TIMEOUT_S       300                /* a registry copies a blob in its store */
 #define CREW_TICK_MS              100                /* redrawing more often shows nothing new */
+#define TARGET_FILE_MAX_BYTES     (1LL << 40)        /* a file that is a target; 1 TiB */
+#define CUSTOM_MAX_BYTES          (64 * 1024)        /* JSON that is signed with one target */
 #define PUBLISH_WORKERS           8                  /* repositories published at once */
 #define PUBLISH_LINES_MAX_BYTES   (64 * 1024 * 1024) /* what 1,024 roles can have to say */
 #define ROOT_CHAIN_MAX            1024               /* roots walked in one update */

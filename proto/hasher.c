@@ -10,8 +10,8 @@ struct hasher {
     EVP_MD_CTX *spare; /* to end with, so that the other can go on */
 };
 
-/* OpenSSL fails here only where its caller is wrong, or SHA-256 is gone from the library, which
- * hasher_new() has seen. */
+/* OpenSSL fails here only where its caller is wrong, or a hash is gone from the library, which
+ * making the hasher has seen. */
 static void
 must(int is_done)
 {
@@ -19,8 +19,8 @@ must(int is_done)
     (void)is_done;
 }
 
-enum rc
-hasher_new(struct hasher **ret, struct why *why)
+static enum rc
+make(struct hasher **ret, const EVP_MD *hash, struct why *why)
 {
     closing(hasher_freep) struct hasher *hasher = calloc(1, sizeof *hasher);
     if (!hasher)
@@ -28,12 +28,23 @@ hasher_new(struct hasher **ret, struct why *why)
 
     hasher->context = EVP_MD_CTX_new();
     hasher->spare = EVP_MD_CTX_new();
-    if (!hasher->context || !hasher->spare ||
-        EVP_DigestInit_ex(hasher->context, EVP_sha256(), NULL) != 1)
+    if (!hasher->context || !hasher->spare || EVP_DigestInit_ex(hasher->context, hash, NULL) != 1)
         return fail_memory(why);
 
     *ret = steal(hasher);
     return RC_OK;
+}
+
+enum rc
+hasher_new(struct hasher **ret, struct why *why)
+{
+    return make(ret, EVP_sha256(), why);
+}
+
+enum rc
+hasher_new_long(struct hasher **ret, struct why *why)
+{
+    return make(ret, EVP_sha512(), why);
 }
 
 void
@@ -53,14 +64,28 @@ hasher_add(struct hasher *hasher, struct span piece)
     must(EVP_DigestUpdate(hasher->context, piece.p, piece.len));
 }
 
-void
-hasher_digest(struct digest *ret, struct hasher *hasher)
+static void
+end(uint8_t *ret, unsigned want_len, struct hasher *hasher)
 {
+    uint8_t value[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
     must(EVP_MD_CTX_copy_ex(hasher->spare, hasher->context));
-    must(EVP_DigestFinal_ex(hasher->spare, ret->b, &len));
-    assert(len == sizeof ret->b);
+    must(EVP_DigestFinal_ex(hasher->spare, value, &len));
+    assert(len == want_len);
+    memcpy(ret, value, want_len);
+}
+
+void
+hasher_digest(struct digest *ret, struct hasher *hasher)
+{
+    end(ret->b, sizeof ret->b, hasher);
+}
+
+void
+hasher_digest_long(uint8_t ret[HASHER_LONG_BYTES], struct hasher *hasher)
+{
+    end(ret, HASHER_LONG_BYTES, hasher);
 }
 
 void

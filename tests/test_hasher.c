@@ -55,12 +55,28 @@ test_goes_back_to_where_a_copy_was_made(void **state)
     assert_string_equal(hex_of(hasher), OF_ABC);
 }
 
+static void
+test_gives_the_long_digest_too(void **state)
+{
+    closing(hasher_freep) struct hasher *hasher = NULL;
+    uint8_t digest[HASHER_LONG_BYTES];
+
+    (void)state;
+    assert_int_equal(hasher_new_long(&hasher, NULL), RC_OK);
+    hasher_add(hasher, SPAN("ab"));
+    hasher_add(hasher, SPAN("c"));
+    hasher_digest_long(digest, hasher);
+    assert_memory_equal(
+        digest, "\xdd\xaf\x35\xa1\x93\x61\x7a\xba\xcc\x41\x73\x49\xae\x20\x41\x31", 16);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gives_the_digest_of_pieces_and_goes_on),
         cmocka_unit_test(test_goes_back_to_where_a_copy_was_made),
+        cmocka_unit_test(test_gives_the_long_digest_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
