@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import threading
 
 import pytest
 
@@ -233,3 +234,26 @@ def test_a_unit_narrows_a_grant(builder, unit, new_case):
     case.agent.stop()
     peers = [record["peer"] for record in case.agent.ledger.records() if record["kind"] == "request"]
     assert [peer.get("unit") == unit.name for peer in peers] == [True, False, True]
+
+
+def test_each_thread_of_a_test_is_a_user_of_its_own(tester, stranger):
+    """Or who connects in one would be somebody else once another is done."""
+    is_other, is_seen = threading.Event(), threading.Event()
+    seen = []
+
+    def be_another():
+        with stranger.acting():
+            is_other.set()
+            is_seen.wait(30)
+            seen.append((os.geteuid(), os.getegid(), os.getgroups()))
+
+    thread = threading.Thread(target=be_another)
+    thread.start()
+    is_other.wait(30)
+    before = os.getgroups()
+    with tester.acting():
+        assert (os.geteuid(), os.getegid()) == (tester.uid, tester.gid)
+    is_seen.set()
+    thread.join()
+    assert seen == [(stranger.uid, stranger.gid, [])]
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, 0, before)
