@@ -252,8 +252,8 @@ COMMAND(cmd_status)
     json_auto_t *reply = NULL;
     struct agent_call *agent = NULL;
 
-    (void)arguments;
-    (void)n;
+    if (n > 0)
+        return cmd_staged(session, arguments, n, why);
     if (options_has(options, OPTION_METRICS) && options_has(options, OPTION_JSON))
         return fail(why, RC_UNSUPPORTED, "--metrics has a form of its own, which is not JSON");
 

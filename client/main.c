@@ -125,6 +125,9 @@ run_once(
     enum rc rc = session_new(&session, options, why);
     if (!rc && options_has(options, OPTION_PUBLISH))
         progress_note(session_progress(session), "--publish has no effect: nothing is ever staged");
+    if (!rc && options_has(options, OPTION_CONFIG))
+        progress_note(session_progress(session), "--config is not read: --server, --tlscacert and "
+                                                 "--trust-dir say what notary's file says");
     if (!rc)
         note_passphrases(session_progress(session));
     if (!rc)

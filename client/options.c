@@ -63,7 +63,8 @@ static const struct {
         "released, done, parked, refused, failed or cancelled"},
     [OPTION_REASON] = {0, "--reason", "REASON",
         "what was refused for that one; of deny: why, for who asked"},
-    [OPTION_LINES] = {'n', "--lines", "NUMBER", "only so many, the newest"},
+    [OPTION_LINES] = {'n', "--lines", "NUMBER",
+        "only so many, the newest (of reset: nothing is ever staged)"},
     [OPTION_FOLLOW] = {'f', "--follow", NULL, "go on with new records as they are made"},
     [OPTION_FILE] = {0, "--file", "FILE", "an export instead of the agent; -: standard input"},
     [OPTION_HEAD] = {0, "--head", "SEQ:HASH", "a record that is known to have that hash"},
@@ -95,16 +96,21 @@ static const struct {
     [OPTION_OUTPUT] = {0, "--output", "FORMAT", "admission-patch: for a webhook of Kubernetes"},
     [OPTION_PINNING] = {0, "--pinning", "FILE",
         "which roots to trust (default: see countersign-verify(1))"},
-    [OPTION_CONFIG] = {'c', "--config", "PATH", "for old scripts: has no effect"},
-    [OPTION_ALL] = {0, "--all", NULL, "for old scripts: has no effect"},
+    [OPTION_CONFIG] = {'c', "--config", "PATH", "for old scripts: is not read"},
+    [OPTION_ALL] = {0, "--all", NULL, "for old scripts: nothing is ever staged"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */
 static const struct {
+    char letter; /* 0: none */
     const char *name;
     enum option_id id;
 } aliases[] = {
-    {"trustDir", OPTION_TRUST_DIR},
+    {0, "trustDir", OPTION_TRUST_DIR},
+    {0, "roles", OPTION_ROLE},
+    {0, "configFile", OPTION_CONFIG},
+    {0, "number", OPTION_LINES},
+    {'D', "debug", OPTION_VERBOSE},
 };
 
 #define FIRST_LONG 256
@@ -158,26 +164,40 @@ describe(struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1], char *lette
                 letters[at++] = ':';
         }
     }
-    for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
-        longs[n++] = (struct option){
-            aliases[i].name, required_argument, NULL, FIRST_LONG + (int)aliases[i].id};
+    for (size_t i = 0; i < N_ELEMENTS(aliases); i++) {
+        enum option_id id = aliases[i].id;
+        int kind = table[id].argument ? required_argument : no_argument;
+        longs[n++] = (struct option){aliases[i].name, kind, NULL, FIRST_LONG + (int)id};
+        if (aliases[i].letter && !table[id].argument && at + 1 < size)
+            letters[at++] = aliases[i].letter;
+    }
     longs[n] = (struct option){0};
     letters[at] = 0;
+}
+
+static int
+of_letter(int letter)
+{
+    for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
+        if (aliases[i].letter == letter)
+            return (int)aliases[i].id;
+
+    int id = 0;
+    while (id < OPTION_MAX_ && table[id].letter != letter)
+        id++;
+    return id;
 }
 
 bool
 options_parse(struct options *ret, int argc, char **argv)
 {
     struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1];
-    char letters[2 * OPTION_MAX_ + 1];
+    char letters[2 * OPTION_MAX_ + N_ELEMENTS(aliases) + 1];
     struct options options = {0};
 
     describe(longs, letters, sizeof letters);
     for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-        int id = c - FIRST_LONG;
-        for (int i = 0; c < FIRST_LONG && i < OPTION_MAX_; i++)
-            if (table[i].letter == c)
-                id = i;
+        int id = c < FIRST_LONG ? of_letter(c) : c - FIRST_LONG;
         if (c == '?' || !take(&options, (enum option_id)id, optarg))
             return false;
     }

@@ -100,7 +100,7 @@ _Static_assert(OPTION_MAX_ <= 8 * sizeof(option_mask), "a set has room for all o
 #define OPTIONS_TRUST                                                                              \
     (OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_TRUST_DIR) | OPTION_BIT(OPTION_TLS_CA) |        \
         OPTION_BIT(OPTION_TLS_CERT) | OPTION_BIT(OPTION_TLS_KEY) | OPTION_BIT(OPTION_NO_TOFU) |    \
-        OPTION_BIT(OPTION_INSECURE))
+        OPTION_BIT(OPTION_INSECURE) | OPTION_BIT(OPTION_CONFIG))
 
 #define OPTION_VALUES_MAX 256 /* of one option that may be given several times */
 

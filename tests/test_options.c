@@ -66,9 +66,17 @@ test_takes_notarys_spelling(void **state)
     struct line line;
 
     (void)state;
-    assert_true(parse(&options, &line, "countersign list g --trustDir D -p"));
+    assert_true(parse(&options, &line,
+        "countersign list g --trustDir D -p --roles a,b -D --configFile C --number 3"));
     assert_string_equal(options.values[OPTION_TRUST_DIR], "D");
     assert_true(options_has(&options, OPTION_PUBLISH));
+    assert_int_equal(options.n_roles, 2);
+    assert_true(options_has(&options, OPTION_VERBOSE));
+    assert_string_equal(options.values[OPTION_CONFIG], "C");
+    assert_string_equal(options.values[OPTION_LINES], "3");
+    assert_true(parse(&options, &line, "countersign list g --debug -d D"));
+    assert_true(options_has(&options, OPTION_VERBOSE));
+    assert_string_equal(options.values[OPTION_TRUST_DIR], "D");
 }
 
 static void
