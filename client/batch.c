@@ -43,8 +43,12 @@ static enum rc
 add_keys(json_t *keys, const struct signer *signer, const struct batch_document *document,
     bool is_all, struct why *why)
 {
-    for (size_t i = 0; i < document->n_listed && json_array_size(keys) < KEYS_WANTED_MAX; i++) {
-        const struct keyid *id = pubkey_canonical_id(document->listed[i]);
+    size_t n = document->n_listed + document->n_former;
+
+    for (size_t i = 0; i < n && json_array_size(keys) < KEYS_WANTED_MAX; i++) {
+        const struct keyid *id =
+            pubkey_canonical_id(i < document->n_listed ? document->listed[i]
+                                                       : document->former[i - document->n_listed]);
         const struct signer_key *key = signer_find_id(signer, id);
         bool may = key && signer_may(key, document->repository, document->role);
 
@@ -158,11 +162,26 @@ put_names(struct batch_document *document, const struct signer *signer, const js
     return rc ? rc : bytes_check(&document->left_out, why);
 }
 
+static enum rc
+verify_signatures(
+    const struct batch_document *document, const struct collected *collected, struct why *why)
+{
+    enum rc rc = verify_threshold(document->listed, document->n_listed, document->threshold,
+        collected->signatures, collected->n, document->message, why);
+
+    if (!rc && document->n_former > 0)
+        rc = verify_threshold(document->former, document->n_former, document->former_threshold,
+            collected->signatures, collected->n, document->message, why);
+    return rc;
+}
+
 /* One Signed of the interface, for the document that was asked for. */
 static enum rc
 read_signed(struct batch_document *document, const struct signer *signer, const json_t *object,
     struct why *why)
 {
+    const struct collected_keys keys = {
+        document->listed, document->n_listed, document->former, document->n_former};
     closing(collected_done) struct collected collected = COLLECTED_INIT;
     const json_t *signatures = NULL, *left_out = NULL;
     const char *digest = "";
@@ -183,16 +202,16 @@ read_signed(struct batch_document *document, const struct signer *signer, const 
     if (strcmp(digest, want) != 0)
         return fail(why, RC_UNTRUSTED, "the agent signed digest %s, want %s", digest, want);
 
-    rc = collected_read(&collected, signatures, document->listed, document->n_listed, why);
+    rc = collected_read(&collected, signatures, &keys, why);
     if (!rc)
-        rc = verify_threshold(document->listed, document->n_listed, document->threshold,
-            collected.signatures, collected.n, document->message, why);
+        rc = verify_signatures(document, &collected, why);
     if (!rc)
         rc = collected_make_file(&document->file, document->message, &collected, why);
     return rc ? rc : put_names(document, signer, signatures, left_out, why);
 }
 
-/* The released root with its signatures, as the file that it was meant to be. */
+/* The released root with its signatures, as the file that it was meant to be. Certificates of
+ * former root keys, which sign as well, are among those that it lists. */
 static enum rc
 read_released(
     struct batch_mark *mark, const char *document, const json_t *signatures, struct why *why)
@@ -209,7 +228,8 @@ read_released(
     if (!rc)
         rc = tuf_role_keys(&keys, &n_keys, &root->roles[RANK_ROOT], &root->keys, why);
     if (!rc)
-        rc = collected_read(&collected, signatures, keys, n_keys, why);
+        rc = collected_read(&collected, signatures,
+            &(struct collected_keys){keys, n_keys, root->keys.keys, root->keys.n}, why);
     return rc ? rc : collected_make_file(&mark->file, bytes_span(&message), &collected, why);
 }
 

@@ -16,6 +16,10 @@ struct batch_document {
     struct pubkey *const *listed; /* the keys that may sign it, as the role lists them */
     size_t n_listed;
     int64_t threshold;
+    /* Of a root: the keys and the threshold of the one that it replaces, which sign it as well. */
+    struct pubkey *const *former;
+    size_t n_former;
+    int64_t former_threshold;
     struct intent intent; /* what it is meant to change */
 
     struct bytes file;      /* set by batch_sign(): the wire form with its signatures */

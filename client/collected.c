@@ -19,54 +19,72 @@ find_listed(struct pubkey *const *listed, size_t n, const struct keyid *canonica
     return NULL;
 }
 
-/* One Signature of the interface, put under the ID by which the metadata lists its key. */
+/* What a Signature of the interface says. */
+struct received {
+    const char *id, *name, *method, *sig;
+};
+
+/* Put under the ID by which the metadata lists its key. */
 static enum rc
-collect(struct collected *ret, const json_t *object, struct pubkey *const *listed, size_t n_listed,
+put(struct collected *ret, const struct received *received, const struct pubkey *key,
     struct why *why)
 {
-    const char *id = "", *name = "", *method = "", *sig = "";
-    struct keyid canonical_id;
-    struct members m;
-
-    members_open(&m, object, "signature");
-    members_text(&m, "key", &id);
-    members_text(&m, "name", &name);
-    members_text(&m, "method", &method);
-    members_text(&m, "sig", &sig);
-    enum rc rc = members_close_tolerant(&m, why);
-    if (!rc)
-        rc = keyid_parse(&canonical_id, span_of(id), why);
-    if (rc)
-        return rc;
-
-    const struct pubkey *key = find_listed(listed, n_listed, &canonical_id);
-    if (!key)
-        return fail(why, RC_UNTRUSTED, "a signature by key %s, which nobody asked for", id);
-
     struct verify_signature *signature =
         mem_grow(&ret->signatures, ret->n, sizeof *signature, SIGNATURES_MAX);
     if (!signature)
         return fail_memory(why);
 
     size_t at = ret->bytes.len;
-    rc = base64_parse(&ret->bytes, span_of(sig), why);
+    enum rc rc = base64_parse(&ret->bytes, span_of(received->sig), why);
     if (rc)
-        return within(why, rc, "signature by '%s'", name);
+        return within(why, rc, "signature by '%s'", received->name);
 
     /* The place of the bytes is known when all are there. */
     *signature = (struct verify_signature){.keyid = *pubkey_id(key),
-        .method = verify_method_find(span_of(method)),
+        .method = verify_method_find(span_of(received->method)),
         .signature = {NULL, ret->bytes.len - at}};
     ret->n++;
     return RC_OK;
 }
 
+static enum rc
+collect(
+    struct collected *ret, const json_t *object, const struct collected_keys *keys, struct why *why)
+{
+    struct received received = {"", "", "", ""};
+    struct keyid canonical_id;
+    struct members m;
+
+    members_open(&m, object, "signature");
+    members_text(&m, "key", &received.id);
+    members_text(&m, "name", &received.name);
+    members_text(&m, "method", &received.method);
+    members_text(&m, "sig", &received.sig);
+    enum rc rc = members_close_tolerant(&m, why);
+    if (!rc)
+        rc = keyid_parse(&canonical_id, span_of(received.id), why);
+    if (rc)
+        return rc;
+
+    const struct pubkey *key = find_listed(keys->listed, keys->n_listed, &canonical_id);
+    const struct pubkey *former = find_listed(keys->former, keys->n_former, &canonical_id);
+    if (!key && !former)
+        return fail(
+            why, RC_UNTRUSTED, "a signature by key %s, which nobody asked for", received.id);
+
+    if (key)
+        rc = put(ret, &received, key, why);
+    if (!rc && former && !(key && keyid_eq(pubkey_id(key), pubkey_id(former))))
+        rc = put(ret, &received, former, why);
+    return rc;
+}
+
 enum rc
-collected_read(struct collected *ret, const json_t *array, struct pubkey *const *listed,
-    size_t n_listed, struct why *why)
+collected_read(
+    struct collected *ret, const json_t *array, const struct collected_keys *keys, struct why *why)
 {
     for (size_t i = 0; i < json_array_size(array); i++) {
-        enum rc rc = collect(ret, json_array_get(array, i), listed, n_listed, why);
+        enum rc rc = collect(ret, json_array_get(array, i), keys, why);
         if (rc)
             return rc;
     }

@@ -17,10 +17,20 @@ struct collected {
     ((struct collected){.bytes = BYTES_INIT(SIGNATURES_MAX * SIGNATURE_MAX_BYTES)})
 void collected_done(struct collected *collected);
 
-/* Read an array of type Signature, once. listed: the keys that may sign. RC_UNTRUSTED: a signature
- * by another one. RC_MALFORMED, RC_NO_MEMORY. */
-must_check enum rc collected_read(struct collected *ret, const json_t *array,
-    struct pubkey *const *listed, size_t n_listed, struct why *why);
+/* Keys that may sign, as the metadata lists them; those of a root besides as the root before does.
+ */
+struct collected_keys {
+    struct pubkey *const *listed;
+    size_t n_listed;
+    struct pubkey *const *former;
+    size_t n_former;
+};
+
+/* Read an array of type Signature, once. One of a key that has two certificates, a former and a new
+ * one, is there under both IDs. RC_UNTRUSTED: a signature by another key. RC_MALFORMED,
+ * RC_NO_MEMORY. */
+must_check enum rc collected_read(
+    struct collected *ret, const json_t *array, const struct collected_keys *keys, struct why *why);
 
 /* Replace ret by the file, and read it back as strictly as anybody will. RC_MALFORMED,
  * RC_NO_MEMORY. */

@@ -11,9 +11,9 @@
 /* The drafts that are to be signed, in the order in which they are asked for. */
 struct wanted {
     const struct publication *publication;
-    struct founding *founding; /* NULL: there is none */
-    bool has_root;             /* it is to be signed as well */
-    struct step *steps;        /* all of them; those to be signed have a version */
+    struct root_step *root; /* NULL: none goes along */
+    bool has_root;          /* it is to be signed as well */
+    struct step *steps;     /* all of them; those to be signed have a version */
     size_t n_steps;
     const struct batch_document **documents;
     int64_t *expires_at; /* of each draft, as it was first */
@@ -42,8 +42,8 @@ list_wanted(struct wanted *w, struct why *why)
         return fail_memory(why);
 
     if (w->has_root) {
-        w->documents[w->n] = founding_document(w->founding);
-        w->expires_at[w->n++] = founding_root(w->founding)->expires_at;
+        w->documents[w->n] = root_step_document(w->root);
+        w->expires_at[w->n++] = root_step_root(w->root)->expires_at;
     }
     for (size_t i = 0; i < w->n_steps; i++)
         if (is_wanted(&w->steps[i])) {
@@ -54,17 +54,28 @@ list_wanted(struct wanted *w, struct why *why)
     return RC_OK;
 }
 
+static bool
+any_needs_approval(const struct signer *signer, struct pubkey *const *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct signer_key *key = signer_find_id(signer, pubkey_canonical_id(keys[i]));
+        if (key && key->needs_approval)
+            return true;
+    }
+
+    return false;
+}
+
 /* Whether the agent may want approvals for any of the keys. */
 static bool
 may_wait(const struct wanted *w)
 {
+    const struct signer *signer = w->publication->signer;
+
     for (size_t i = 0; i < w->n; i++)
-        for (size_t k = 0; k < w->documents[i]->n_listed; k++) {
-            const struct signer_key *key = signer_find_id(
-                w->publication->signer, pubkey_canonical_id(w->documents[i]->listed[k]));
-            if (key && key->needs_approval)
-                return true;
-        }
+        if (any_needs_approval(signer, w->documents[i]->listed, w->documents[i]->n_listed) ||
+            any_needs_approval(signer, w->documents[i]->former, w->documents[i]->n_former))
+            return true;
 
     return false;
 }
@@ -76,9 +87,9 @@ draft_again(
 {
     size_t n = 0;
 
-    enum rc rc = w->has_root ? founding_redraft(w->founding, expires_at[n++], like, why) : RC_OK;
-    const struct step_scene scene = {
-        w->publication, w->founding ? founding_root(w->founding) : NULL, w->steps, w->n_steps};
+    enum rc rc = w->has_root ? root_step_redraft(w->root, expires_at[n++], like, why) : RC_OK;
+    const struct step_scene scene = {w->publication, w->root ? root_step_root(w->root) : NULL,
+        w->root && root_step_is_first(w->root), w->steps, w->n_steps};
     for (size_t i = 0; !rc && i < w->n_steps; i++) {
         if (!is_wanted(&w->steps[i]))
             continue;
@@ -244,12 +255,12 @@ take_up(bool *ret_is_same, const struct wanted *w, const char *id, struct why *w
 }
 
 enum rc
-comeback(const struct publication *publication, struct founding *founding, struct step *steps,
+comeback(const struct publication *publication, struct root_step *root, struct step *steps,
     size_t n_steps, struct why *why)
 {
     closing(wanted_done) struct wanted w = {.publication = publication,
-        .founding = founding,
-        .has_root = founding && founding_document(founding),
+        .root = root,
+        .has_root = root && root_step_document(root),
         .steps = steps,
         .n_steps = n_steps};
     closing(json_decrefp) json_t *reply = NULL;

@@ -9,13 +9,13 @@
  * the same roles, each draft is made once more with those of then; if all come out as what waits,
  * byte for byte, they stand on the same base and mean the same, and are asked for as they are.
  */
-#include "client/founding.h"
+#include "client/root_step.h"
 #include "client/step.h"
 
 /*
  * Steps are drafted; those that wait for signatures become what was asked for before, or stay as
- * they are. founding: NULL: the repository is published. Asks the agent only if it may want
+ * they are. root: NULL: none goes along. Asks the agent only if it may want
  * approvals for a key in question. What agent_call() and step_draft() say.
  */
-must_check enum rc comeback(const struct publication *publication, struct founding *founding,
+must_check enum rc comeback(const struct publication *publication, struct root_step *root,
     struct step *steps, size_t n_steps, struct why *why);

@@ -62,6 +62,7 @@ enum rc
 creation_run(struct session *session, struct repository *repository, struct why *why)
 {
     closing(unref_all) struct pubkey *keys[RANK_DELEGATION] = {NULL};
+    struct root_plan plan = {.is_first = true};
     closing(publish_result_done) struct publish_result result = {0};
     struct publish_role targets = {.role = "targets", .is_renewed = true};
     struct publication publication = {
@@ -70,7 +71,7 @@ creation_run(struct session *session, struct repository *repository, struct why 
         .repository = repository->name,
         .roles = &targets,
         .n_roles = 1,
-        .root_keys = keys,
+        .root = &plan,
         .mode = BATCH_ALL,
         .waits = session_waits_for_votes(session),
         .now = session_now(session),
@@ -86,6 +87,8 @@ creation_run(struct session *session, struct repository *repository, struct why 
     rc = session_signer(&publication.signer, session, why);
     if (!rc)
         rc = gather_keys(keys, session, repository, why);
+    for (size_t rank = 0; rank < RANK_DELEGATION; rank++)
+        plan.roles[rank] = (struct root_plan_role){&keys[rank], 1, 1};
     if (!rc)
         rc = publish(&result, &publication, why);
     if (rc)

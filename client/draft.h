@@ -57,8 +57,3 @@ struct draft {
  * is not there. RC_MALFORMED: edit_check(). RC_TOO_LARGE, RC_NO_MEMORY.
  */
 must_check enum rc draft_targets(struct bytes *ret, const struct draft *draft, struct why *why);
-
-/* Append the canonical message of a root document with one key for each base role, by rank. The
- * first is an x509 key object. RC_UNSUPPORTED: it is not. RC_NO_MEMORY. */
-must_check enum rc draft_root(struct bytes *ret, struct pubkey *const keys[RANK_DELEGATION],
-    int64_t version, int64_t expires_at, struct why *why);

@@ -36,6 +36,21 @@ intent_of_targets(struct intent *ret, struct span base, const struct tuf_targets
     return RC_OK;
 }
 
+enum rc
+intent_of_root(struct intent *ret, const struct tuf_root *base, const struct tuf_root *root,
+    size_t n_documents, struct why *why)
+{
+    closing(changes_done) struct changes changes = {0};
+
+    enum rc rc = changes_of_root(&changes, base, root, CHANGES_MAX_BYTES / n_documents, why);
+    if (rc)
+        return rc;
+
+    json_decref(ret->changes);
+    ret->changes = json_incref(changes.list);
+    return RC_OK;
+}
+
 static const char *
 text_of(const json_t *change, const char *member)
 {

@@ -23,6 +23,10 @@ void intent_done(struct intent *intent);
 must_check enum rc intent_of_targets(struct intent *ret, struct span base,
     const struct tuf_targets *document, size_t n_documents, struct why *why);
 
+/* The same for a root; base: the published one. */
+must_check enum rc intent_of_root(struct intent *ret, const struct tuf_root *base,
+    const struct tuf_root *root, size_t n_documents, struct why *why);
+
 /* Nothing changes that no edit is about, but the expiry. RC_UNTRUSTED: what does. */
 must_check enum rc intent_check_edits(
     const struct intent *intent, const struct edit *edits, size_t n_edits, struct why *why);

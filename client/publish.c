@@ -4,14 +4,13 @@
 #include <inttypes.h>
 
 #include "client/comeback.h"
+#include "client/delivery.h"
 #include "client/pause.h"
 #include "client/receipt.h"
 #include "client/server_key.h"
 
-#define MARK_WAIT_MS   3000 /* for a version that was released to somebody to be published */
-#define POLL_MAX_MS    250  /* between two looks whether it is */
-#define BACKOFF_MAX_MS 2000 /* between two posts */
-#define POSTS_MAX      3    /* of the same bytes, where the network fails */
+#define MARK_WAIT_MS 3000 /* for a version that was released to somebody to be published */
+#define POLL_MAX_MS  250  /* between two looks whether it is */
 
 /*
  *  DRAFT ──▶ SIGN ──▶ POST ──▶ CHECK ──▶ done
@@ -20,9 +19,8 @@
  */
 struct publisher {
     const struct publication *publication;
-    struct founding *founding; /* the root of a new repository; else NULL */
-    bool is_founding;          /* it is still to be published */
-    struct step *steps;        /* parents before children */
+    struct root_step *root; /* that goes along; NULL: none */
+    struct step *steps;     /* parents before children */
     size_t n_steps;
     int64_t deadline_ms;
     int n_conflicts, n_missing;
@@ -39,15 +37,52 @@ count_conflict(struct publisher *p, struct why *why)
     return RC_OK;
 }
 
+/* The repository is still to be made. */
+static bool
+is_first(const struct publisher *p)
+{
+    return p->root && root_step_is_first(p->root);
+}
+
+static bool
+has_root(const struct publisher *p)
+{
+    return p->root && root_step_version(p->root) > 0;
+}
+
+static struct delivery
+delivery_of(const struct publisher *p)
+{
+    return (struct delivery){p->publication, p->root, p->steps, p->n_steps};
+}
+
+/* A root with other keys wants other signatures on what is below it. */
+static enum rc
+draft_root(struct publisher *p, struct why *why)
+{
+    bool is_new = false;
+
+    if (!p->root)
+        return RC_OK;
+
+    enum rc rc = root_step_draft(p->root, &is_new, why);
+    for (size_t i = 0; is_new && i < p->n_steps; i++)
+        p->steps[i].is_signed = false;
+    return rc;
+}
+
 static enum rc
 draft_all(struct publisher *p, size_t *ret_n_due, struct why *why)
 {
-    const struct step_scene scene = {
-        p->publication, p->is_founding ? founding_root(p->founding) : NULL, p->steps, p->n_steps};
+    enum rc rc = draft_root(p, why);
+    if (rc)
+        return rc;
 
-    *ret_n_due = p->is_founding ? 1 : 0;
+    const struct step_scene scene = {p->publication, p->root ? root_step_root(p->root) : NULL,
+        is_first(p), p->steps, p->n_steps};
+    *ret_n_due = has_root(p);
     for (size_t i = 0; i < p->n_steps; i++) {
-        enum rc rc = step_draft(&p->steps[i], &scene, why);
+        rc = step_draft(&p->steps[i], &scene, why);
         if (rc)
             return rc;
 
@@ -55,6 +90,23 @@ draft_all(struct publisher *p, size_t *ret_n_due, struct why *why)
             ++*ret_n_due;
     }
 
+    return RC_OK;
+}
+
+/* What a request of n documents brings along, and what they are meant to change. */
+static enum rc
+make_bases(json_t **ret, struct publisher *p, size_t n, struct why *why)
+{
+    closing(json_decrefp) json_t *bases = NULL;
+    bool is_pinned = trust_pin(p->publication->trust);
+
+    enum rc rc = step_bases(&bases, p->publication, p->steps, p->n_steps, n, why);
+    if (!rc && p->root)
+        rc = root_step_intend(p->root, bases && is_pinned, n, why);
+    if (rc)
+        return rc;
+
+    *ret = steal(bases);
     return RC_OK;
 }
 
@@ -69,18 +121,17 @@ sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
     if (!documents)
         return fail_memory(why);
 
-    if (p->is_founding && founding_document(p->founding))
-        documents[n++] = founding_document(p->founding);
+    if (p->root && root_step_document(p->root))
+        documents[n++] = root_step_document(p->root);
     for (size_t i = 0; i < p->n_steps; i++)
         if (p->steps[i].version > 0 && !p->steps[i].is_signed)
             documents[n++] = &p->steps[i].signature;
     if (n == 0)
         return RC_OK;
 
-    enum rc rc =
-        comeback(p->publication, p->is_founding ? p->founding : NULL, p->steps, p->n_steps, why);
+    enum rc rc = comeback(p->publication, p->root, p->steps, p->n_steps, why);
     if (!rc)
-        rc = step_bases(&bases, p->publication, p->steps, p->n_steps, n, why);
+        rc = make_bases(&bases, p, n, why);
     if (rc)
         return rc;
 
@@ -92,8 +143,8 @@ sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
     if (rc)
         return rc;
 
-    if (p->is_founding)
-        founding_signed(p->founding);
+    if (p->root)
+        root_step_signed(p->root);
     for (size_t i = 0; i < p->n_steps; i++)
         p->steps[i].is_signed = p->steps[i].version > 0;
     return RC_OK;
@@ -166,122 +217,20 @@ await_marks(struct publisher *p, const struct batch_marks *marks, struct why *wh
     return marks_moved_on(p, marks) ? RC_OK : count_conflict(p, why);
 }
 
-/* The agent has released other bytes under a version that we wanted. */
-static enum rc
-on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *why)
-{
-    enum rc rc = RC_OK;
-
-    for (size_t i = 0; !rc && i < marks->n; i++) {
-        const struct batch_mark *mark = &marks->marks[i];
-        struct step *step = find_step(p, mark->role);
-
-        progress_note(p->publication->progress, "%s: the agent has released version %" PRId64,
-            mark->role, mark->version);
-        if (p->is_founding && !strcmp(mark->role, "root"))
-            rc = founding_resume(p->founding, mark, why);
-        else if (step && mark->version > step->floor)
-            step->floor = mark->version;
-    }
-    if (rc)
-        return rc;
-
-    return p->is_founding ? RC_OK : await_marks(p, marks, why);
-}
-
-/* What is to be posted; *ret_n of them. ret has room for all steps and a root. */
-static void
-list_uploads(struct repo_upload *ret, size_t *ret_n, const struct publisher *p)
-{
-    size_t n = 0;
-
-    if (p->is_founding)
-        ret[n++] = (struct repo_upload){"root", founding_file(p->founding)};
-    for (size_t i = 0; i < p->n_steps; i++)
-        if (p->steps[i].version > 0)
-            ret[n++] = (struct repo_upload){
-                p->steps[i].want->role, bytes_span(&p->steps[i].signature.file)};
-
-    *ret_n = n;
-}
-
-/* Whether the server has file under that version of role. */
-static bool
-is_posted(const struct publisher *p, const char *role, int64_t version, struct span file)
-{
-    closing(bytes_done) struct bytes found = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    closing(freep) char *name = NULL;
-
-    return asprintf(&name, "%" PRId64 ".%s", version, role) >= 0 &&
-           !repo_get(&found, p->publication->repo, name, DOCUMENT_MAX_BYTES, NULL) &&
-           span_eq(bytes_span(&found), file);
-}
-
-/* Whether the server has all that was posted. */
-static bool
-are_posted(const struct publisher *p)
-{
-    if (p->is_founding && !is_posted(p, "root", 1, founding_file(p->founding)))
-        return false;
-
-    for (size_t i = 0; i < p->n_steps; i++) {
-        const struct step *step = &p->steps[i];
-        if (step->version > 0 &&
-            !is_posted(p, step->want->role, step->version, bytes_span(&step->signature.file)))
-            return false;
-    }
-
-    return true;
-}
-
-/*
- * Post all at once. Where no answer comes nobody knows whether it arrived: look, and send the same
- * bytes again. libcurl may have sent them twice on its own, so a conflict may be with ourselves.
- */
-static enum rc
-post_all(struct publisher *p, struct why *why)
-{
-    closing(freep) struct repo_upload *uploads = calloc(p->n_steps + 1, sizeof *uploads);
-    size_t n = 0;
-
-    if (!uploads)
-        return fail_memory(why);
-
-    list_uploads(uploads, &n, p);
-    for (int i = 0;; i++) {
-        enum rc rc = repo_publish(p->publication->repo, uploads, n, why);
-        if ((rc == RC_TIMEOUT || rc == RC_CONFLICT) && are_posted(p))
-            return RC_OK;
-        if (rc != RC_TIMEOUT)
-            return rc;
-        if (i + 1 == POSTS_MAX)
-            return RC_NETWORK;
-
-        progress_note(p->publication->progress, "publication: no answer: %s", why->text);
-        pause_about(pause_backoff_ms(2 * i + 3, BACKOFF_MAX_MS));
-    }
-}
-
-/* The new repository has the root that we made, or resumed. What is left is as for any other. */
-static enum rc
-found(struct publisher *p, struct why *why)
-{
-    p->is_founding = false;
-    return trust_adopt(p->publication->trust, founding_file(p->founding), why);
-}
-
 /* HTTP 400 VERSION. */
 static enum rc
 on_conflict(struct publisher *p, struct why *why)
 {
-    if (p->is_founding) {
+    const struct delivery delivery = delivery_of(p);
+
+    if (is_first(p)) {
         /* Somebody resumed the same root and was faster: the repository is the one we wanted. */
-        if (!is_posted(p, "root", 1, founding_file(p->founding)))
+        if (!delivery_has_root(&delivery))
             return fail(why, RC_CONFLICT, "'%s' exists already", p->publication->repository);
 
         for (size_t i = 0; i < p->n_steps; i++)
             p->steps[i].is_due = p->steps[i].want->is_renewed;
-        enum rc rc = found(p, why);
+        enum rc rc = root_step_posted(p->root, why);
         return rc ? rc : trust_update(p->publication->trust, why);
     }
 
@@ -292,6 +241,42 @@ on_conflict(struct publisher *p, struct why *why)
 
     pause_about(pause_backoff_ms(p->n_conflicts, BACKOFF_MAX_MS));
     return trust_update(p->publication->trust, why);
+}
+
+/* A root was released already. One that does not follow the published one may be published by now.
+ */
+static enum rc
+on_released_root(struct publisher *p, const struct batch_mark *mark, struct why *why)
+{
+    enum rc rc = root_step_resume(p->root, mark, why);
+
+    return rc == RC_CONFLICT && !is_first(p) ? on_conflict(p, why) : rc;
+}
+
+/* The agent has released other bytes under a version that we wanted. */
+static enum rc
+on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *why)
+{
+    bool is_about_root = false;
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < marks->n; i++) {
+        const struct batch_mark *mark = &marks->marks[i];
+        struct step *step = find_step(p, mark->role);
+
+        progress_note(p->publication->progress, "%s: the agent has released version %" PRId64,
+            mark->role, mark->version);
+        if (p->root && !strcmp(mark->role, "root")) {
+            is_about_root = true;
+            rc = on_released_root(p, mark, why);
+        } else if (step && mark->version > step->floor) {
+            step->floor = mark->version;
+        }
+    }
+    if (rc)
+        return rc;
+
+    return is_about_root || is_first(p) ? RC_OK : await_marks(p, marks, why);
 }
 
 /*
@@ -331,22 +316,39 @@ count_missing(struct publisher *p, struct why *why)
     return RC_OK;
 }
 
+/* After a post that the server says it has taken. */
+static enum rc
+check(struct publisher *p, enum receipt *ret, struct why *why)
+{
+    const struct delivery delivery = delivery_of(p);
+    bool is_about_root = has_root(p);
+
+    if (!delivery_has_root(&delivery)) {
+        *ret = RECEIPT_MISSING;
+        return RC_OK;
+    }
+
+    enum rc rc = is_about_root ? root_step_posted(p->root, why) : RC_OK;
+    if (!rc)
+        rc = receipt_check(ret, p->publication, p->steps, p->n_steps, why);
+    if (!rc && *ret == RECEIPT_GOOD && is_about_root)
+        *ret = RECEIPT_AGAIN; /* a root of an earlier run may not be all that is wanted */
+    return rc;
+}
+
 static enum rc
 post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
 {
+    const struct delivery delivery = delivery_of(p);
     enum receipt receipt = RECEIPT_GOOD;
 
-    enum rc rc = post_all(p, why);
+    enum rc rc = delivery_post(&delivery, why);
     if (rc == RC_CONFLICT)
         return on_conflict(p, why);
     if (rc == RC_NETWORK)
-        return p->is_founding ? rc : server_key_explain(p->publication->trust, why);
-    if (!rc && p->is_founding && !is_posted(p, "root", 1, founding_file(p->founding)))
-        return count_missing(p, why);
-    if (!rc && p->is_founding)
-        rc = found(p, why);
+        return has_root(p) ? rc : server_key_explain(p->publication->trust, why);
     if (!rc)
-        rc = receipt_check(&receipt, p->publication, p->steps, p->n_steps, why);
+        rc = check(p, &receipt, why);
     if (!rc && receipt == RECEIPT_BROKEN)
         rc = count_conflict(p, why);
     if (!rc && receipt == RECEIPT_MISSING)
@@ -386,7 +388,7 @@ publisher_done(struct publisher *p)
     for (size_t i = 0; i < p->n_steps; i++)
         step_done(&p->steps[i]);
     free(p->steps);
-    founding_free(p->founding);
+    root_step_free(p->root);
 }
 
 /* Parents come before children, as the names of children are longer. */
@@ -411,11 +413,7 @@ publisher_init(struct publisher *p, const struct publication *publication, struc
         step_init(&p->steps[p->n_steps], publication, p->n_steps);
     qsort(p->steps, p->n_steps, sizeof *p->steps, step_cmp);
 
-    if (!publication->root_keys)
-        return RC_OK;
-
-    p->is_founding = true;
-    return founding_new(&p->founding, publication, why);
+    return publication->root ? root_step_new(&p->root, publication, why) : RC_OK;
 }
 
 static enum rc
@@ -428,9 +426,8 @@ make_result(struct publish_result *ret, const struct publisher *p, struct why *w
     if (!result.roles)
         return fail_memory(why);
 
-    if (p->founding)
-        rc = publish_result_add(
-            &result, "root", 1, founding_signed_by(p->founding), founding_left_out(p->founding));
+    if (p->root)
+        rc = root_step_report(p->root, &result, why);
     for (size_t i = 0; !rc && i < p->publication->n_roles; i++) {
         const struct step *step = find_step(p, p->publication->roles[i].role);
         rc = publish_result_add(&result, step->want->role, step->published,

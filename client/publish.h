@@ -15,6 +15,7 @@
 #include "client/batch.h"
 #include "client/draft.h"
 #include "client/publish_result.h"
+#include "client/root_plan.h"
 #include "client/trust.h"
 
 /* What changes in one role: "targets" or a delegation. */
@@ -26,14 +27,13 @@ struct publish_role {
 };
 
 struct publication {
-    struct trust *trust; /* updated, unless root is set; allows expired documents */
+    struct trust *trust; /* updated, unless root is a first one; allows expired documents */
     struct signer *signer;
     struct repo *repo;
     const char *repository;
     const struct publish_role *roles;
     size_t n_roles;
-    /* A new repository: the keys of its root by rank, the first with its certificate; else NULL. */
-    struct pubkey *const *root_keys;
+    const struct root_plan *root; /* NULL: the published one stays */
     enum batch_mode mode;
     bool waits;  /* where others must agree first; else RC_PENDING says what to do */
     int64_t now; /* seconds UTC */

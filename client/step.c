@@ -40,7 +40,7 @@ step_init(struct step *step, const struct publication *publication, size_t i)
 
     *step = (struct step){
         .want = want,
-        .is_due = want->is_renewed || publication->root_keys,
+        .is_due = want->is_renewed,
         .base = BYTES_INIT(DOCUMENT_MAX_BYTES),
         .message = BYTES_INIT(DOCUMENT_MAX_BYTES),
         .signature = BATCH_DOCUMENT_INIT,
@@ -114,7 +114,7 @@ find_footing(
 {
     const struct publication *publication = scene->publication;
     const struct trust_role *role =
-        scene->root ? NULL : trust_find(publication->trust, step->want->role);
+        scene->is_first ? NULL : trust_find(publication->trust, step->want->role);
 
     if (step->broken) {
         enum rc rc = tuf_targets_parse(&ret->owned, bytes_span(&step->broken->message), why);
@@ -322,7 +322,7 @@ intend(struct step *step, const struct publication *publication, const json_t *b
 
 static enum rc
 format_bases(json_t **ret, const struct publication *publication, const struct step *steps,
-    size_t n_steps, struct why *why)
+    size_t n_steps, size_t n_documents, struct why *why)
 {
     closing(freep) const char **roles = calloc(n_steps + 1, sizeof *roles);
     const struct trust *trust = publication->trust;
@@ -339,8 +339,9 @@ format_bases(json_t **ret, const struct publication *publication, const struct s
         }
 
     *ret = NULL;
-    return is_wanted && n > 0 && trust_root(trust) ? chain_format(ret, trust, roles, n, why)
-                                                   : RC_OK;
+    return is_wanted && n_documents > 0 && trust_root(trust)
+               ? chain_format(ret, trust, roles, n, why)
+               : RC_OK;
 }
 
 enum rc
@@ -349,7 +350,7 @@ step_bases(json_t **ret, const struct publication *publication, struct step *ste
 {
     closing(json_decrefp) json_t *bases = NULL;
 
-    enum rc rc = format_bases(&bases, publication, steps, n_steps, why);
+    enum rc rc = format_bases(&bases, publication, steps, n_steps, n_documents, why);
     for (size_t i = 0; !rc && i < n_steps; i++)
         if (is_to_be_signed(&steps[i]))
             rc = intend(&steps[i], publication, bases, n_documents, why);

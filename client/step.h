@@ -37,7 +37,8 @@ void step_done(struct step *step);
 /* What steps of one publication look at. */
 struct step_scene {
     const struct publication *publication;
-    const struct tuf_root *root; /* of a repository that is still to be published; else NULL */
+    const struct tuf_root *root; /* that goes along; NULL: the published one stays */
+    bool is_first;               /* nothing is published yet */
     const struct step *steps;    /* all of them, parents before children */
     size_t n_steps;
 };

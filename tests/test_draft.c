@@ -396,37 +396,6 @@ test_bounds_the_paths_of_a_role(void **state)
     }
 }
 
-static void
-test_writes_a_root_that_is_sound(void **state)
-{
-    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    closing(tuf_root_freep) struct tuf_root *root = NULL;
-    struct forge_key keys[RANK_DELEGATION];
-    struct pubkey *listed[RANK_DELEGATION];
-    struct why why = {0};
-
-    (void)state;
-    for (size_t i = 0; i < RANK_DELEGATION; i++) {
-        forge_key_init(&keys[i], i == RANK_TIMESTAMP ? "ED25519" : "P-256");
-        listed[i] = keys[i].key;
-    }
-    assert_int_equal(draft_root(&message, listed, 1, EXPIRES_AT, &why), RC_UNSUPPORTED);
-
-    forge_key_certify(&keys[RANK_ROOT], "localhost/x", 0, EXPIRES_AT);
-    listed[RANK_ROOT] = keys[RANK_ROOT].key;
-    bytes_clear(&message);
-    assert_int_equal(draft_root(&message, listed, 1, EXPIRES_AT, &why), RC_OK);
-    assert_int_equal(tuf_root_parse(&root, bytes_span(&message), &why), RC_OK);
-    assert_int_equal(tuf_root_check(root, &why), TUF_SOUND);
-    assert_int_equal(root->version, 1);
-    assert_int_equal(root->expires_at, EXPIRES_AT);
-    for (size_t i = 0; i < RANK_DELEGATION; i++) {
-        assert_int_equal(root->roles[i].n_keyids, 1);
-        assert_true(keyid_eq(&root->roles[i].keyids[0], pubkey_id(listed[i])));
-        forge_key_done(&keys[i]);
-    }
-}
-
 int
 main(void)
 {
@@ -443,7 +412,6 @@ main(void)
         cmocka_unit_test(test_replays_targets_unless_they_changed_since),
         cmocka_unit_test(test_replays_delegations_with_their_keys),
         cmocka_unit_test(test_bounds_the_paths_of_a_role),
-        cmocka_unit_test(test_writes_a_root_that_is_sound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
