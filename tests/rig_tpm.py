@@ -90,14 +90,16 @@ class Tpm:
         self._chip.stop(signal.SIGKILL)
 
     def start_manager(self):
-        self._manager = self._start("manager", ["tpm2-abrmd", "--session", f"--tcti={self._tcti}"])
+        """One that was killed may have left an object in the chip."""
+        self._manager = self._start("manager", [
+            "tpm2-abrmd", "--session", "--flush-all", f"--tcti={self._tcti}"])
         self._manager.wait_until(self._manager_answers)
 
     def kill_manager(self):
         self._manager.stop(signal.SIGKILL)
 
     def _manager_answers(self):
-        return self.run("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/",
+        return self.run("dbus-send", "--session", "--flush-all", "--print-reply", "--dest=org.freedesktop.DBus", "/",
                         "org.freedesktop.DBus.NameHasOwner", "string:com.intel.tss2.Tabrmd"
                         ).endswith("true\n")
 
@@ -114,13 +116,18 @@ class Tpm:
     @contextlib.contextmanager
     def filled(self):
         """Somebody else has taken all room for keys, past the manager."""
-        made = self.directory / "others"
         direct = f"--tcti={self._tcti}"
-        for n in range(OBJECTS_MAX):
-            self.run("tpm2_createprimary", "--quiet", "--hierarchy=o", "--key-algorithm=ecc256",
-                     f"--key-context={made}{n}", direct)
+        # The manager answers first, and then takes out what the answer needed.
+        self._chip.wait_until(lambda: not self.run("tpm2_getcap", "handles-transient", direct))
+        for _ in range(OBJECTS_MAX):
+            self.load_object()
         yield
         self.run("tpm2_flushcontext", "--transient-object", direct)
+
+    def load_object(self):
+        """A key of somebody else, past the manager; as a manager leaves one that dies."""
+        self.run("tpm2_createprimary", "--quiet", "--hierarchy=o", "--key-algorithm=ecc256",
+                 f"--key-context={self.directory}/other", f"--tcti={self._tcti}")
 
     def tries(self):
         """How many wrong PINs, of whomever, the chip has counted."""

@@ -56,6 +56,7 @@ def without_chip(token):
 @contextlib.contextmanager
 def without_manager(token):
     token.tpm.kill_manager()
+    token.tpm.load_object()
     yield
     token.tpm.start_manager()
 
