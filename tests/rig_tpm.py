@@ -99,7 +99,7 @@ class Tpm:
         self._manager.stop(signal.SIGKILL)
 
     def _manager_answers(self):
-        return self.run("dbus-send", "--session", "--flush-all", "--print-reply", "--dest=org.freedesktop.DBus", "/",
+        return self.run("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/",
                         "org.freedesktop.DBus.NameHasOwner", "string:com.intel.tss2.Tabrmd"
                         ).endswith("true\n")
 
