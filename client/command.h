@@ -20,12 +20,21 @@ struct command {
                    */
 };
 
-extern const struct command commands[];
-extern const size_t commands_n;
+/* A table of verbs, and the name by which people call it. */
+struct program {
+    const char *name;    /* "docker trust" */
+    const char *summary; /* a sentence */
+    const char *page;    /* "countersign(1)" */
+    const struct command *commands;
+    size_t n;
+};
+
+extern const struct program countersign;
 
 /* The command that the first words of the arguments name, one or two; *ret_words says how many.
  * NULL: none. */
-const struct command *command_find(const struct options *options, size_t *ret_words);
+const struct command *command_find(
+    const struct program *program, const struct options *options, size_t *ret_words);
 
 /* Every command has this form. */
 #define COMMAND(name)                                                                              \

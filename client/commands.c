@@ -4,7 +4,7 @@
 
 #define BIT(name) OPTION_BIT(OPTION_##name)
 
-const struct command commands[] = {
+static const struct command commands[] = {
     {"push", "IMAGE[:TAG]...", "upload images and sign them; the tags move last",
         OPTIONS_TRUST | BIT(FROM) | BIT(PLATFORM) | BIT(REFERRERS) | BIT(IMMUTABLE) | BIT(ROLE) |
             BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) | BIT(PUBLISH),
@@ -83,10 +83,16 @@ const struct command commands[] = {
         3, 3, cmd_supersede},
 };
 
-const size_t commands_n = N_ELEMENTS(commands);
+const struct program countersign = {
+    .name = "countersign",
+    .summary = "Push and sign container images, with the keys of countersign-agent.",
+    .page = "countersign(1)",
+    .commands = commands,
+    .n = N_ELEMENTS(commands),
+};
 
 const struct command *
-command_find(const struct options *options, size_t *ret_words)
+command_find(const struct program *program, const struct options *options, size_t *ret_words)
 {
     for (size_t words = 2; words > 0; words--) {
         char verb[64];
@@ -95,10 +101,10 @@ command_find(const struct options *options, size_t *ret_words)
 
         snprintf(verb, sizeof verb, words == 2 ? "%s %s" : "%s", options->arguments[0],
             options->arguments[words - 1]);
-        for (size_t i = 0; i < commands_n; i++)
-            if (!strcmp(commands[i].verb, verb)) {
+        for (size_t i = 0; i < program->n; i++)
+            if (!strcmp(program->commands[i].verb, verb)) {
                 *ret_words = words;
-                return &commands[i];
+                return &program->commands[i];
             }
     }
 

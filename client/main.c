@@ -6,53 +6,56 @@
 #include <signal.h>
 
 #include "client/command.h"
+#include "client/docker_cli.h"
 #include "client/interrupt.h"
 #include "client/unlock.h"
 
 static void
-help(void)
+help(const struct program *program)
 {
-    puts("Usage: countersign VERB [ARGUMENT]... [OPTION]...\n"
-         "Push and sign container images, with the keys of countersign-agent.\n");
-    for (size_t i = 0; i < commands_n; i++) {
+    printf("Usage: %s VERB [ARGUMENT]... [OPTION]...\n%s\n\n", program->name, program->summary);
+    for (size_t i = 0; i < program->n; i++) {
+        const struct command *command = &program->commands[i];
         char left[64];
-        snprintf(left, sizeof left, "%s %s", commands[i].verb, commands[i].arguments);
-        printf("  %-32s %s\n", left, commands[i].summary);
+
+        snprintf(left, sizeof left, "%s %s", command->verb, command->arguments);
+        printf("  %-32s %s\n", left, command->summary);
     }
     puts("\nOptions of every verb:");
     options_help(OPTIONS_ALWAYS);
-    puts("\n'countersign VERB --help' shows the options of a verb. See countersign(1).");
+    printf(
+        "\n'%s VERB --help' shows the options of a verb. See %s.\n", program->name, program->page);
 }
 
 static void
-print_usage(FILE *out, const struct command *command)
+print_usage(FILE *out, const struct program *program, const struct command *command)
 {
-    fprintf(out, "Usage: countersign %s %s%s[OPTION]...\n", command->verb, command->arguments,
+    fprintf(out, "Usage: %s %s %s%s[OPTION]...\n", program->name, command->verb, command->arguments,
         *command->arguments ? " " : "");
 }
 
 static void
-help_command(const struct command *command)
+help_command(const struct program *program, const struct command *command)
 {
-    print_usage(stdout, command);
+    print_usage(stdout, program, command);
     printf("%s.\n\n", command->summary);
     options_help(command->options | OPTIONS_ALWAYS);
-    puts("\nSee countersign(1).");
+    printf("\nSee %s.\n", program->page);
 }
 
 static int
-usage(const struct command *command)
+usage(const struct program *program, const struct command *command)
 {
     if (command)
-        print_usage(stderr, command);
+        print_usage(stderr, program, command);
     else
-        fputs("Try 'countersign --help'.\n", stderr);
+        fprintf(stderr, "Try '%s --help'.\n", program->name);
     return 2;
 }
 
 /* Of a verb with two words, people often know the first only. */
 static void
-report_unknown(const struct options *options)
+report_unknown(const struct program *program, const struct options *options)
 {
     const char *word = options->n_arguments > 0 ? options->arguments[0] : "";
     size_t len = strlen(word), n = 0;
@@ -62,10 +65,11 @@ report_unknown(const struct options *options)
         return;
     }
 
-    for (size_t i = 0; i < commands_n; i++)
-        if (!strncmp(commands[i].verb, word, len) && commands[i].verb[len] == ' ')
-            fprintf(
-                stderr, "%s '%s'", n++ == 0 ? "countersign: there is" : " and", commands[i].verb);
+    for (size_t i = 0; i < program->n; i++) {
+        const char *verb = program->commands[i].verb;
+        if (!strncmp(verb, word, len) && verb[len] == ' ')
+            fprintf(stderr, "%s '%s'", n++ == 0 ? "countersign: there is" : " and", verb);
+    }
     if (n > 0)
         fputc('\n', stderr);
     else
@@ -161,37 +165,66 @@ run(const struct command *command, const struct options *options, size_t words)
     return rc_exit_status(rc);
 }
 
-int
-main(int argc, char **argv)
+static int
+run_line(const struct program *program, int argc, char **argv)
 {
     struct options options;
     size_t words = 0;
 
-    interrupt_init();
-    signal(SIGPIPE, SIG_IGN);
     if (!options_parse(&options, argc, argv))
-        return usage(NULL);
+        return usage(program, NULL);
 
-    const struct command *command = command_find(&options, &words);
+    const struct command *command = command_find(program, &options, &words);
     if (options_has(&options, OPTION_VERSION)) {
         puts("countersign " COUNTERSIGN_VERSION);
         return 0;
     }
     if (options_has(&options, OPTION_HELP)) {
         if (command)
-            help_command(command);
+            help_command(program, command);
         else
-            help();
+            help(program);
         return 0;
     }
 
     if (!command) {
-        report_unknown(&options);
-        return usage(NULL);
+        report_unknown(program, &options);
+        return usage(program, NULL);
     }
 
     if (!is_proper(command, &options, options.n_arguments - words))
-        return usage(command);
+        return usage(program, command);
 
     return run(command, &options, words);
+}
+
+static int
+run_plugin(const char *plugin, int argc, char **argv)
+{
+    closing(docker_cli_done) struct docker_cli cli = {0};
+    struct program program = countersign;
+    struct why why;
+
+    program.name = "docker countersign";
+    program.page = "docker-countersign(1)";
+    docker_cli_follow();
+    if (docker_cli_enter(&cli, plugin, argc, argv, &why)) {
+        fprintf(stderr, "countersign: %s\n", why.text);
+        return 2;
+    }
+
+    return run_line(&program, cli.argc, cli.argv);
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *plugin = docker_cli_plugin(argv[0]);
+
+    if (plugin && docker_cli_describe(plugin, argc, argv))
+        return 0;
+
+    interrupt_init();
+    signal(SIGPIPE, SIG_IGN);
+    return plugin ? run_plugin(plugin, argc, argv) : run_line(&countersign, argc, argv);
 }

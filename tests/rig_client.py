@@ -17,6 +17,7 @@ class Client:
         """world: agent, notary_server; either may be None."""
         self.programs, self.sanitizer, self.home = programs, sanitizer, home
         self.user = user or rig_users.RELEASER
+        self.command = [programs.client]  # or docker, which runs it as its plugin
         self.environment = sanitizer.environment(HOME=str(home), DOCKER_CONFIG=f"{home}/.docker")
         self._agent, self._server = world.get("agent"), world.get("notary_server")
         if self._agent:
@@ -49,7 +50,7 @@ class Client:
     def start(self, *args, **environment):
         """Start it and return the subprocess.Popen; finish() ends it."""
         return subprocess.Popen(
-            [str(arg) for arg in (self.programs.client, *args)], cwd=self.home,
+            [str(arg) for arg in (*self.command, *args)], cwd=self.home,
             env={**self.environment, **environment}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **self.user.popen())
 
