@@ -36,8 +36,8 @@ enum reason {
     REASON_TAG,
     /* The 'quota' of the grant is used up for now. */
     REASON_QUOTA,
-    /* A threshold is lowered, or nobody can tell whether it is as a published file was not shown,
-     * under a grant without 'approvals'. */
+    /* A threshold is lowered, a role loses its last key, or nobody can tell whether it is so as a
+     * published file was not shown, under a grant without 'approvals'. */
     REASON_WEAKER,
     /* Others must agree first, as 'approvals' of the grant says. */
     REASON_APPROVALS,
@@ -58,7 +58,8 @@ enum reason {
     /* A key is listed under an ID that is not its own, without a role, or in a form that this
      * agent does not read. */
     REASON_KEY_ID,
-    /* A threshold is below 1, or above the number of distinct keys. */
+    /* A threshold is below 1, or above the number of distinct keys, of which a delegation may have
+     * none. */
     REASON_THRESHOLD,
     /* A target has no SHA-256 of 32 bytes, or a hash other than that and SHA-512. */
     REASON_HASHES,

@@ -65,24 +65,51 @@ is_kind(const json_t *change, const char *kind)
     return !strcmp(text_of(change, "kind"), kind);
 }
 
+static struct span
+name_of(const json_t *change)
+{
+    const json_t *value = json_object_get(change, "name");
+
+    return (struct span){(const uint8_t *)json_string_value(value), json_string_length(value)};
+}
+
+static bool
+is_gone(const json_t *change)
+{
+    return json_object_get(change, "was") && !json_object_get(change, "is");
+}
+
+/* Keys are told as "CANONICAL as LISTED", or as the one ID that they have. */
+static bool
+takes_key(const struct edit *edit, const json_t *change)
+{
+    for (size_t i = 0; i < edit->n_ids; i++)
+        if (strstr(text_of(change, "was"), edit->ids[i].hex))
+            return is_kind(change, "key") && is_gone(change);
+
+    return false;
+}
+
 /* Whether the edit can have made the change, by the name of the tag or role. */
 static bool
 is_about(const struct edit *edit, const json_t *change)
 {
     closing(bytes_done) struct bytes name = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    bool is_tag = edit->kind == EDIT_SET_TARGET || edit->kind == EDIT_REMOVE_TARGET ||
-                  (edit->kind == EDIT_REPLAY && edit->change->kind == CHANGE_TAG);
 
-    if (is_tag != is_kind(change, "tag"))
+    if (edit->kind == EDIT_PURGE_KEYS)
+        return takes_key(edit, change);
+
+    if (edit_is_about_target(edit) != is_kind(change, "tag"))
         return false;
+
+    if (edit->kind == EDIT_KEEP_TARGETS)
+        return is_gone(change) && !edit_keeps(edit, name_of(change));
 
     if (edit->kind == EDIT_REPLAY)
         canon_decode(&name, edit->change->name);
     else
         bytes_put(&name, edit->name);
-    const json_t *value = json_object_get(change, "name");
-    return span_eq(bytes_span(&name),
-        (struct span){(const uint8_t *)json_string_value(value), json_string_length(value)});
+    return span_eq(bytes_span(&name), name_of(change));
 }
 
 enum rc

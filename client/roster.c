@@ -4,6 +4,7 @@
 struct roster {
     struct tuf_role *roles; /* their lists are ours, names and paths are borrowed */
     size_t n_roles;
+    bool roles_null; /* while there are none */
     struct tuf_keys keys;
     struct bytes *escaped; /* paths that had to be escaped */
     size_t n_escaped;
@@ -157,6 +158,7 @@ roster_new(struct roster **ret, const struct tuf_targets *base, struct why *why)
             return rc;
     }
 
+    roster->roles_null = base && base->roles_null;
     *ret = steal(roster);
     return RC_OK;
 }
@@ -231,20 +233,83 @@ roster_delegate(struct roster *roster, const struct edit *edit, struct why *why)
             rc = role_put_keyid(role, pubkey_id(key), why);
     }
 
+    if (!rc && edit->threshold > 0)
+        role->threshold = edit->threshold;
     return rc ? rc : roster_put_paths(roster, role, edit, why);
+}
+
+/* The role must be there. */
+static enum rc
+roster_need(struct tuf_role **ret, const struct roster *roster, struct span name, struct why *why)
+{
+    *ret = roster_find(roster, name);
+    return *ret ? RC_OK
+                : fail(why, RC_NOT_FOUND, "there is no delegation '%.*s'", (int)name.len,
+                      (const char *)name.p);
 }
 
 static enum rc
 roster_set_paths(struct roster *roster, const struct edit *edit, struct why *why)
 {
-    struct tuf_role *role = roster_find(roster, edit->name);
-    if (!role)
-        return fail(why, RC_NOT_FOUND, "there is no delegation '%.*s'", (int)edit->name.len,
-            (const char *)edit->name.p);
+    struct tuf_role *role = NULL;
+
+    enum rc rc = roster_need(&role, roster, edit->name, why);
+    if (rc)
+        return rc;
 
     role->n_paths = 0;
     role->has_paths = false;
     return roster_put_paths(roster, role, edit, why);
+}
+
+static enum rc
+roster_set_threshold(const struct roster *roster, const struct edit *edit, struct why *why)
+{
+    struct tuf_role *role = NULL;
+
+    enum rc rc = roster_need(&role, roster, edit->name, why);
+    if (!rc)
+        role->threshold = edit->threshold;
+    return rc;
+}
+
+static bool
+edit_takes_path(const struct edit *edit, struct span raw)
+{
+    closing(bytes_done) struct bytes path = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    canon_decode(&path, raw);
+    for (size_t i = 0; i < edit->n_paths; i++)
+        if (!path.failed && span_eq(edit->paths[i], bytes_span(&path)))
+            return true;
+
+    return false;
+}
+
+static void
+role_remove_paths(struct tuf_role *role, const struct edit *edit)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < role->n_paths; i++)
+        if (!edit_takes_path(edit, role->paths[i]))
+            role->paths[n++] = role->paths[i];
+    role->n_paths = n;
+    role->has_paths = n > 0;
+}
+
+static void
+roster_remove_keys(const struct roster *roster, struct tuf_role *role, const struct edit *edit)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < role->n_keyids; i++) {
+        const struct keyid *id = &role->keyids[i];
+        if (!edit_takes_key(edit, id, tuf_keys_find(&roster->keys, id)))
+            role->keyids[n++] = *id;
+    }
+    role->keyids_null = role->keyids_null || (n == 0 && role->n_keyids > 0);
+    role->n_keyids = n;
 }
 
 static void
@@ -255,6 +320,7 @@ roster_remove_role(struct roster *roster, struct tuf_role *role)
     tuf_role_done(role);
     roster->n_roles--;
     memmove(role, role + 1, (roster->n_roles - at) * sizeof *role);
+    roster->roles_null = roster->n_roles == 0;
 }
 
 static enum rc
@@ -273,6 +339,23 @@ roster_replay(struct roster *roster, const struct edit *edit, struct why *why)
     return rc ? rc : roster_copy_role(roster, role, change->role_is, edit->change_keys, why);
 }
 
+/* What takes something away, where it is. */
+static void
+roster_remove(struct roster *roster, const struct edit *edit)
+{
+    struct tuf_role *role = roster_find(roster, edit->name);
+
+    if (edit->kind == EDIT_PURGE_KEYS)
+        for (size_t i = 0; i < roster->n_roles; i++)
+            roster_remove_keys(roster, &roster->roles[i], edit);
+    else if (role && edit->kind == EDIT_REMOVE_ROLE)
+        roster_remove_role(roster, role);
+    else if (role && edit->kind == EDIT_REMOVE_KEYS)
+        roster_remove_keys(roster, role, edit);
+    else if (role)
+        role_remove_paths(role, edit);
+}
+
 enum rc
 roster_apply(struct roster *roster, const struct edit *edit, struct why *why)
 {
@@ -281,10 +364,19 @@ roster_apply(struct roster *roster, const struct edit *edit, struct why *why)
         return roster_delegate(roster, edit, why);
     case EDIT_SET_PATHS:
         return roster_set_paths(roster, edit, why);
+    case EDIT_SET_THRESHOLD:
+        return roster_set_threshold(roster, edit, why);
+    case EDIT_REMOVE_PATHS:
+    case EDIT_REMOVE_KEYS:
+    case EDIT_REMOVE_ROLE:
+    case EDIT_PURGE_KEYS:
+        roster_remove(roster, edit);
+        return RC_OK;
     case EDIT_REPLAY:
         return roster_replay(roster, edit, why);
     case EDIT_SET_TARGET:
     case EDIT_REMOVE_TARGET:
+    case EDIT_KEEP_TARGETS:
     case EDIT_KIND_MAX_:
         break;
     }
@@ -318,12 +410,13 @@ roster_format(struct bytes *b, const struct roster *roster, struct why *why)
         is_first = false;
     }
 
-    bytes_puts(b, "},\"roles\":[");
+    bool is_null = roster->n_roles == 0 && roster->roles_null;
+    bytes_puts(b, is_null ? "},\"roles\":null}" : "},\"roles\":[");
     for (size_t i = 0; i < roster->n_roles; i++) {
         bytes_puts(b, i == 0 ? "" : ",");
         tuf_role_format(b, &roster->roles[i]);
     }
 
-    bytes_puts(b, "]}");
+    bytes_puts(b, is_null ? "" : "]}");
     return bytes_check(b, why);
 }

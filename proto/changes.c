@@ -139,7 +139,13 @@ put_threshold(
     snprintf(old, sizeof old, "%" PRId64, was ? was->threshold : 0);
     snprintf(new, sizeof new, "%" PRId64, is ? is->threshold : 0);
     put_change(w, "threshold", name, was ? old : NULL, is ? new : NULL);
-    if (was && is && is->threshold < was->threshold)
+}
+
+/* What protects the role less than before. */
+static void
+weigh_role(struct writer *w, const struct tuf_role *was, const struct tuf_role *is)
+{
+    if (was && is && (is->threshold < was->threshold || (was->n_keyids > 0 && is->n_keyids == 0)))
         w->changes->lowers_threshold = true;
 }
 
@@ -155,6 +161,7 @@ put_role(struct writer *w, struct span name, const struct tuf_role *was,
             put_key(w, name, &is->keyids[i], is_keys, true);
 
     put_threshold(w, name, was, is);
+    weigh_role(w, was, is);
     for (size_t i = 0; was && i < was->n_paths; i++)
         if (!has_path(is, was->paths[i]))
             put_path(w, name, was->paths[i], false);

@@ -198,6 +198,10 @@ roles_check(const struct tuf_targets *targets, struct span parent, struct why *w
             return tuf_flawed(
                 why, TUF_FLAW_DUPLICATE_ROLE, "role '%.*s' is listed twice", len, name);
 
+        /* Go leaves such a role behind when it removes the last key. Nobody can sign for it. */
+        if (role->n_keyids == 0 && role->threshold >= 1)
+            continue;
+
         enum tuf_flaw flaw = tuf_role_check(role, &targets->keys, why);
         if (flaw)
             return flaw;

@@ -113,7 +113,8 @@ class Document:
         wrong = set()
         if len(distinct) < len(ids):
             wrong.add("duplicate-key")
-        if not 1 <= role["threshold"] <= len(distinct):
+        nobody = self.type == "Targets" and not ids and role["threshold"] >= 1
+        if not nobody and not 1 <= role["threshold"] <= len(distinct):
             wrong.add("threshold")
         return wrong
 

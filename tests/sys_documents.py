@@ -159,7 +159,7 @@ FLAWS = {
         "0": delegating(delegation(OTHER, KEY, threshold=0)),
         "negative": delegating(delegation(OTHER, KEY, threshold=-1)),
         "above the number of keys": delegating(delegation(OTHER, KEY, threshold=2)),
-        "without any key": delegating(delegation(OTHER), keys=[]),
+        "0 without any key": delegating(delegation(OTHER, threshold=0), keys=[]),
     },
     "hashes": {
         "none": hashed(),

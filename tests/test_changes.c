@@ -156,6 +156,8 @@ test_lists_what_changes_in_targets(void **state)
             false},
         {"a lower threshold", {{{"targets/qa", {&keys[0], &keys[1]}, 2, "[\"\"]"}}},
             {{QA(&keys[0], &keys[1])}}, "~threshold targets/qa 2 1", 0, true},
+        {"the last key of a role is gone", {{QA(&keys[0])}},
+            {{{"targets/qa", {NULL}, 1, "[\"\"]"}}}, "-key targets/qa K0", 0, true},
         {"another order", {{QA(&keys[0]), DEV(&keys[1])}}, {{DEV(&keys[1]), QA(&keys[0])}},
             "~delegation targets/dev 2 1\n~delegation targets/qa 1 2", 0, false},
     };

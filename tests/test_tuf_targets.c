@@ -201,7 +201,7 @@ test_names_flaws_of_targets_and_roles(void **state)
         {DOCUMENT(
              EMPTY, "{\"t\":{\"custom\":\"\xe2\x80\xa9\",\"hashes\":" SHA256 ",\"length\":0}}"),
             "targets", TUF_FLAW_CUSTOM},
-        {DOCUMENT("{\"keys\":{},\"roles\":[" ROLE_A "]}", "{}"), "targets", TUF_FLAW_THRESHOLD},
+        {DOCUMENT("{\"keys\":{},\"roles\":[" ROLE_A "]}", "{}"), "targets", TUF_SOUND},
         {DOCUMENT("{\"keys\":{},\"roles\":[" ROLE_A "]}", "{}"), "targets/a", TUF_FLAW_ROLE_NAME},
         {DOCUMENT("{\"keys\":{},\"roles\":[" ROLE_A "]}", "{}"), "targets/b", TUF_FLAW_ROLE_NAME},
     };
