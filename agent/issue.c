@@ -11,6 +11,7 @@ struct issue {
     char *repository;
     struct keyid key;
     int64_t days;
+    bool is_new; /* the one that was issued before does not do */
     struct certificate *certificate;
     struct keyring_job *pending;
     struct bytes pem;
@@ -71,7 +72,7 @@ on_write(void *request, struct ledger *ledger, struct why *why)
 {
     struct issue *issue = request;
 
-    if (has_issued(issue))
+    if (!issue->is_new && has_issued(issue))
         return RC_OK;
 
     return ledger_put_certificate(
@@ -150,6 +151,7 @@ parse(struct issue *issue, const json_t *parameters, struct why *why)
     members_text(&m, "repository", &repository);
     members_text(&m, "key", &key);
     members_int_maybe(&m, "days", 1, ROOT_CERTIFICATE_DAYS, &issue->days);
+    members_bool_maybe(&m, "renew", &issue->is_new);
     enum rc rc = members_close(&m, why);
     if (rc)
         return rc;
@@ -202,7 +204,7 @@ issue_start(struct agent *agent, struct conn *conn, const json_t *parameters)
     struct issue *running = steal(issue); /* from now on its ending owns it */
     if (running->ending.judgment->decision->rc) {
         ending_finish(&running->ending, AUDIT_REFUSED);
-    } else if (has_issued(running)) {
+    } else if (!running->is_new && has_issued(running)) {
         ending_finish(&running->ending, AUDIT_RELEASED);
     } else {
         ending_blame(&running->ending, running->ending.judgment->decision->verdicts[0].choices);

@@ -60,6 +60,7 @@ COMMAND(cmd_key_generate);
 COMMAND(cmd_key_import);
 COMMAND(cmd_key_list);
 COMMAND(cmd_key_load);
+COMMAND(cmd_key_rotate);
 COMMAND(cmd_list);
 COMMAND(cmd_lookup);
 COMMAND(cmd_lock);

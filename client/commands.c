@@ -31,8 +31,9 @@ static const struct command commands[] = {
     {"lookup", "GUN TARGET", "show one signed target, as notary lookup",
         OPTIONS_TRUST | BIT(ROLE) | BIT(CHECK) | BIT(JSON), 2, 2, cmd_lookup},
     {"init", "GUN...", "make a new repository",
-        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT) | BIT(PUBLISH), 1,
-        COMMAND_MANY, cmd_init, true},
+        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(THRESHOLD) | BIT(TARGETS_KEY) | BIT(NO_WAIT) |
+            BIT(PUBLISH),
+        1, COMMAND_MANY, cmd_init, true},
     {"delegation add", "GUN ROLE KEY...", "give keys a role",
         OPTIONS_TRUST | BIT(PATHS) | BIT(ALL_PATHS) | BIT(NO_WAIT) | BIT(PUBLISH), 3, COMMAND_MANY,
         cmd_delegation_add},
@@ -55,6 +56,10 @@ static const struct command commands[] = {
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 1, 1, cmd_key_import},
     {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
+    {"key rotate", "GUN ROLE", "give root, targets, snapshot or timestamp another key",
+        OPTIONS_TRUST | BIT(KEY) | BIT(THRESHOLD) | BIT(SERVER_MANAGED) | BIT(YES) | BIT(NO_WAIT) |
+            BIT(PUBLISH),
+        2, 2, cmd_key_rotate, true},
     {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
         1, cmd_key_attest},
     {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",

@@ -1,82 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/creation.h"
 
-#include <inttypes.h>
-
-#include "client/pubkey_arg.h"
+#include "client/base_keys.h"
 #include "client/server_key.h"
 
-/* The agent's key for a role, as the option or, without it, as the only one there is. */
-static enum rc
-choose(const struct signer_key **ret, struct session *session, struct repository *repository,
-    enum rank rank, struct why *why)
-{
-    enum option_id option = rank == RANK_ROOT ? OPTION_ROOT_KEY : OPTION_TARGETS_KEY;
-    struct signer *signer = NULL;
-
-    enum rc rc = session_signer(&signer, session, why);
-    if (rc)
-        return rc;
-
-    return signer_choose(ret, signer, session_options(session)->values[option], repository->name,
-        rank == RANK_ROOT ? "root" : "targets", why);
-}
+/* All that the first root lists. */
+struct cast {
+    struct base_keys root, targets;
+    struct pubkey *snapshot, *timestamp; /* the trust server's */
+};
 
 static void
-unref_all(struct pubkey *(*keys)[RANK_DELEGATION])
+cast_done(struct cast *cast)
 {
-    for (size_t i = 0; i < RANK_DELEGATION; i++)
-        pubkey_unref((*keys)[i]);
+    base_keys_done(&cast->root);
+    base_keys_done(&cast->targets);
+    pubkey_unref(cast->snapshot);
+    pubkey_unref(cast->timestamp);
 }
 
 static enum rc
-gather_keys(struct pubkey *ret[RANK_DELEGATION], struct session *session,
-    struct repository *repository, struct why *why)
+gather_keys(
+    struct cast *ret, struct session *session, struct repository *repository, struct why *why)
 {
-    const struct signer_key *root = NULL, *targets = NULL;
-    struct signer *signer = NULL;
+    const struct options *options = session_options(session);
+    const char *targets = options->values[OPTION_TARGETS_KEY];
+    const struct base_keys_choice of_root = {
+        session, repository, RANK_ROOT, options->root_keys, options->n_root_keys};
+    const struct base_keys_choice of_targets = {
+        session, repository, RANK_TARGETS, &targets, targets != NULL};
 
-    enum rc rc = choose(&root, session, repository, RANK_ROOT, why);
+    enum rc rc = base_keys_choose(&ret->root, &of_root, why);
     if (!rc)
-        rc = choose(&targets, session, repository, RANK_TARGETS, why);
+        rc = base_keys_choose(&ret->targets, &of_targets, why);
     if (!rc)
-        rc = session_signer(&signer, session, why);
+        rc = server_key_get(&ret->snapshot, repository->repo, "snapshot", why);
+    return rc ? rc : server_key_get(&ret->timestamp, repository->repo, "timestamp", why);
+}
+
+static enum rc
+publish_first(struct session *session, struct repository *repository, const struct root_plan *plan,
+    struct why *why)
+{
+    const struct publish_role targets = {.role = "targets", .is_renewed = true};
+    closing(publish_result_done) struct publish_result result = {0};
+    closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+    struct publication publication;
+
+    enum rc rc = session_publication(&publication, session, repository, &targets, 1, why);
+    publication.root = plan;
+    publication.mode = BATCH_ALL;
     if (!rc)
-        rc = signer_root_certificate(&ret[RANK_ROOT], signer, repository->name, root, why);
-    if (!rc)
-        rc = server_key_get(&ret[RANK_SNAPSHOT], repository->repo, "snapshot", why);
-    if (!rc)
-        rc = server_key_get(&ret[RANK_TIMESTAMP], repository->repo, "timestamp", why);
+        rc = publish(&result, &publication, why);
     if (rc)
         return rc;
 
-    ret[RANK_TARGETS] = pubkey_ref(signer_public(targets));
-    return ret[RANK_TARGETS] ? RC_OK
-                             : fail(why, RC_TOKEN,
-                                   "the token of key '%s' was never there; see "
-                                   "'countersign status'",
-                                   targets->name);
+    publish_result_put_lines(&lines, &result, session_progress(session));
+    printf("initialized \"%s\"\n%s", repository->name, bytes_text(&lines));
+    return RC_OK;
 }
 
 enum rc
 creation_run(struct session *session, struct repository *repository, struct why *why)
 {
-    closing(unref_all) struct pubkey *keys[RANK_DELEGATION] = {NULL};
-    struct root_plan plan = {.is_first = true};
-    closing(publish_result_done) struct publish_result result = {0};
-    struct publish_role targets = {.role = "targets", .is_renewed = true};
-    struct publication publication = {
-        .trust = repository->trust,
-        .repo = repository->repo,
-        .repository = repository->name,
-        .roles = &targets,
-        .n_roles = 1,
-        .root = &plan,
-        .mode = BATCH_ALL,
-        .waits = session_waits_for_votes(session),
-        .now = session_now(session),
-        .progress = session_progress(session),
-    };
+    closing(cast_done) struct cast cast = {.snapshot = NULL};
+    int64_t threshold = 1;
 
     enum rc rc = session_update(session, repository, why);
     if (!rc)
@@ -84,19 +72,16 @@ creation_run(struct session *session, struct repository *repository, struct why 
     if (rc != RC_NOT_FOUND)
         return rc;
 
-    rc = session_signer(&publication.signer, session, why);
+    rc = base_keys_threshold(&threshold, session, why);
     if (!rc)
-        rc = gather_keys(keys, session, repository, why);
-    for (size_t rank = 0; rank < RANK_DELEGATION; rank++)
-        plan.roles[rank] = (struct root_plan_role){&keys[rank], 1, 1};
-    if (!rc)
-        rc = publish(&result, &publication, why);
+        rc = gather_keys(&cast, session, repository, why);
     if (rc)
         return rc;
 
-    printf("initialized \"%s\"\n", repository->name);
-    for (size_t i = 0; i < result.n_roles; i++)
-        printf("%s: version %" PRId64 ", signed by %s\n", result.roles[i].role,
-            result.roles[i].version, result.roles[i].signed_by);
-    return RC_OK;
+    const struct root_plan plan = {.is_first = true,
+        .roles = {[RANK_ROOT] = {cast.root.keys, cast.root.n, threshold},
+            [RANK_TARGETS] = {cast.targets.keys, cast.targets.n, 1},
+            [RANK_SNAPSHOT] = {&cast.snapshot, 1, 1},
+            [RANK_TIMESTAMP] = {&cast.timestamp, 1, 1}}};
+    return publish_first(session, repository, &plan, why);
 }

@@ -31,7 +31,8 @@ static const struct {
     [OPTION_RENEW] = {0, "--renew", NULL, "sign again, with a new expiry"},
     [OPTION_PATHS] = {0, "--paths", "A,B", "prefixes of the tags that the role may sign"},
     [OPTION_ALL_PATHS] = {0, "--all-paths", NULL, "any tag (the default of a new role)"},
-    [OPTION_ROOT_KEY] = {0, "--root-key", "agent:NAME", "the key of role root"},
+    [OPTION_ROOT_KEY] = {0, "--root-key", "agent:NAME",
+        "a key of role root; may be given several times"},
     [OPTION_TARGETS_KEY] = {0, "--targets-key", "agent:NAME", "the key of role targets"},
     [OPTION_SHA256] = {0, "--sha256", "HEX", "digest of the target"},
     [OPTION_SHA512] = {0, "--sha512", "HEX", "another digest of the target"},
@@ -135,6 +136,8 @@ take(struct options *options, enum option_id id, char *value)
     options->values[id] = value;
     if (id == OPTION_KEY)
         return add_value(options->keys, &options->n_keys, value, id);
+    if (id == OPTION_ROOT_KEY)
+        return add_value(options->root_keys, &options->n_root_keys, value, id);
     if (id != OPTION_ROLE)
         return true;
 

@@ -110,6 +110,8 @@ struct options {
     const char *values[OPTION_MAX_]; /* the last one given; NULL: none */
     const char *roles[OPTION_VALUES_MAX], *keys[OPTION_VALUES_MAX];
     size_t n_roles, n_keys;
+    const char *root_keys[OPTION_VALUES_MAX];
+    size_t n_root_keys;
     char **arguments; /* what is no option: the verb first */
     size_t n_arguments;
 };

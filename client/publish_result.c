@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/publish_result.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,4 +28,22 @@ publish_result_add(struct publish_result *result, const char *role, int64_t vers
     place->signed_by = strdup(version > 0 ? signed_by : "");
     place->left_out = version > 0 && *left_out ? strdup(left_out) : NULL;
     return place->role && place->signed_by ? RC_OK : RC_NO_MEMORY;
+}
+
+void
+publish_result_put_lines(
+    struct bytes *b, const struct publish_result *result, const struct progress *progress)
+{
+    for (size_t i = 0; i < result->n_roles; i++) {
+        const struct published *role = &result->roles[i];
+        if (role->version == 0)
+            bytes_printf(b, "%s: nothing to publish: it is so already\n", role->role);
+        else if (*role->signed_by)
+            bytes_printf(b, "%s: version %" PRId64 ", signed by %s\n", role->role, role->version,
+                role->signed_by);
+        else /* by an earlier run */
+            bytes_printf(b, "%s: version %" PRId64 "\n", role->role, role->version);
+        if (role->left_out)
+            progress_note(progress, "%s: left out: %s", role->role, role->left_out);
+    }
 }

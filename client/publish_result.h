@@ -3,7 +3,8 @@
 /*
  * publish_result — what became of each role of a publication.
  */
-#include "proto/rc.h"
+#include "client/progress.h"
+#include "proto/bytes.h"
 
 /* What became of one role. */
 struct published {
@@ -22,3 +23,7 @@ void publish_result_done(struct publish_result *result);
 /* One more; there is room for it. version 0: nothing was published. RC_NO_MEMORY. */
 must_check enum rc publish_result_add(struct publish_result *result, const char *role,
     int64_t version, const char *signed_by, const char *left_out);
+
+/* Append a line for each role, for people and scripts; what was left out is a note. */
+void publish_result_put_lines(
+    struct bytes *b, const struct publish_result *result, const struct progress *progress);

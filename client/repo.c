@@ -25,6 +25,7 @@ struct repo {
     char *path; /* "/v2/GUN/_trust/tuf/", escaped */
     char *pull; /* scopes; docker's registry puts no host into them, Notary does */
     char *push;
+    char *all; /* what rotates keys of the server, and deletes */
 };
 
 /* The server that speaks for host, unless somebody says otherwise. *ret: free(). */
@@ -166,7 +167,8 @@ repo_new(struct repo **ret, struct repo_server *server, const char *repository, 
     repo->path = strdup(bytes_text(&path));
     if (!repo->repository || !repo->path ||
         asprintf(&repo->pull, "repository:%s:pull", repository) < 0 ||
-        asprintf(&repo->push, "repository:%s:push,pull", repository) < 0)
+        asprintf(&repo->push, "repository:%s:push,pull", repository) < 0 ||
+        asprintf(&repo->all, "repository:%s:*", repository) < 0)
         return fail_memory(why);
 
     *ret = steal(repo);
@@ -183,6 +185,7 @@ repo_free(struct repo *repo)
     free(repo->path);
     free(repo->pull);
     free(repo->push);
+    free(repo->all);
     free(repo);
 }
 
@@ -415,4 +418,60 @@ repo_publish(struct repo *repo, const struct repo_upload *uploads, size_t n, str
 
     rc = refuse_to_publish(repo, &response, why);
     return response.status >= 500 ? RC_TIMEOUT : rc;
+}
+
+/* What only who may do everything with a repository may ask for; no body goes along. */
+static enum rc
+manage(struct http_response *ret, struct repo *repo, const char *method, const char *name,
+    struct why *why)
+{
+    closing(bytes_done) struct bytes path = BYTES_INIT(HTTP_HEADERS_MAX_BYTES);
+
+    bytes_puts(&path, repo->path);
+    url_put_escaped(&path, name, "/");
+    enum rc rc = bytes_check(&path, why);
+    if (!rc)
+        rc = auth_prepare(repo->server->auth, repo->all, why);
+    if (rc)
+        return rc;
+
+    const struct http_request request = {
+        .method = method,
+        .path = bytes_text(&path),
+        .max_bytes = PUBLIC_KEY_MAX_BYTES,
+    };
+    rc = auth_send(ret, repo->server->auth, &request, repo->all, why);
+    if (rc || ret->status == 200)
+        return rc;
+
+    rc = refuse(repo, ret, *name ? name : "deletion", why);
+    if (ret->status == 401 || ret->status == 403)
+        return within(why, rc, "this needs every permission ('*') on '%s', not only push and pull",
+            repo->repository);
+    return rc;
+}
+
+enum rc
+repo_new_key(struct bytes *ret, struct repo *repo, const char *role, struct why *why)
+{
+    closing(http_response_done) struct http_response response = {0};
+    closing(freep) char *file = NULL;
+
+    if (asprintf(&file, "%s.key", role) < 0)
+        return fail_memory(why);
+
+    enum rc rc = manage(&response, repo, "POST", file, why);
+    if (rc)
+        return rc;
+
+    bytes_put(ret, bytes_span(&response.body));
+    return bytes_check(ret, why);
+}
+
+enum rc
+repo_delete(struct repo *repo, struct why *why)
+{
+    closing(http_response_done) struct http_response response = {0};
+
+    return manage(&response, repo, "DELETE", "", why);
 }

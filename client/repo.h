@@ -53,6 +53,13 @@ must_check enum rc repo_get_listed(struct bytes *ret, struct repo *repo, const c
 must_check enum rc repo_get_key(
     struct bytes *ret, struct repo *repo, const char *role, struct why *why);
 
+/* POST …/ROLE.key: a new one, which counts once a root lists it. RC_NETWORK: also where the caller
+ * may not do everything with the repository. */
+must_check enum rc repo_new_key(
+    struct bytes *ret, struct repo *repo, const char *role, struct why *why);
+/* DELETE: all that the server has of the repository, if there is anything. Likewise. */
+must_check enum rc repo_delete(struct repo *repo, struct why *why);
+
 struct repo_upload {
     const char *role;
     struct span file;

@@ -47,6 +47,19 @@ server_key_get(struct pubkey **ret, struct repo *repo, const char *role, struct 
 }
 
 enum rc
+server_key_make(struct pubkey **ret, struct repo *repo, const char *role, struct why *why)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
+
+    enum rc rc = repo_new_key(&text, repo, role, why);
+    if (rc)
+        return rc;
+
+    rc = server_key_read(ret, bytes_span(&text), why);
+    return rc == RC_MALFORMED ? within(why, RC_NETWORK, "%s.key of the trust server", role) : rc;
+}
+
+enum rc
 server_key_explain(const struct trust *trust, struct why *why)
 {
     closing(pubkey_unrefp) struct pubkey *server_key = NULL;
@@ -64,6 +77,7 @@ server_key_explain(const struct trust *trust, struct why *why)
 
     return fail(why, RC_UNSUPPORTED,
         "the trust server does not hold the snapshot key of '%s', so only its owner can publish; "
-        "he gives it to the server with: notary key rotate %s snapshot -r",
+        "who has its root key gives it to the server with: countersign key rotate %s snapshot "
+        "--server-managed",
         repository, repository);
 }

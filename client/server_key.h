@@ -13,6 +13,10 @@
 must_check enum rc server_key_get(
     struct pubkey **ret, struct repo *repo, const char *role, struct why *why);
 
+/* A new one, which the next root is to list. The same. */
+must_check enum rc server_key_make(
+    struct pubkey **ret, struct repo *repo, const char *role, struct why *why);
+
 /*
  * A server has refused a publication, and why says in which words. The usual reason: the snapshot
  * key is with whoever made the repository with notary, whose default that is. RC_UNSUPPORTED: that

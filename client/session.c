@@ -450,16 +450,7 @@ session_publish_lines(struct bytes *ret, struct session *session, struct reposit
     if (rc)
         return within(why, rc, "%s", repository->name);
 
-    for (size_t i = 0; i < result.n_roles; i++) {
-        const struct published *role = &result.roles[i];
-        if (role->version == 0)
-            bytes_printf(ret, "%s: nothing to publish: it is so already\n", role->role);
-        else
-            bytes_printf(ret, "%s: version %" PRId64 ", signed by %s\n", role->role, role->version,
-                role->signed_by);
-        if (role->left_out)
-            progress_note(&session->progress, "%s: left out: %s", role->role, role->left_out);
-    }
+    publish_result_put_lines(ret, &result, &session->progress);
     return bytes_check(ret, why);
 }
 

@@ -333,10 +333,11 @@ signer_validity_s(const struct signer *signer, const char *repository, const cha
 
 enum rc
 signer_root_certificate(struct pubkey **ret, struct signer *signer, const char *repository,
-    const struct signer_key *key, struct why *why)
+    const struct signer_key *key, bool is_new, struct why *why)
 {
-    closing(json_decrefp) json_t *parameters =
-        json_pack("{s:s,s:s}", "repository", repository, "key", key->id.hex);
+    /* Agents of earlier versions do not know "renew". */
+    closing(json_decrefp) json_t *parameters = json_pack("{s:s,s:s,s:o*}", "repository", repository,
+        "key", key->id.hex, "renew", is_new ? json_true() : NULL);
     closing(json_decrefp) json_t *reply = NULL;
     const char *pem = "";
     struct members m;

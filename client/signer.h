@@ -67,7 +67,8 @@ must_check enum rc signer_choose(const struct signer_key **ret, const struct sig
 int64_t signer_validity_s(const struct signer *signer, const char *repository, const char *role,
     struct pubkey *const *listed, size_t n_listed, int64_t default_s);
 
-/* The root certificate of repository for that key, as x509 key object (IssueRootCertificate). *ret:
- * pubkey_unref(). What agent_call() says; RC_MALFORMED. */
+/* The root certificate of repository for that key, as x509 key object (IssueRootCertificate).
+ * is_new: not the one that the agent gave before. *ret: pubkey_unref(). What agent_call() says;
+ * RC_MALFORMED. */
 must_check enum rc signer_root_certificate(struct pubkey **ret, struct signer *signer,
-    const char *repository, const struct signer_key *key, struct why *why);
+    const char *repository, const struct signer_key *key, bool is_new, struct why *why);

@@ -116,7 +116,7 @@ check_certificate(struct signer *signer)
         return;
 
     assert(key->is_usable && signer_may(key, REPOSITORY, "root"));
-    if (!signer_root_certificate(&certificate, signer, REPOSITORY, key, NULL)) {
+    if (!signer_root_certificate(&certificate, signer, REPOSITORY, key, false, NULL)) {
         assert(pubkey_is_x509(certificate) && pubkey_evp(certificate));
         assert(keyid_eq(pubkey_canonical_id(certificate), &key->id));
     }

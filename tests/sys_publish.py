@@ -172,7 +172,7 @@ def test_says_who_can_publish_where_the_owner_keeps_the_snapshot_key(client, tok
     key = client.write("qa.pem", token.public_key("qa"))
     notary.run("delegation", "add", gun, "-p", "targets/qa", key, "--all-paths")
     said = client.refused(1, "addhash", gun, "v1", 7, "--sha256", digest("v1"), "-r", "targets/qa")
-    assert f"notary key rotate {gun} snapshot -r" in said
+    assert f"countersign key rotate {gun} snapshot --server-managed" in said
     notary.run("key", "rotate", gun, "snapshot", "-r")
     add(client, gun, "v1")
     assert names(client, gun) == {"v1"}

@@ -67,6 +67,20 @@ test_issues_the_same_one_again(void **state)
 }
 
 static void
+test_renews_one_that_is_valid_still_and_gives_that_from_now_on(void **state)
+{
+    struct daemon *d = *state;
+    json_auto_t *first = issue(d, UID_ADMIN, order(DAEMON_REPOSITORY, "root"));
+    json_t *renewing = order(DAEMON_REPOSITORY, "root");
+
+    json_object_set_new(renewing, "renew", json_true());
+    json_auto_t *renewed = issue(d, UID_ADMIN, renewing);
+    assert_string_not_equal(certificate_of(first), certificate_of(renewed));
+    json_auto_t *again = issue(d, UID_ADMIN, order(DAEMON_REPOSITORY, "root"));
+    assert_string_equal(certificate_of(renewed), certificate_of(again));
+}
+
+static void
 test_gives_two_who_ask_at_once_the_same_one(void **state)
 {
     struct daemon *d = *state;
@@ -204,6 +218,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         DAEMON(test_issues_a_certificate_for_the_repository),
         DAEMON(test_issues_the_same_one_again),
+        DAEMON(test_renews_one_that_is_valid_still_and_gives_that_from_now_on),
         DAEMON(test_gives_two_who_ask_at_once_the_same_one),
         DAEMON(test_refuses_as_it_refuses_to_sign_a_root),
         DAEMON(test_takes_days_within_its_bounds),

@@ -215,7 +215,8 @@ test_reads_the_root_certificate(void **state)
     text = json_dumps(reply, 0);
     agent.answer = text;
     assert_int_equal(
-        signer_root_certificate(&key, signer, GUN, signer_find(signer, "root"), NULL), RC_OK);
+        signer_root_certificate(&key, signer, GUN, signer_find(signer, "root"), false, NULL),
+        RC_OK);
     assert_true(pubkey_is_x509(key));
     assert_string_equal(
         json_string_value(json_object_get(agent.asked, "key")), pubkey_canonical_id(root.key)->hex);
