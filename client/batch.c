@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/batch.h"
 
+#include <inttypes.h>
+
 #include "client/agent_error.h"
 #include "client/chain.h"
-#include "client/collected.h"
-#include "proto/tuf_root.h"
 
 void
 batch_document_done(struct batch_document *document)
 {
     intent_done(&document->intent);
+    collected_done(&document->signatures);
     bytes_done(&document->file);
     bytes_done(&document->signed_by);
     bytes_done(&document->left_out);
-}
-
-void
-batch_marks_done(struct batch_marks *marks)
-{
-    for (size_t i = 0; i < marks->n; i++) {
-        free(marks->marks[i].repository);
-        free(marks->marks[i].role);
-        bytes_done(&marks->marks[i].file);
-    }
-    free(marks->marks);
-    *marks = (struct batch_marks){0};
 }
 
 static bool
@@ -32,6 +21,44 @@ has_key(const json_t *keys, const struct keyid *id)
 {
     for (size_t i = 0; i < json_array_size(keys); i++)
         if (!strcmp(json_string_value(json_array_get(keys, i)), id->hex))
+            return true;
+
+    return false;
+}
+
+static const struct pubkey *
+key_at(const struct batch_document *document, size_t i)
+{
+    return i < document->n_listed ? document->listed[i] : document->former[i - document->n_listed];
+}
+
+struct quorum
+batch_document_quorum(const struct batch_document *document)
+{
+    return (struct quorum){document->listed, document->n_listed, document->threshold,
+        document->former, document->n_former, document->former_threshold,
+        document->signatures.signatures, document->signatures.n};
+}
+
+/* Whose signature is given is not asked again. */
+static bool
+may_sign(
+    const struct batch_document *document, const struct signer *signer, const struct pubkey *listed)
+{
+    const struct signer_key *key = signer_find_id(signer, pubkey_canonical_id(listed));
+    struct quorum given = batch_document_quorum(document);
+
+    given.signatures = document->given;
+    given.n_signatures = document->n_given;
+    return key && signer_may(key, document->repository, document->role) &&
+           !quorum_has(&given, listed);
+}
+
+bool
+batch_document_can_sign(const struct batch_document *document, const struct signer *signer)
+{
+    for (size_t i = 0; i < document->n_listed + document->n_former; i++)
+        if (may_sign(document, signer, key_at(document, i)))
             return true;
 
     return false;
@@ -46,13 +73,10 @@ add_keys(json_t *keys, const struct signer *signer, const struct batch_document 
     size_t n = document->n_listed + document->n_former;
 
     for (size_t i = 0; i < n && json_array_size(keys) < KEYS_WANTED_MAX; i++) {
-        const struct keyid *id =
-            pubkey_canonical_id(i < document->n_listed ? document->listed[i]
-                                                       : document->former[i - document->n_listed]);
-        const struct signer_key *key = signer_find_id(signer, id);
-        bool may = key && signer_may(key, document->repository, document->role);
+        const struct pubkey *key = key_at(document, i);
+        const struct keyid *id = pubkey_canonical_id(key);
 
-        if ((is_all || may) && !has_key(keys, id) &&
+        if ((is_all || may_sign(document, signer, key)) && !has_key(keys, id) &&
             json_array_append_new(keys, json_string(id->hex)) < 0)
             return fail_memory(why);
     }
@@ -162,17 +186,68 @@ put_names(struct batch_document *document, const struct signer *signer, const js
     return rc ? rc : bytes_check(&document->left_out, why);
 }
 
+/* The file, with the signatures of others after the agent's own. */
 static enum rc
-verify_signatures(
-    const struct batch_document *document, const struct collected *collected, struct why *why)
+make_file(struct batch_document *document, struct why *why)
 {
-    enum rc rc = verify_threshold(document->listed, document->n_listed, document->threshold,
-        collected->signatures, collected->n, document->message, why);
+    for (size_t i = 0; i < document->n_given; i++) {
+        enum rc rc = collected_add(&document->signatures, &document->given[i], why);
+        if (rc)
+            return rc;
+    }
 
-    if (!rc && document->n_former > 0)
-        rc = verify_threshold(document->former, document->n_former, document->former_threshold,
-            collected->signatures, collected->n, document->message, why);
-    return rc;
+    return collected_make_file(&document->file, document->message, &document->signatures, why);
+}
+
+enum rc
+batch_document_take_given(struct batch_document *document, struct why *why)
+{
+    collected_done(&document->signatures);
+    document->signatures = COLLECTED_INIT;
+    bytes_clear(&document->signed_by);
+    bytes_clear(&document->left_out);
+    return make_file(document, why);
+}
+
+/* Who has signed is not enough, and here is nobody to ask for more. */
+static enum rc
+fail_short(const struct batch_document *document, struct why *why)
+{
+    return fail(why, RC_REFUSED,
+        "%s of '%s' must be signed by %" PRId64 " of %zu keys%s, and this agent does not give so "
+        "many: '--out FILE' publishes nothing, and others add theirs by 'cosignature add FILE'",
+        document->role, document->repository, document->threshold, document->n_listed,
+        document->n_former > 0 ? " and by those of the root before" : "");
+}
+
+static int64_t
+n_to_sign(const struct batch_document *document, const struct signer *signer,
+    struct pubkey *const *keys, size_t n_keys)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < n_keys; i++)
+        n += may_sign(document, signer, keys[i]) ? 1 : 0;
+    return n;
+}
+
+/* Before the agent releases a version that cannot be published. Where the caller may use no key at
+ * all the agent says why. */
+static enum rc
+check_thresholds(const struct batch *batch, const struct signer *signer, struct why *why)
+{
+    for (size_t i = 0; !batch->is_gathering && i < batch->n_documents; i++) {
+        const struct batch_document *document = batch->documents[i];
+
+        int64_t n = n_to_sign(document, signer, document->listed, document->n_listed);
+        int64_t n_former = n_to_sign(document, signer, document->former, document->n_former);
+        if (n + n_former > 0 &&
+            (n < document->threshold ||
+                (document->n_former > 0 && n_former < document->former_threshold)))
+            return fail_short(document, why);
+    }
+
+    return RC_OK;
 }
 
 /* One Signed of the interface, for the document that was asked for. */
@@ -182,7 +257,7 @@ read_signed(struct batch_document *document, const struct signer *signer, const 
 {
     const struct collected_keys keys = {
         document->listed, document->n_listed, document->former, document->n_former};
-    closing(collected_done) struct collected collected = COLLECTED_INIT;
+    struct collected *collected = &document->signatures;
     const json_t *signatures = NULL, *left_out = NULL;
     const char *digest = "";
     char want[DIGEST_HEX_LEN + 1];
@@ -202,127 +277,19 @@ read_signed(struct batch_document *document, const struct signer *signer, const 
     if (strcmp(digest, want) != 0)
         return fail(why, RC_UNTRUSTED, "the agent signed digest %s, want %s", digest, want);
 
-    rc = collected_read(&collected, signatures, &keys, why);
+    collected_done(collected);
+    *collected = COLLECTED_INIT;
+    rc = collected_read(collected, signatures, &keys, why);
+    if (!rc && collected->n == 0)
+        rc = fail(why, RC_UNTRUSTED, "the agent signed with 0 of %zu keys that it was asked for",
+            document->n_listed);
+    if (!rc) {
+        const struct quorum quorum = batch_document_quorum(document);
+        rc = quorum_verify(&quorum, document->message, why);
+    }
     if (!rc)
-        rc = verify_signatures(document, &collected, why);
-    if (!rc)
-        rc = collected_make_file(&document->file, document->message, &collected, why);
+        rc = make_file(document, why);
     return rc ? rc : put_names(document, signer, signatures, left_out, why);
-}
-
-/* The released root with its signatures, as the file that it was meant to be. Certificates of
- * former root keys, which sign as well, are among those that it lists. */
-static enum rc
-read_released(
-    struct batch_mark *mark, const char *document, const json_t *signatures, struct why *why)
-{
-    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    closing(collected_done) struct collected collected = COLLECTED_INIT;
-    closing(tuf_root_freep) struct tuf_root *root = NULL;
-    closing(freep) struct pubkey **keys = NULL;
-    size_t n_keys = 0;
-
-    enum rc rc = base64_parse(&message, span_of(document), why);
-    if (!rc)
-        rc = tuf_root_parse(&root, bytes_span(&message), why);
-    if (!rc)
-        rc = tuf_role_keys(&keys, &n_keys, &root->roles[RANK_ROOT], &root->keys, why);
-    if (!rc)
-        rc = collected_read(&collected, signatures,
-            &(struct collected_keys){keys, n_keys, root->keys.keys, root->keys.n}, why);
-    return rc ? rc : collected_make_file(&mark->file, bytes_span(&message), &collected, why);
-}
-
-static enum rc
-read_mark(struct batch_mark *mark, const json_t *object, struct why *why)
-{
-    const char *repository = "", *role = "", *digest = "", *document = NULL;
-    const json_t *signatures = NULL;
-    struct members m;
-
-    members_open(&m, object, "mark");
-    members_text(&m, "repository", &repository);
-    members_text(&m, "role", &role);
-    members_int(&m, "version", 1, INTEGER_MAX, &mark->version);
-    members_text(&m, "digest", &digest);
-    members_text_maybe(&m, "document", &document);
-    members_array_maybe(&m, "signatures", SIGNATURES_MAX, &signatures);
-    enum rc rc = members_close_tolerant(&m, why);
-    if (!rc)
-        rc = hex_parse(mark->digest.b, sizeof mark->digest.b, span_of(digest), why);
-    if (rc)
-        return rc;
-
-    mark->file = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    mark->repository = strdup(repository);
-    mark->role = strdup(role);
-    if (!mark->repository || !mark->role)
-        return fail_memory(why);
-
-    return document ? read_released(mark, document, signatures, why) : RC_OK;
-}
-
-/* RC_ROLLBACK with its marks; the sentence is that of the agent. */
-static enum rc
-read_rollback(struct batch_marks *ret, const json_t *parameters, struct why *why)
-{
-    closing(batch_marks_done) struct batch_marks marks = {0};
-    const json_t *array = NULL;
-    struct members m;
-    struct why problem;
-
-    members_open(&m, parameters, "Rollback");
-    members_array(&m, "marks", DOCUMENTS_MAX, &array);
-    enum rc rc = members_close_tolerant(&m, &problem);
-    for (size_t i = 0; !rc && i < json_array_size(array); i++) {
-        struct batch_mark *mark = mem_grow(&marks.marks, marks.n, sizeof *mark, DOCUMENTS_MAX);
-        if (!mark)
-            return fail_memory(why);
-
-        marks.n++;
-        rc = read_mark(mark, json_array_get(array, i), &problem);
-    }
-    if (rc)
-        return fail(why, agent_error_of_reply(rc, &problem), "%s", problem.text);
-
-    *ret = marks;
-    marks = (struct batch_marks){0};
-    return RC_ROLLBACK;
-}
-
-/* RC_STALE with what the agent has seen; the sentence is that of the agent. */
-static enum rc
-read_stale(struct batch_marks *ret, const json_t *parameters, struct why *why)
-{
-    const char *repository = "", *role = "", *file = NULL;
-    struct batch_mark seen = {.file = BYTES_INIT(DOCUMENT_MAX_BYTES)};
-    struct members m;
-    struct why problem;
-
-    members_open(&m, parameters, "Stale");
-    members_text(&m, "repository", &repository);
-    members_text(&m, "role", &role);
-    members_int(&m, "version", 1, INTEGER_MAX, &seen.version);
-    members_text_maybe(&m, "file", &file);
-    enum rc rc = members_close_tolerant(&m, &problem);
-    if (rc)
-        return fail(why, agent_error_of_reply(rc, &problem), "%s", problem.text);
-
-    if (file && base64_parse(&seen.file, span_of(file), NULL))
-        bytes_clear(&seen.file); /* of no use, and no harm */
-    seen.repository = strdup(repository);
-    seen.role = strdup(role);
-    struct batch_mark *mark = mem_grow(&ret->marks, ret->n, sizeof *mark, 1);
-    if (!mark) {
-        free(seen.repository);
-        free(seen.role);
-        bytes_done(&seen.file);
-        return fail_memory(why);
-    }
-
-    *mark = seen;
-    ret->n = 1;
-    return mark->repository && mark->role ? RC_STALE : fail_memory(why);
 }
 
 /* The agent signed what it saw; whether that is what was meant, it cannot know. */
@@ -351,7 +318,9 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     const json_t *array = NULL;
     struct members m;
 
-    enum rc rc = format_documents(&list, signer, batch, false, why);
+    enum rc rc = check_thresholds(batch, signer, why);
+    if (!rc)
+        rc = format_documents(&list, signer, batch, false, why);
     if (rc)
         return rc;
 
@@ -364,9 +333,9 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
 
     rc = chain_call(&reply, signer_call(signer), "Sign", parameters, batch->bases, why);
     if (rc == RC_ROLLBACK)
-        return read_rollback(ret_marks, reply, why);
+        return batch_marks_read_rollback(ret_marks, reply, why);
     if (rc == RC_STALE)
-        return read_stale(ret_marks, reply, why);
+        return batch_marks_read_stale(ret_marks, reply, why);
     if (rc)
         return rc;
 
@@ -380,7 +349,13 @@ batch_sign(struct signer *signer, const struct batch *batch, struct batch_marks 
     for (size_t i = 0; !rc && i < batch->n_documents; i++)
         rc = read_signed(batch->documents[i], signer, json_array_get(array, i), why);
 
-    return rc ? agent_error_of_reply(rc, why) : check_differences(batch, array, why);
+    rc = rc ? agent_error_of_reply(rc, why) : check_differences(batch, array, why);
+    for (size_t i = 0; !rc && !batch->is_gathering && i < batch->n_documents; i++) {
+        const struct quorum quorum = batch_document_quorum(batch->documents[i]);
+        if (!quorum_is_met(&quorum))
+            rc = fail_short(batch->documents[i], why);
+    }
+    return rc;
 }
 
 enum rc

@@ -6,8 +6,10 @@
  *
  * What comes back is verified here, under the keys and the threshold of the role, before it leaves.
  */
+#include "client/batch_mark.h"
+#include "client/collected.h"
 #include "client/intent.h"
-#include "client/signer.h"
+#include "client/quorum.h"
 
 /* One document of a batch, and what becomes of it. */
 struct batch_document {
@@ -20,32 +22,21 @@ struct batch_document {
     struct pubkey *const *former;
     size_t n_former;
     int64_t former_threshold;
+    const struct verify_signature *given; /* verified signatures of others */
+    size_t n_given;
     struct intent intent; /* what it is meant to change */
 
-    struct bytes file;      /* set by batch_sign(): the wire form with its signatures */
-    struct bytes signed_by; /* names of the agent's keys, "qa, releases" */
-    struct bytes left_out;  /* keys of the agent that did not sign and why; empty: none */
+    struct collected signatures; /* set by batch_sign(): those given, and the agent's */
+    struct bytes file;           /* likewise: the wire form with them */
+    struct bytes signed_by;      /* names of the agent's keys, "qa, releases" */
+    struct bytes left_out;       /* keys of the agent that did not sign and why; empty: none */
 };
 #define BATCH_DOCUMENT_INIT                                                                        \
-    ((struct batch_document){.file = BYTES_INIT(DOCUMENT_MAX_BYTES),                               \
+    ((struct batch_document){.signatures = COLLECTED_INIT,                                         \
+        .file = BYTES_INIT(DOCUMENT_MAX_BYTES),                                                    \
         .signed_by = BYTES_INIT(FRAME_SMALL_MAX_BYTES),                                            \
         .left_out = BYTES_INIT(FRAME_SMALL_MAX_BYTES)})
 void batch_document_done(struct batch_document *document);
-
-/* What the agent has released already for one role, or has seen published. */
-struct batch_mark {
-    char *repository, *role;
-    int64_t version;
-    struct digest digest; /* of the message, where it was released */
-    struct bytes
-        file; /* a root that was released, with its signatures; or what was seen; or empty */
-};
-
-struct batch_marks {
-    struct batch_mark *marks;
-    size_t n;
-};
-void batch_marks_done(struct batch_marks *marks);
 
 enum batch_mode {
     BATCH_ALL,     /* a key whose token is away fails the batch */
@@ -59,15 +50,23 @@ struct batch {
     const json_t *bases; /* as chain_format() makes them; NULL: none */
     enum batch_mode mode;
     const struct progress *progress; /* shows both sides of a difference; NULL: nobody listens */
-    bool waits; /* for an hour at most, if others must agree; else RC_PENDING */
+    bool waits;        /* for an hour at most, if others must agree; else RC_PENDING */
+    bool is_gathering; /* fewer signatures than a threshold are welcome: others will add theirs */
 };
+
+/* Whether the caller may use a key for the document that did not sign yet. */
+bool batch_document_can_sign(const struct batch_document *document, const struct signer *signer);
+/* Who has signed it, of those who may: borrows. */
+struct quorum batch_document_quorum(const struct batch_document *document);
+/* What batch_sign() sets, of the signatures that are given alone. */
+must_check enum rc batch_document_take_given(struct batch_document *document, struct why *why);
 
 /*
  * Sign all or nothing. RC_ROLLBACK: *ret_marks says what was released instead, and RC_STALE what
  * was seen published, one of it; batch_marks_done().
  * RC_DENIED: no key listed for a role may be used, or what the agent says. RC_UNTRUSTED: what the
- * agent gave does not reach the threshold, or is not what was asked for, or changes what was not
- * meant.
+ * agent gave is not what was asked for, or changes what was not meant. RC_REFUSED: it does not
+ * reach the threshold of a role.
  */
 must_check enum rc batch_sign(struct signer *signer, const struct batch *batch,
     struct batch_marks *ret_marks, struct why *why);

@@ -8,6 +8,45 @@ collected_done(struct collected *collected)
     bytes_done(&collected->bytes);
 }
 
+/* The bytes of all signatures follow each other, and move when more are added. */
+static void
+find_places(struct collected *collected)
+{
+    const uint8_t *at = collected->bytes.p;
+
+    for (size_t i = 0; i < collected->n; i++) {
+        collected->signatures[i].signature.p = at;
+        at += collected->signatures[i].signature.len;
+    }
+}
+
+enum rc
+collected_add(
+    struct collected *collected, const struct verify_signature *signature, struct why *why)
+{
+    for (size_t i = 0; i < collected->n; i++)
+        if (keyid_eq(&collected->signatures[i].keyid, &signature->keyid))
+            return RC_OK;
+
+    if (collected->n == SIGNATURES_MAX)
+        return fail(why, RC_TOO_LARGE, "more than %d signatures", SIGNATURES_MAX);
+
+    bytes_put(&collected->bytes, signature->signature);
+    enum rc rc = bytes_check(&collected->bytes, why);
+    if (rc)
+        return rc;
+
+    struct verify_signature *place =
+        mem_grow(&collected->signatures, collected->n, sizeof *place, SIGNATURES_MAX);
+    if (!place)
+        return fail_memory(why);
+
+    *place = *signature;
+    collected->n++;
+    find_places(collected);
+    return RC_OK;
+}
+
 /* A key listed for the role that is the one with this canonical ID; NULL: none. */
 static const struct pubkey *
 find_listed(struct pubkey *const *listed, size_t n, const struct keyid *canonical_id)
@@ -89,12 +128,7 @@ collected_read(
             return rc;
     }
 
-    const uint8_t *at = ret->bytes.p;
-    for (size_t i = 0; i < ret->n; i++) {
-        ret->signatures[i].signature.p = at;
-        at += ret->signatures[i].signature.len;
-    }
-
+    find_places(ret);
     return RC_OK;
 }
 

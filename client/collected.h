@@ -17,6 +17,11 @@ struct collected {
     ((struct collected){.bytes = BYTES_INIT(SIGNATURES_MAX * SIGNATURE_MAX_BYTES)})
 void collected_done(struct collected *collected);
 
+/* Append a copy of a signature, unless one by the same key ID is there. RC_TOO_LARGE: more than
+ * SIGNATURES_MAX. RC_NO_MEMORY. */
+must_check enum rc collected_add(
+    struct collected *collected, const struct verify_signature *signature, struct why *why);
+
 /* Keys that may sign, as the metadata lists them; those of a root besides as the root before does.
  */
 struct collected_keys {

@@ -179,6 +179,7 @@
 #define CREW_TICK_MS              100                /* redrawing more often shows nothing new */
 #define TARGET_FILE_MAX_BYTES     (1LL << 40)        /* a file that is a target; 1 TiB */
 #define CUSTOM_MAX_BYTES          (64 * 1024)        /* JSON that is signed with one target */
+#define COSIGNATURE_MAX_BYTES     (64 * 1024 * 1024) /* a file of cosignatures: as a frame */
 #define PUBLISH_WORKERS           8                  /* repositories published at once */
 #define PUBLISH_LINES_MAX_BYTES   (64 * 1024 * 1024) /* what 1,024 roles can have to say */
 #define ROOT_CHAIN_MAX            1024               /* roots walked in one update */

@@ -185,7 +185,7 @@ test_believes_no_agent(void **state)
         const char *says;
     } rows[] = {
         {other_digest, RC_UNTRUSTED, "digest"},
-        {other_signature, RC_UNTRUSTED, "0 of 1"},
+        {other_signature, RC_UNTRUSTED, "signature by key"},
         {other_key, RC_UNTRUSTED, "nobody asked for"},
         {no_signature, RC_UNTRUSTED, "0 of 1"},
         {no_document, RC_MALFORMED, "0 documents"},
@@ -212,8 +212,9 @@ test_does_not_publish_below_the_threshold(void **state)
     (void)state;
     scene_init(&s, "targets/qa", listed, 2);
     s.document.threshold = 2;
-    assert_int_equal(sign(&s), RC_UNTRUSTED);
-    assert_non_null(strstr(s.why.text, "1 of 2"));
+    assert_int_equal(sign(&s), RC_REFUSED);
+    assert_non_null(strstr(s.why.text, "2 of 2 keys"));
+    assert_non_null(strstr(s.why.text, "--out FILE"));
 }
 
 static void
