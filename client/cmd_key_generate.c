@@ -5,6 +5,7 @@
 
 #include "client/command.h"
 #include "client/newkey.h"
+#include "client/token_arg.h"
 
 /* A new file of the key's name for its certificate, before there is a key; *ret: its path. */
 static enum rc
@@ -43,7 +44,7 @@ write_certificate(int fd, const char *path, const json_t *reply, struct why *why
 static enum rc
 check_options(const struct options *options, struct why *why)
 {
-    static const enum option_id wanted[] = {OPTION_TOKEN, OPTION_NAME, OPTION_TYPE};
+    static const enum option_id wanted[] = {OPTION_NAME, OPTION_TYPE};
 
     for (size_t i = 0; i < N_ELEMENTS(wanted); i++)
         if (!options->values[wanted[i]])
@@ -57,14 +58,21 @@ static enum rc
 generate(json_t **ret, struct session *session, struct why *why)
 {
     const struct options *options = session_options(session);
-    closing(json_decrefp) json_t *parameters = json_pack("{s:s,s:s,s:s,s:s*}", "token",
-        options->values[OPTION_TOKEN], "name", options->values[OPTION_NAME], "algorithm",
-        options->values[OPTION_TYPE], "common_name", options->values[OPTION_CERTIFICATE]);
+    closing(json_decrefp) json_t *parameters = NULL;
+    closing(freep) char *token = NULL;
     struct agent_call *agent = NULL;
 
-    enum rc rc = parameters ? session_agent(&agent, session, why)
-                            : fail(why, RC_MALFORMED, "an option is not UTF-8");
-    return rc ? rc : agent_call(ret, agent, "GenerateKey", parameters, why);
+    enum rc rc = token_arg_find(&token, session, why);
+    if (!rc)
+        rc = session_agent(&agent, session, why);
+    if (rc)
+        return rc;
+
+    parameters = json_pack("{s:s,s:s,s:s,s:s*}", "token", token, "name",
+        options->values[OPTION_NAME], "algorithm", options->values[OPTION_TYPE], "common_name",
+        options->values[OPTION_CERTIFICATE]);
+    return parameters ? agent_call(ret, agent, "GenerateKey", parameters, why)
+                      : fail(why, RC_MALFORMED, "an option is not UTF-8");
 }
 
 COMMAND(cmd_key_generate)

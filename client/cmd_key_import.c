@@ -6,6 +6,7 @@
 #include "client/newkey.h"
 #include "client/secret.h"
 #include "client/stanza.h"
+#include "client/token_arg.h"
 #include "client/userdir.h"
 #include "proto/bounds.h"
 #include "proto/privkey.h"
@@ -15,7 +16,7 @@
 /* One run of the verb. */
 struct import {
     struct session *session;
-    const char *token;
+    char *token;
     struct bytes passphrase; /* the last one that fitted, or was given */
     struct newkeys done;
 };
@@ -23,6 +24,7 @@ struct import {
 static void
 import_done(struct import *import)
 {
+    free(import->token);
     bytes_wipe(&import->passphrase);
     newkeys_done(&import->done);
 }
@@ -172,17 +174,13 @@ begin(struct import *import, struct session *session, struct why *why)
 
     *import = (struct import){
         .session = session,
-        .token = session_options(session)->values[OPTION_TOKEN],
         .passphrase = BYTES_INIT(PASSPHRASE_MAX_BYTES),
         .done = NEWKEYS_INIT,
     };
-    if (!import->token)
-        return fail(why, RC_MALFORMED, "--token is missing: see 'countersign status'");
-
     if (setrlimit(RLIMIT_CORE, &none)) /* it would hold the key */
         return fail(why, RC_SYSTEM, "cannot forbid core files");
 
-    return RC_OK;
+    return token_arg_find(&import->token, session, why);
 }
 
 COMMAND(cmd_key_import)

@@ -2,27 +2,18 @@
 #include "client/command.h"
 #include "client/creation.h"
 #include "client/pubkey_arg.h"
+#include "client/signer_name.h"
 #include "proto/bounds.h"
 
-/* docker's rule for the names of signers */
+/* In docker's words, like all that this verb says. */
 static enum rc
-check_name(const char *name, struct why *why)
+make_repository(struct session *session, struct repository *repository, struct why *why)
 {
-    bool is_good = (*name >= 'a' && *name <= 'z') || (*name >= '0' && *name <= '9');
-
-    for (const char *c = name; *c && is_good; c++)
-        is_good = (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
-    if (!is_good)
-        return fail(why, RC_MALFORMED,
-            "signer name '%s' must start with lowercase alphanumeric characters and can include "
-            "\"-\" or \"_\" after the first character",
-            name);
-
-    if (!strcmp(name, "releases"))
-        return fail(
-            why, RC_MALFORMED, "releases is a reserved keyword, use a different signer name");
-
-    return RC_OK;
+    printf("Initializing signed repository for %s...\n", repository->name);
+    enum rc rc = creation_run(session, repository, why);
+    if (!rc)
+        printf("Successfully initialized \"%s\"\n", repository->name);
+    return rc;
 }
 
 static enum rc
@@ -40,7 +31,7 @@ add_signer(struct session *session, const char *name, const char *gun,
     if (!rc)
         rc = session_update(session, repository, why);
     if (rc == RC_NOT_FOUND)
-        rc = creation_run(session, repository, why);
+        rc = make_repository(session, repository, why);
     if (rc)
         return rc;
 
@@ -64,7 +55,7 @@ COMMAND(cmd_signer_add)
     const struct options *options = session_options(session);
     closing(pubkey_args_done) struct pubkey_args keys = {0};
 
-    enum rc rc = check_name(arguments[0], why);
+    enum rc rc = signer_name_check(arguments[0], "signer", why);
     if (!rc && options->n_keys == 0)
         rc = fail(why, RC_MALFORMED, "--key is missing: the signer's PEM file, or agent:NAME");
     if (!rc)
@@ -75,6 +66,8 @@ COMMAND(cmd_signer_add)
         rc = add_signer(session, arguments[0], arguments[i], &keys, why);
         if (rc)
             return within(why, rc, "signer '%s' in '%s'", arguments[0], arguments[i]);
+
+        printf("Successfully added signer: %s to %s\n\n", arguments[0], arguments[i]);
     }
     return rc;
 }

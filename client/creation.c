@@ -56,7 +56,8 @@ publish_first(struct session *session, struct repository *repository, const stru
         return rc;
 
     publish_result_put_lines(&lines, &result, session_progress(session));
-    printf("initialized \"%s\"\n%s", repository->name, bytes_text(&lines));
+    fprintf(
+        session_results(session), "initialized \"%s\"\n%s", repository->name, bytes_text(&lines));
     return RC_OK;
 }
 

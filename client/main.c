@@ -7,6 +7,7 @@
 
 #include "client/command.h"
 #include "client/docker_cli.h"
+#include "client/docker_trust.h"
 #include "client/interrupt.h"
 #include "client/unlock.h"
 
@@ -203,6 +204,7 @@ run_plugin(const char *plugin, int argc, char **argv)
 {
     closing(docker_cli_done) struct docker_cli cli = {0};
     struct program program = countersign;
+    bool is_trust = !strcmp(plugin, "trust");
     struct why why;
 
     program.name = "docker countersign";
@@ -213,7 +215,9 @@ run_plugin(const char *plugin, int argc, char **argv)
         return 2;
     }
 
-    return run_line(&program, cli.argc, cli.argv);
+    if (is_trust)
+        docker_trust_translate(&cli.argc, cli.argv);
+    return run_line(is_trust ? &docker_trust : &program, cli.argc, cli.argv);
 }
 
 int

@@ -128,7 +128,7 @@ newkeys_print(const struct newkeys *keys, struct session *session, enum rc rc, s
         return rc ? rc : fail(why, RC_SYSTEM, "%s", problem.text);
 
     if (!is_json)
-        fputs(bytes_text(&keys->stanzas), stdout);
+        fputs(bytes_text(&keys->stanzas), session_results(session));
     progress_note(progress,
         "nobody may use %s yet: paste this into the policy or into a file of policy.d, check its "
         "scope, grant it, and let the agent reload",

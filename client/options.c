@@ -99,6 +99,8 @@ static const struct {
         "which roots to trust (default: see countersign-verify(1))"},
     [OPTION_CONFIG] = {'c', "--config", "PATH", "for old scripts: is not read"},
     [OPTION_ALL] = {0, "--all", NULL, "for old scripts: nothing is ever staged"},
+    [OPTION_LOCAL] = {0, "--local", NULL, "push it from the engine first"},
+    [OPTION_DIR] = {0, "--dir", "DIR", "where its public key goes (default: here)"},
 };
 
 /* Spellings of docker trust and notary that scripts use. */

@@ -85,6 +85,8 @@ enum option_id {
     OPTION_PINNING,
     OPTION_CONFIG,
     OPTION_ALL,
+    OPTION_LOCAL,
+    OPTION_DIR,
     OPTION_MAX_
 };
 

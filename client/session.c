@@ -24,6 +24,7 @@ struct registry_of {
 struct session {
     const struct options *options;
     int64_t now;
+    FILE *results;
     struct progress progress;
     const char *told_of; /* the repository that notes name; NULL: none */
     struct trust_options trust_options;
@@ -60,6 +61,7 @@ session_new(struct session **ret, const struct options *options, struct why *why
 
     session->options = options;
     session->now = time(NULL);
+    session->results = stdout;
     session->progress = (struct progress){put_note, session};
     session->trust_options = (struct trust_options){
         .dir = options->values[OPTION_TRUST_DIR],
@@ -115,6 +117,18 @@ const struct options *
 session_options(const struct session *session)
 {
     return session->options;
+}
+
+FILE *
+session_results(const struct session *session)
+{
+    return session->results;
+}
+
+void
+session_set_results_aside(struct session *session)
+{
+    session->results = stderr;
 }
 
 int64_t
@@ -462,6 +476,6 @@ session_publish(struct session *session, struct repository *repository,
 
     enum rc rc = session_publish_lines(&lines, session, repository, roles, n_roles, why);
     if (!rc)
-        fputs(bytes_text(&lines), stdout);
+        fputs(bytes_text(&lines), session->results);
     return rc;
 }

@@ -4,6 +4,8 @@
  * session — what one run of the program works with: its options, the agent, and the repositories
  * that it opened. Connections are made when they are first wanted, and kept.
  */
+#include <stdio.h>
+
 #include "client/options.h"
 #include "client/publish.h"
 #include "client/registry.h"
@@ -29,6 +31,10 @@ const struct options *session_options(const struct session *session);
 int64_t session_now(const struct session *session); /* seconds UTC, fixed for the run */
 /* Whether somebody is there to wait until others have agreed: at a terminal, and told so. */
 bool session_waits_for_votes(const struct session *session);
+/* Where it is told what was done: standard output; or standard error, for docker trust, whose own
+ * words go to standard output. */
+FILE *session_results(const struct session *session);
+void session_set_results_aside(struct session *session);
 /* Where notes go: standard error, or nowhere with --quiet. */
 const struct progress *session_progress(const struct session *session);
 
