@@ -5,13 +5,14 @@ none. After each one both repositories hold the same, for docker as reader and f
 Where ours differs, tests/docker_differences says why; what is there and does not differ is a fault.
 """
 import itertools
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from rig_agent import Agent
+from rig_client import Client
 from rig_docker import Docker
-from rig_docker_trust import Done, Ours, Theirs, views, without_ids
+from rig_docker_trust import Ours, Theirs, views, without_ids
 from rig_image import Image
 from rig_policy import Policy
 
@@ -81,8 +82,6 @@ class Pair:
 @pytest.fixture(scope="module")
 def people(programs, sanitizer, scratch, notary_server, registry, made_token):
     """One agent, and one user of each; for every pair of repositories."""
-    from rig_agent import Agent
-    from rig_client import Client
     token = made_token.copy(scratch.directory("token"))
     agent = Agent(programs, sanitizer, scratch.directory("agent"),
                   Policy(token, registry.host, sanitizer)).start()
