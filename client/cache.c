@@ -104,6 +104,16 @@ cache_load(struct bytes *ret, const struct cache *cache, const char *role, struc
     return fail(why, RC_MALFORMED, "'%s' is a link to nothing", bytes_text(&path));
 }
 
+int64_t
+cache_stored_at(const struct cache *cache, const char *role)
+{
+    closing(bytes_done) struct bytes path = BYTES_INIT(PATH_MAX);
+    struct stat st;
+
+    return cache_path(&path, cache, role, NULL) || stat(bytes_text(&path), &st) < 0 ? 0
+                                                                                    : st.st_mtime;
+}
+
 /* What cannot be written, and what to do about it. */
 static enum rc
 fail_write(const char *path, int error, struct why *why)

@@ -27,6 +27,9 @@ const char *cache_dir(const struct cache *cache);
 must_check enum rc cache_load(
     struct bytes *ret, const struct cache *cache, const char *role, struct why *why);
 
+/* When that file was written here, seconds UTC; 0: there is none. */
+int64_t cache_stored_at(const struct cache *cache, const char *role);
+
 /* Make the directories and wait for the lock; *ret: fd_close(). RC_SYSTEM. */
 must_check enum rc cache_lock(int *ret, const struct cache *cache, struct why *why);
 /* Replace the file of role, by rename; the lock is held. RC_SYSTEM: the old one is still there. */

@@ -78,3 +78,4 @@ COMMAND(cmd_staged);
 COMMAND(cmd_status);
 COMMAND(cmd_supersede);
 COMMAND(cmd_unlock);
+COMMAND(cmd_verify);

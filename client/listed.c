@@ -36,5 +36,8 @@ listed_load(struct bytes *ret, const struct tuf_listed *listed, const char *role
         return RC_OK;
 
     bytes_clear(ret);
+    if (from->is_offline)
+        return fail(why, RC_NETWORK, "this machine has no copy of %s", role);
+
     return repo_get_listed(ret, from->repo, role, listed, why);
 }

@@ -95,8 +95,7 @@ static const struct {
     [OPTION_REQUIRE_CERT] = {0, "--require-cert", "FILE",
         "signed with the key of that certificate; may be given several times"},
     [OPTION_OUTPUT] = {0, "--output", "FORMAT", "admission-patch: for a webhook of Kubernetes"},
-    [OPTION_PINNING] = {0, "--pinning", "FILE",
-        "which roots to trust (default: see countersign-verify(1))"},
+    [OPTION_PINNING] = {0, "--pinning", "FILE", "which roots to trust, see countersign-verify(1)"},
     [OPTION_CONFIG] = {'c', "--config", "PATH", "for old scripts: is not read"},
     [OPTION_ALL] = {0, "--all", NULL, "for old scripts: nothing is ever staged"},
     [OPTION_LOCAL] = {0, "--local", NULL, "push it from the engine first"},
@@ -131,6 +130,21 @@ add_value(const char **values, size_t *n, const char *value, enum option_id id)
     return true;
 }
 
+/* notary takes "-r a,b" too; no role has a comma in its name. */
+static bool
+add_list(const char **values, size_t *n, char *value, enum option_id id)
+{
+    while (value) {
+        char *comma = strchr(value, ',');
+        if (comma)
+            *comma++ = 0;
+        if (!add_value(values, n, value, id))
+            return false;
+        value = comma;
+    }
+    return true;
+}
+
 static bool
 take(struct options *options, enum option_id id, char *value)
 {
@@ -140,19 +154,14 @@ take(struct options *options, enum option_id id, char *value)
         return add_value(options->keys, &options->n_keys, value, id);
     if (id == OPTION_ROOT_KEY)
         return add_value(options->root_keys, &options->n_root_keys, value, id);
-    if (id != OPTION_ROLE)
-        return true;
+    if (id == OPTION_REQUIRE_ANY)
+        return add_value(options->required_any, &options->n_required_any, value, id);
+    if (id == OPTION_REQUIRE_CERT)
+        return add_value(options->required_certs, &options->n_required_certs, value, id);
+    if (id == OPTION_REQUIRE)
+        return add_list(options->required, &options->n_required, value, id);
 
-    /* notary takes "-r a,b" too; no role has a comma in its name. */
-    while (value) {
-        char *comma = strchr(value, ',');
-        if (comma)
-            *comma++ = 0;
-        if (!add_value(options->roles, &options->n_roles, value, id))
-            return false;
-        value = comma;
-    }
-    return true;
+    return id != OPTION_ROLE || add_list(options->roles, &options->n_roles, value, id);
 }
 
 static void

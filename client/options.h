@@ -102,7 +102,7 @@ _Static_assert(OPTION_MAX_ <= 8 * sizeof(option_mask), "a set has room for all o
 #define OPTIONS_TRUST                                                                              \
     (OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_TRUST_DIR) | OPTION_BIT(OPTION_TLS_CA) |        \
         OPTION_BIT(OPTION_TLS_CERT) | OPTION_BIT(OPTION_TLS_KEY) | OPTION_BIT(OPTION_NO_TOFU) |    \
-        OPTION_BIT(OPTION_INSECURE) | OPTION_BIT(OPTION_CONFIG))
+        OPTION_BIT(OPTION_INSECURE) | OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_PINNING))
 
 #define OPTION_VALUES_MAX 256 /* of one option that may be given several times */
 
@@ -111,9 +111,10 @@ struct options {
     option_mask given;
     const char *values[OPTION_MAX_]; /* the last one given; NULL: none */
     const char *roles[OPTION_VALUES_MAX], *keys[OPTION_VALUES_MAX];
-    size_t n_roles, n_keys;
+    const char *required[OPTION_VALUES_MAX], *required_any[OPTION_VALUES_MAX];
+    const char *required_certs[OPTION_VALUES_MAX];
     const char *root_keys[OPTION_VALUES_MAX];
-    size_t n_root_keys;
+    size_t n_roles, n_keys, n_required, n_required_any, n_required_certs, n_root_keys;
     char **arguments; /* what is no option: the verb first */
     size_t n_arguments;
 };

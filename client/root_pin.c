@@ -12,7 +12,14 @@ void
 root_pin_done(struct root_pin *pin)
 {
     free(pin->roots);
+    free(pin->certificates);
     *pin = (struct root_pin){0};
+}
+
+bool
+root_pin_is_set(const struct root_pin *pin)
+{
+    return pin->n_roots + pin->n_certificates > 0;
 }
 
 static enum rc
@@ -93,6 +100,10 @@ root_pin_ask(
 static bool
 is_pinned(const struct root_pin *pin, const struct pubkey *key)
 {
+    for (size_t i = 0; i < pin->n_certificates; i++)
+        if (keyid_eq(&pin->certificates[i], pubkey_id(key)))
+            return true;
+
     for (size_t i = 0; i < pin->n_roots; i++)
         if (keyid_eq(&pin->roots[i], pubkey_canonical_id(key)))
             return true;
@@ -121,11 +132,24 @@ root_pin_vouches(
         bytes_span(&file->message), NULL);
 }
 
-/* What the server has is not what the agent pins. */
+/* What the server has is not what is pinned. */
 static enum rc
-fail_unpinned(
-    const struct root_pin *pin, struct repo *repo, const char *repository, struct why *why)
+fail_unpinned(const struct root_pin *pin, struct repo *repo, const char *repository,
+    const struct tuf_root *root, struct why *why)
 {
+    const struct tuf_role *role = &root->roles[RANK_ROOT];
+    const struct pubkey *key =
+        role->n_keyids > 0 ? tuf_keys_find(&root->keys, &role->keyids[0]) : NULL;
+
+    if (pin->file)
+        return fail(why, RC_UNTRUSTED,
+            "the root of '%s' is not one that '%s' pins, by %s %.16s: %s has key %.16s, "
+            "certificate %.16s; nothing of it is used: whoever runs it must look into it, or, if "
+            "it was made anew on purpose, pin what 'countersign root-id' shows",
+            repository, pin->file, pin->n_roots > 0 ? "key" : "certificate",
+            pin->n_roots > 0 ? pin->roots[0].hex : pin->certificates[0].hex, repo_url(repo),
+            key ? pubkey_canonical_id(key)->hex : "none", key ? pubkey_id(key)->hex : "none");
+
     return fail(why, RC_UNTRUSTED,
         "the root of '%s' is not the one that the agent pins, by key %.16s: %s has another "
         "repository of that name; nothing of it is used: whoever runs it must look into it, or, if "
@@ -207,5 +231,5 @@ root_pin_check(const struct root_pin *pin, struct repo *repo, const char *reposi
     rc = walk_new(&w, repository, TUF_TOLERANT, now, why);
     if (!rc)
         rc = follow(pin, repo, w, root->version, file, why);
-    return rc == RC_UNTRUSTED ? fail_unpinned(pin, repo, repository, why) : rc;
+    return rc == RC_UNTRUSTED ? fail_unpinned(pin, repo, repository, root, why) : rc;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * root_pin — which root the agent says is that of a repository, before anything that this machine
- * saw or a server says.
+ * root_pin — which root is that of a repository, before anything that this machine saw or a server
+ * says: the agent says so, or a file (pinning.h).
  *
  *     rc = root_pin_ask(&pin, agent, "localhost:5000/shop/web", why);
- *     if (pin.n_roots > 0)
+ *     if (root_pin_is_set(&pin))
  *         rc = root_pin_check(&pin, repo, repository, root_file, now, why);
  */
 #include "client/agent_call.h"
@@ -16,10 +16,16 @@
  * says, and is signed by these. So is every root that follows from such a one. */
 struct root_pin {
     struct keyid *roots; /* canonical IDs */
-    size_t n_roots;      /* 0: nothing is pinned */
+    size_t n_roots;
     int64_t version, threshold;
+    struct keyid
+        *certificates; /* key IDs as the root lists them; each is as good as one of roots */
+    size_t n_certificates;
+    const char *file; /* that pins it, borrowed; NULL: the agent does */
 };
 void root_pin_done(struct root_pin *pin);
+/* Any key at all. */
+bool root_pin_is_set(const struct root_pin *pin);
 
 /*
  * What the agent pins; root_pin_done(). Nothing where it pins nothing, where it is of a version

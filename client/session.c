@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/skipped.h"
+#include "client/vouching.h"
 #include "proto/bounds.h"
 #include "proto/reference.h"
 
@@ -30,6 +31,8 @@ struct session {
     struct trust_options trust_options;
     struct agent_call *agent;
     struct signer *signer;
+    struct pinning *pinning;
+    bool is_pinning_known;
     struct server *servers;
     size_t n_servers;
     struct registry_of *registries;
@@ -108,6 +111,7 @@ session_free(struct session *session)
         free(session->registries[i].host);
     }
     free(session->registries);
+    pinning_free(session->pinning);
     signer_free(session->signer);
     agent_call_free(session->agent);
     free(session);
@@ -182,6 +186,20 @@ session_signer(struct signer **ret, struct session *session, struct why *why)
     }
 
     *ret = session->signer;
+    return RC_OK;
+}
+
+enum rc
+session_pinning(const struct pinning **ret, struct session *session, struct why *why)
+{
+    if (!session->is_pinning_known) {
+        enum rc rc = pinning_find(&session->pinning, session->options->values[OPTION_PINNING], why);
+        if (rc)
+            return rc;
+    }
+
+    session->is_pinning_known = true;
+    *ret = session->pinning;
     return RC_OK;
 }
 
@@ -289,49 +307,6 @@ session_repository(
     return RC_OK;
 }
 
-/* What the agent pins. Where there is none, or it does not know us, this machine has only itself;
- * who signs hears of that when it signs. */
-static enum rc
-ask_pin(struct session *session, struct repository *repository, struct why *why)
-{
-    struct agent_call *agent = NULL;
-    struct why nobody;
-
-    if (repository->is_pin_known)
-        return RC_OK;
-
-    enum rc rc = session_agent(&agent, session, why);
-    if (rc)
-        return rc;
-
-    rc = agent_call_connect(agent, ROOT_PIN_TIMEOUT_S * INT64_C(1000), &nobody);
-    if (rc == RC_TOKEN)
-        return RC_OK;
-    if (rc)
-        return fail(why, rc, "%s", nobody.text);
-
-    rc = root_pin_ask(&repository->pin, agent, repository->name, why);
-    repository->is_pin_known = !rc;
-    if (repository->pin.n_roots > 0)
-        trust_set_pin(repository->trust, &repository->pin);
-    return rc;
-}
-
-/* For who only reads: an agent that cannot say what it pins keeps nobody from what this machine
- * trusts already, but from first use. */
-static enum rc
-ask_pin_to_read(struct session *session, struct repository *repository, struct why *why)
-{
-    enum rc rc = ask_pin(session, repository, why);
-
-    if (rc && rc != RC_UNTRUSTED && trust_is_cached(repository->trust)) {
-        progress_note(&session->progress, "not compared with what the agent pins: %s", why->text);
-        return RC_OK;
-    }
-
-    return rc;
-}
-
 static enum rc
 update(struct session *session, struct repository *repository, struct why *why)
 {
@@ -350,7 +325,7 @@ update(struct session *session, struct repository *repository, struct why *why)
 enum rc
 session_update(struct session *session, struct repository *repository, struct why *why)
 {
-    enum rc rc = ask_pin(session, repository, why);
+    enum rc rc = vouching_ask(session, repository, why);
 
     trust_allow_expired(repository->trust);
     return rc ? rc : update(session, repository, why);
@@ -367,7 +342,7 @@ session_update_existing(struct session *session, struct repository *repository, 
 enum rc
 session_look(struct session *session, struct repository *repository, struct why *why)
 {
-    enum rc rc = ask_pin_to_read(session, repository, why);
+    enum rc rc = vouching_ask_to_read(session, repository, why);
 
     trust_allow_expired(repository->trust);
     return rc ? rc : update(session, repository, why);
@@ -376,7 +351,7 @@ session_look(struct session *session, struct repository *repository, struct why 
 enum rc
 session_read(struct session *session, struct repository *repository, struct why *why)
 {
-    enum rc rc = ask_pin_to_read(session, repository, why);
+    enum rc rc = vouching_ask_to_read(session, repository, why);
     if (!rc)
         rc = update(session, repository, why);
     if (rc == RC_NOT_FOUND)

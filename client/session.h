@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "client/options.h"
+#include "client/pinning.h"
 #include "client/publish.h"
 #include "client/registry.h"
 
@@ -18,8 +19,8 @@ struct repository {
     char *host; /* of the registry */
     struct repo *repo;
     struct trust *trust;
-    struct root_pin pin; /* what the agent pins, once it was asked */
-    bool is_pin_known;
+    struct root_pin pin; /* what the agent pins, once it was asked, else a file; see vouching.h */
+    bool is_pin_known;   /* the agent was asked */
 };
 
 must_check enum rc session_new(
@@ -46,11 +47,15 @@ void session_tell_of(struct session *session, const struct repository *repositor
 must_check enum rc session_agent(struct agent_call **ret, struct session *session, struct why *why);
 must_check enum rc session_signer(struct signer **ret, struct session *session, struct why *why);
 
+/* The pinning file, NULL: none; *ret is borrowed. What pinning_find() says. */
+must_check enum rc session_pinning(
+    const struct pinning **ret, struct session *session, struct why *why);
+
 /* A repository by its name as people write it; nothing is fetched yet. *ret is borrowed. */
 must_check enum rc session_repository(
     struct repository **ret, struct session *session, const char *name, struct why *why);
-/* Fetch and verify it, under what the agent pins where there is one, for who may renew what is
- * expired; a root that is trusted on first use is announced. What trust_update() says. */
+/* Fetch and verify it, under what is pinned, for who may renew what is expired; a root that is
+ * trusted on first use is announced. What trust_update() says. */
 must_check enum rc session_update(
     struct session *session, struct repository *repository, struct why *why);
 /* The same for who changes it: where there is none, it says what makes one. */

@@ -12,6 +12,7 @@ struct trust {
     struct trust_options options;
     const struct root_pin *pin; /* NULL: none */
     bool allows_expired;
+    enum trust_cause cause;
     struct bytes adopted;
     struct bytes *offers;
     size_t n_offers;
@@ -84,7 +85,7 @@ trust_set_pin(struct trust *trust, const struct root_pin *pin)
 const struct root_pin *
 trust_pin(const struct trust *trust)
 {
-    return trust->pin;
+    return trust->pin && !trust->pin->file ? trust->pin : NULL;
 }
 
 void
@@ -114,7 +115,7 @@ trust_is_cached(const struct trust *trust)
 }
 
 static struct view_sources
-sources_of(const struct trust *trust)
+sources_of(struct trust *trust)
 {
     return (struct view_sources){
         .repo = trust->repo,
@@ -127,6 +128,7 @@ sources_of(const struct trust *trust)
         .adopted = bytes_span(&trust->adopted),
         .offers = trust->offers,
         .n_offers = trust->n_offers,
+        .cause = &trust->cause,
     };
 }
 
@@ -209,6 +211,35 @@ trust_update(struct trust *trust, struct why *why)
     }
 }
 
+enum trust_cause
+trust_cause(const struct trust *trust)
+{
+    return trust->cause;
+}
+
+enum rc
+trust_update_offline(struct trust *trust, struct why *why)
+{
+    closing(view_freep) struct view *view = NULL;
+    struct view_sources from = sources_of(trust);
+
+    from.is_offline = true;
+    enum rc rc = view_new(&view, &from, why);
+    if (!rc)
+        rc = view_complete(view, &from, why);
+    if (rc)
+        return rc;
+
+    replace_view(&trust->view, &view);
+    return RC_OK;
+}
+
+int64_t
+trust_stored_at(const struct trust *trust)
+{
+    return cache_stored_at(trust->cache, "timestamp");
+}
+
 enum rc
 trust_update_head(struct trust *trust, struct why *why)
 {
@@ -266,6 +297,22 @@ trust_head(const struct trust *trust, const char *role, int64_t *ret_version)
     *ret_version = is_timestamp ? walk_timestamp_document(view->walk)->version
                                 : walk_snapshot_document(view->walk)->version;
     return bytes_span(is_timestamp ? &view->timestamp : &view->snapshot);
+}
+
+int64_t
+trust_expires_at(const struct trust *trust, const char *role)
+{
+    const struct walk *walk = trust->view ? trust->view->walk : NULL;
+    const struct tuf_targets *targets = walk ? walk_targets_document(walk, span_of(role)) : NULL;
+
+    if (!walk)
+        return 0;
+
+    return !strcmp(role, "root")        ? walk_root_document(walk)->expires_at
+           : !strcmp(role, "timestamp") ? walk_timestamp_document(walk)->expires_at
+           : !strcmp(role, "snapshot")  ? walk_snapshot_document(walk)->expires_at
+           : targets                    ? targets->expires_at
+                                        : 0;
 }
 
 const struct tuf_listed *

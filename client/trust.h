@@ -22,6 +22,15 @@
 
 struct trust;
 
+/* Why something is RC_UNTRUSTED. */
+enum trust_cause {
+    TRUST_CAUSE_OTHER,  /* a signature, a hash, a form */
+    TRUST_CAUSE_ABSENT, /* RC_NOT_FOUND, in fact: the server has no such repository */
+    TRUST_CAUSE_EXPIRED,
+    TRUST_CAUSE_ROLLBACK, /* what was seen before is newer, or gone */
+    TRUST_CAUSE_ROOT,     /* nothing vouches for it, or something for another one */
+};
+
 struct trust_options {
     const char *dir;                 /* --trust-dir; NULL: ~/.docker/trust */
     int64_t now;                     /* seconds UTC */
@@ -41,9 +50,10 @@ DEFINE_CLEANUP(struct trust, trust_free);
 /* Start from this root, which we made ourselves, and not from the cache: for a new repository. */
 must_check enum rc trust_adopt(struct trust *trust, struct span root_file, struct why *why);
 
-/* What the agent pins goes before the cache and before first use: from the next update on, no other
- * root is taken. Borrowed for life; NULL: nothing. */
+/* What is pinned goes before the cache and before first use: from the next update on, no other root
+ * is taken. Borrowed for life; NULL: nothing. */
 void trust_set_pin(struct trust *trust, const struct root_pin *pin);
+/* What the agent pins; NULL: nothing, also where a file does. */
 const struct root_pin *trust_pin(const struct trust *trust);
 
 /* From the next update on, read expired targets and delegations: for who renews them. */
@@ -62,6 +72,17 @@ bool trust_is_cached(const struct trust *trust);
  * RC_NO_MEMORY.
  */
 must_check enum rc trust_update(struct trust *trust, struct why *why);
+/* The cause, where the last update was RC_UNTRUSTED. */
+enum trust_cause trust_cause(const struct trust *trust);
+/*
+ * For who may rely on what this machine has seen before while the server cannot be reached: a view
+ * of the cache alone, expired or not. Everything else is verified, and is as before: no update came
+ * before. RC_NETWORK: not all of it is in the cache, or a pinned root does not say by itself that
+ * it is good. RC_UNTRUSTED, RC_NO_MEMORY.
+ */
+must_check enum rc trust_update_offline(struct trust *trust, struct why *why);
+/* When the view of the cache was stored, seconds UTC; 0: never. */
+int64_t trust_stored_at(const struct trust *trust);
 /* Only see what timestamp and snapshot of now list, for trust_listed(); the view stays. For when
  * trust_update() cannot read what is listed. */
 must_check enum rc trust_update_head(struct trust *trust, struct why *why);
@@ -80,6 +101,8 @@ const struct tuf_root *trust_root(const struct trust *trust);
 const struct tuf_file *trust_root_file(const struct trust *trust);
 /* The file "timestamp" or "snapshot" and its version. */
 struct span trust_head(const struct trust *trust, const char *role, int64_t *ret_version);
+/* When the document of any role expires, seconds UTC; 0: there is none. */
+int64_t trust_expires_at(const struct trust *trust, const char *role);
 /* What timestamp (for "snapshot") or snapshot list, by the latest update of any kind; NULL: nothing
  * published. */
 const struct tuf_listed *trust_listed(const struct trust *trust, const char *role);
@@ -93,6 +116,7 @@ struct trust_role {
     const struct tuf_file *file;        /* likewise */
     struct bytes unverified; /* what is published, where it does not verify; else empty */
     int64_t version;         /* of what is published, verified or not; 0: nothing */
+    enum trust_cause cause;  /* of problem */
     enum rc problem;         /* RC_OK, or why it does not verify: readers skip it */
     struct why why;          /* where problem is set: a sentence without the role */
 };

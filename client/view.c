@@ -5,6 +5,7 @@
 
 #include "client/listed.h"
 #include "client/seen.h"
+#include "client/view_inside.h"
 #include "proto/role.h"
 
 static void
@@ -44,8 +45,8 @@ version_before(const struct view_sources *from, const char *role)
 }
 
 /* The version of role that this machine saw before file, which comes now; 0: none, or file. */
-static int64_t
-seen_before(
+int64_t
+view_seen_before(
     const struct view *view, const char *role, struct span file, const struct view_sources *from)
 {
     const struct tuf_keys *keys = NULL;
@@ -56,18 +57,33 @@ seen_before(
 }
 
 /* What this machine saw before must not be newer than file. */
-static enum rc
-set_floor(struct view *view, const char *role, struct span file, const struct view_sources *from,
-    struct why *why)
+enum rc
+view_set_floor(struct view *view, const char *role, struct span file,
+    const struct view_sources *from, struct why *why)
 {
-    int64_t version = seen_before(view, role, file, from);
+    int64_t version = view_seen_before(view, role, file, from);
 
     return version > 0 ? walk_floor(view->walk, span_of(role), version, why) : RC_OK;
 }
 
+/* For what is RC_UNTRUSTED. */
+void
+view_blame(const struct view_sources *from, enum trust_cause cause)
+{
+    *from->cause = cause;
+}
+
+enum trust_cause
+view_cause(const struct walk *walk)
+{
+    return walk_cause(walk) == WALK_CAUSE_EXPIRED    ? TRUST_CAUSE_EXPIRED
+           : walk_cause(walk) == WALK_CAUSE_ROLLBACK ? TRUST_CAUSE_ROLLBACK
+                                                     : TRUST_CAUSE_OTHER;
+}
+
 /* What the server has does not verify; the cause may be the sentence that is there. */
-static enum rc
-distrust(const struct view_sources *from, const char *cause, struct why *why)
+enum rc
+view_distrust(const struct view_sources *from, const char *cause, struct why *why)
 {
     return fail(why, RC_UNTRUSTED,
         "%s has trust data of '%s' that does not verify: %s; nothing of it is used: whoever "
@@ -81,6 +97,7 @@ fail_cached_root(enum rc rc, const struct view_sources *from, struct why *why)
     if (rc == RC_NO_MEMORY)
         return rc;
 
+    view_blame(from, TRUST_CAUSE_ROOT);
     if (rc == RC_SYSTEM)
         return fail(why, RC_UNTRUSTED,
             "the root that this machine trusts for '%s': %s; let all of '%s' belong to who runs "
@@ -114,6 +131,9 @@ load_anchor(
     if (rc != RC_NOT_FOUND)
         return fail_cached_root(rc, from, why);
 
+    if (from->is_offline)
+        return fail(why, RC_NETWORK, "'%s' was never seen by this machine", from->repository);
+
     *ret_is_first_use = true;
     return repo_get(ret, from->repo, "root", DOCUMENT_MAX_BYTES, why);
 }
@@ -132,6 +152,7 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
     if (rc)
         return rc;
 
+    view_blame(from, TRUST_CAUSE_ROOT);
     if (view->is_first_use && !from->pin && from->options->is_first_use_refused)
         return fail(why, RC_UNTRUSTED,
             "nothing on this machine vouches for the root of '%s', and first use is refused",
@@ -143,12 +164,14 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
 
     if (from->allows_expired)
         walk_allow_expired(view->walk);
+    if (from->is_offline)
+        walk_ignore_expiry(view->walk);
 
     rc = walk_anchor(view->walk, bytes_span(&anchor), why);
     if (rc && !view->is_first_use && !from->before && from->adopted.len == 0)
         return fail_cached_root(rc, from, why);
     if (rc == RC_UNTRUSTED)
-        return distrust(from, why ? why->text : "", why);
+        return view_distrust(from, why ? why->text : "", why);
     if (rc)
         return within(why, rc, "root of '%s'", from->repository);
 
@@ -187,7 +210,7 @@ walk_roots(struct view *view, const struct view_sources *from, struct why *why)
 static enum rc
 walk_head(struct view *view, const struct view_sources *from, struct why *why)
 {
-    enum rc rc = set_floor(view, "timestamp", bytes_span(&view->timestamp), from, why);
+    enum rc rc = view_set_floor(view, "timestamp", bytes_span(&view->timestamp), from, why);
     if (!rc)
         rc = walk_timestamp(view->walk, bytes_span(&view->timestamp), why);
     if (rc)
@@ -197,7 +220,7 @@ walk_head(struct view *view, const struct view_sources *from, struct why *why)
     rc = listed_load(
         &view->snapshot, walk_listed(view->walk, SPAN("snapshot")), "snapshot", from, why);
     if (!rc)
-        rc = set_floor(view, "snapshot", bytes_span(&view->snapshot), from, why);
+        rc = view_set_floor(view, "snapshot", bytes_span(&view->snapshot), from, why);
     return rc ? rc : walk_snapshot(view->walk, bytes_span(&view->snapshot), why);
 }
 
@@ -210,6 +233,7 @@ fail_vanished(const struct view_sources *from, struct why *why)
     closing(bytes_done) struct bytes anchor = BYTES_INIT(DOCUMENT_MAX_BYTES);
     bool is_first_use = false;
 
+    view_blame(from, TRUST_CAUSE_ABSENT);
     enum rc rc = load_anchor(&anchor, &is_first_use, from, why);
     if (rc == RC_NOT_FOUND)
         return fail(why, rc, "the trust server has no repository '%s'", from->repository);
@@ -221,6 +245,7 @@ fail_vanished(const struct view_sources *from, struct why *why)
             "%s has a root of '%s' but no timestamp; whoever runs it must look into it",
             repo_url(from->repo), from->repository);
 
+    view_blame(from, TRUST_CAUSE_ROLLBACK);
     return fail(why, RC_UNTRUSTED,
         "'%s' vanished from the trust server %s; if it was deleted on purpose, remove '%s'",
         from->repository, repo_url(from->repo), cache_dir(from->cache));
@@ -230,6 +255,11 @@ static enum rc
 fetch_timestamp(struct view *view, const struct view_sources *from, struct why *why)
 {
     bytes_clear(&view->timestamp);
+    if (from->is_offline)
+        return cache_load(&view->timestamp, from->cache, "timestamp", NULL)
+                   ? fail(why, RC_NETWORK, "'%s' was never seen by this machine", from->repository)
+                   : RC_OK;
+
     enum rc rc = repo_get(&view->timestamp, from->repo, "timestamp", HTTP_TIMESTAMP_MAX_BYTES, why);
 
     return rc == RC_NOT_FOUND ? fail_vanished(from, why) : rc;
@@ -259,9 +289,10 @@ fail_unrelated(const struct view *view, const struct view_sources *from, struct 
     if (view->is_first_use || !walk_root_file(view->walk) ||
         repo_get(&root, from->repo, "root", DOCUMENT_MAX_BYTES, NULL) ||
         span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw)))
-        return distrust(from, why ? why->text : "", why);
+        return view_distrust(from, why ? why->text : "", why);
 
     struct why cause = why ? *why : (struct why){0};
+    view_blame(from, TRUST_CAUSE_ROOT);
     return fail(why, RC_UNTRUSTED,
         "%s; the trust server has a root that does not follow from the one that this machine "
         "trusts: the repository was made anew, or it is not the same server; ask its owner, and "
@@ -284,6 +315,7 @@ check_pin(struct view *view, const struct view_sources *from, struct why *why)
 
     enum rc rc =
         root_pin_check(from->pin, from->repo, from->repository, root, from->options->now, why);
+    view_blame(from, TRUST_CAUSE_ROOT);
     if (rc == RC_UNTRUSTED && !view->is_first_use)
         return fail(why, rc,
             "%s; this machine trusted that root before: if it was misled, remove '%s'",
@@ -311,6 +343,7 @@ view_new_roots(struct view **ret, const struct view_sources *from, struct why *w
         rc = fetch_timestamp(view, from, why);
     if (!rc)
         rc = walk_head(view, from, why);
+    view_blame(from, view_cause(view->walk));
     if (rc)
         return rc == RC_UNTRUSTED ? fail_unrelated(view, from, why) : rc;
 
@@ -344,126 +377,11 @@ view_new(struct view **ret, const struct view_sources *from, struct why *why)
     /* As notary does: newer roots are asked for only where the head does not fit the known one.
      * A server that hides them could hide them either way. */
     rc = walk_head(view, from, why);
-    if (rc == RC_UNTRUSTED)
+    if (rc == RC_UNTRUSTED && !from->is_offline)
         return view_new_roots(ret, from, why);
     if (!rc)
         rc = check_pin(view, from, why);
     if (!rc)
         *ret = steal(view);
     return rc;
-}
-
-/* A role whose file is not listed has not signed yet. Or who signs the snapshot, without a key of
- * the role, hides what it says: TUF 1.0 5.5.5. */
-static void
-check_unlisted(const struct view *view, struct trust_role *role, const struct view_sources *from)
-{
-    role->version = seen_before(view, role->name, SPAN(""), from);
-    if (role->version > 0)
-        role->problem = fail(&role->why, RC_UNTRUSTED,
-            "%s: the snapshot lists it no more, version %" PRId64 " was seen before", role->name,
-            role->version);
-}
-
-/* Fetch and verify one role. Where the fault is the file's, it is noted in the role. */
-static enum rc
-load_role(
-    struct view *view, struct trust_role *role, const struct view_sources *from, struct why *why)
-{
-    closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    struct span name = span_of(role->name);
-
-    const struct tuf_listed *listed = walk_listed(view->walk, name);
-    if (!listed) {
-        check_unlisted(view, role, from);
-        return RC_OK;
-    }
-
-    enum rc rc = listed_load(&raw, listed, role->name, from, &role->why);
-    if (!rc)
-        rc = set_floor(view, role->name, bytes_span(&raw), from, &role->why);
-    if (!rc)
-        rc = walk_targets(view->walk, name, bytes_span(&raw), &role->why);
-    if (rc == RC_UNTRUSTED) {
-        role->problem = rc;
-        role->version = seen_claim(bytes_span(&raw));
-        if (!tuf_listed_check(listed, bytes_span(&raw), NULL)) {
-            role->unverified = raw;
-            raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
-        }
-        return RC_OK;
-    }
-    if (rc)
-        return fail(why, rc, "%s of '%s': %s", role->name, from->repository, role->why.text);
-
-    role->document = walk_targets_document(view->walk, name);
-    role->file = walk_file(view->walk, name);
-    role->version = role->document->version;
-    return RC_OK;
-}
-
-static enum rc
-add_role(struct view *view, struct span name, struct why *why)
-{
-    const struct tuf_keys *keys = NULL;
-
-    for (size_t i = 0; i < view->n_roles; i++)
-        if (span_is(name, view->roles[i].name))
-            return RC_OK;
-
-    struct trust_role *role =
-        mem_grow(&view->roles, view->n_roles, sizeof *role, SNAPSHOT_FILES_MAX);
-    if (!role)
-        return fail_memory(why);
-
-    role->name = span_dup(name);
-    if (!role->name)
-        return fail_memory(why);
-
-    view->n_roles++;
-    role->listed = walk_role(view->walk, name, &keys);
-    role->listed_keys = keys;
-    return RC_OK;
-}
-
-/* What a document lists beyond its own children is nobody's role. */
-static enum rc
-add_children(struct view *view, size_t parent, struct why *why)
-{
-    const struct tuf_targets *document = view->roles[parent].document;
-
-    for (size_t i = 0; document && i < document->n_roles; i++) {
-        struct span name = document->roles[i].name;
-        if (!role_is_child(name, span_of(view->roles[parent].name)))
-            continue;
-
-        enum rc rc = add_role(view, name, why);
-        if (rc)
-            return rc;
-    }
-
-    return RC_OK;
-}
-
-enum rc
-view_complete(struct view *view, const struct view_sources *from, struct why *why)
-{
-    enum rc rc = add_role(view, SPAN("targets"), why);
-
-    for (size_t i = 0; !rc && i < view->n_roles; i++) {
-        rc = load_role(view, &view->roles[i], from, why);
-        if (!rc)
-            rc = add_children(view, i, why);
-    }
-    if (rc)
-        return rc;
-
-    const struct trust_role *targets = &view->roles[0];
-    if (targets->problem)
-        return distrust(from, targets->why.text, why);
-    if (!targets->document)
-        return distrust(from, "the snapshot lists no targets", why);
-
-    view->is_complete = true;
-    return RC_OK;
 }

@@ -13,7 +13,7 @@ struct view {
     struct trust_role *roles;         /* "targets" first, then breadth-first */
     size_t n_roles;
     bool is_first_use; /* the root came from the server, and nothing vouched for it */
-    bool is_pinned;    /* its root is the one that the agent pins */
+    bool is_pinned;    /* its root is one that is pinned */
     bool is_complete;  /* roles are there */
 };
 
@@ -26,12 +26,14 @@ struct view_sources {
     const struct cache *cache;
     const char *repository;
     const struct trust_options *options;
-    const struct root_pin *pin; /* of the agent; NULL: none */
+    const struct root_pin *pin; /* NULL: none */
     bool allows_expired;        /* targets and delegations */
+    bool is_offline;            /* the cache alone, expired or not */
     const struct view *before;  /* the view to go on from; NULL: the first one */
     struct span adopted; /* the root to start from where before is NULL; empty: the cache's */
     const struct bytes *offers; /* files that may be wanted, before the server is asked */
     size_t n_offers;
+    enum trust_cause *cause; /* set where something is RC_UNTRUSTED */
 };
 
 /*

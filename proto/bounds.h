@@ -155,6 +155,10 @@
 #define HELPER_TIMEOUT_S          60                 /* someone may have to unlock a keychain */
 #define BUSY_WAIT_S               30                 /* for an agent that says it is busy */
 #define ROOT_PIN_TIMEOUT_S        10                 /* TrustedRoot asks nobody else */
+#define PINNING_MAX_BYTES         (1024 * 1024)      /* 10,000 names with an ID each */
+#define PINNING_NAMES_MAX         10000              /* of one table of a pinning file */
+#define PINNING_ROLES_MAX         256                /* that a gate wants of one repository */
+#define PINNING_TIMEOUT_MAX_S     600                /* of one image: containerd waits for 10 s */
 #define CHAIN_WHOLE_MAX_BYTES     (30 * 1024)        /* of a file; a larger one by digest first */
 #define UPLOAD_MAX_BYTES          (64 * 1024 * 1024) /* all files of one publication */
 #define MANIFEST_MAX_BYTES        (16 * 1024 * 1024) /* registries take 4 MiB, some more */

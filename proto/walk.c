@@ -18,7 +18,8 @@ struct walk {
     char *repository;
     enum tuf_reading reading;
     int64_t now;
-    bool allows_expired;
+    bool allows_expired, ignores_expiry;
+    enum walk_cause cause;
     struct floors floors;
 
     struct tuf_file *root_file;
@@ -120,6 +121,18 @@ walk_allow_expired(struct walk *w)
     w->allows_expired = true;
 }
 
+void
+walk_ignore_expiry(struct walk *w)
+{
+    w->ignores_expiry = true;
+}
+
+enum walk_cause
+walk_cause(const struct walk *w)
+{
+    return w->cause;
+}
+
 /* Every refusal of a file is one kind; what is no fault of the file stays what it is. */
 static enum rc
 refusal(enum rc rc)
@@ -128,16 +141,28 @@ refusal(enum rc rc)
 }
 
 static enum rc
-check_expiry(const struct walk *w, int64_t expires_at, struct why *why)
+check_expiry(struct walk *w, int64_t expires_at, struct why *why)
 {
-    if (expires_at >= w->now)
+    if (expires_at >= w->now || w->ignores_expiry)
         return RC_OK;
+
+    w->cause = WALK_CAUSE_EXPIRED;
 
     closing(bytes_done) struct bytes when = BYTES_INIT(64), now = BYTES_INIT(64);
     utc_format(&when, expires_at);
     utc_format(&now, w->now);
     return fail(why, RC_UNTRUSTED, "expired at %s, the clock here says %s", bytes_text(&when),
         bytes_text(&now));
+}
+
+static enum rc
+check_floor(struct walk *w, struct span role, int64_t version, struct why *why)
+{
+    enum rc rc = floors_check(&w->floors, role, version, why);
+
+    if (rc)
+        w->cause = WALK_CAUSE_ROLLBACK;
+    return rc;
 }
 
 static enum rc
@@ -205,6 +230,7 @@ root_take(struct walk *w, const struct tuf_root *was, struct span raw, struct wh
     closing(tuf_root_freep) struct tuf_root *root = NULL;
     closing(tuf_file_freep) struct tuf_file *file = NULL;
 
+    w->cause = WALK_CAUSE_OTHER;
     enum rc rc = root_read(&root, &file, w, raw, why);
     if (!rc && was)
         rc = check_successor(was, root, file, why);
@@ -233,22 +259,23 @@ walk_root(struct walk *w, struct span file, struct why *why)
 }
 
 enum rc
-walk_roots_done(const struct walk *w, struct why *why)
+walk_roots_done(struct walk *w, struct why *why)
 {
+    w->cause = WALK_CAUSE_OTHER;
     if (!w->root)
         return fail(why, RC_UNTRUSTED, "root: there is none");
 
     enum rc rc = check_expiry(w, w->root->expires_at, why);
     if (!rc)
-        rc = floors_check(&w->floors, SPAN("root"), w->root->version, why);
+        rc = check_floor(w, SPAN("root"), w->root->version, why);
 
     return rc ? within(why, rc, "root version %" PRId64, w->root->version) : RC_OK;
 }
 
 /* Timestamp and snapshot have one form. */
 static enum rc
-snapshot_read(struct tuf_snapshot **ret, struct tuf_file **ret_file, const struct walk *w,
-    enum rank rank, struct span raw, struct why *why)
+snapshot_read(struct tuf_snapshot **ret, struct tuf_file **ret_file, struct walk *w, enum rank rank,
+    struct span raw, struct why *why)
 {
     closing(tuf_file_freep) struct tuf_file *file = NULL;
     closing(tuf_snapshot_freep) struct tuf_snapshot *document = NULL;
@@ -264,7 +291,7 @@ snapshot_read(struct tuf_snapshot **ret, struct tuf_file **ret_file, const struc
     if (!rc)
         rc = check_expiry(w, document->expires_at, why);
     if (!rc)
-        rc = floors_check(&w->floors, role->name, document->version, why);
+        rc = check_floor(w, role->name, document->version, why);
     if (rc)
         return rc;
 
@@ -312,6 +339,7 @@ walk_snapshot(struct walk *w, struct span file, struct why *why)
     closing(tuf_snapshot_freep) struct tuf_snapshot *snapshot = NULL;
     closing(tuf_file_freep) struct tuf_file *snapshot_file = NULL;
 
+    w->cause = WALK_CAUSE_OTHER;
     if (!w->timestamp)
         return fail(why, RC_UNTRUSTED, "snapshot: no timestamp says which");
 
@@ -341,7 +369,7 @@ find_targets(const struct walk *w, struct span role)
 
 static enum rc
 targets_read(
-    struct trusted *ret, const struct walk *w, struct span role, struct span raw, struct why *why)
+    struct trusted *ret, struct walk *w, struct span role, struct span raw, struct why *why)
 {
     closing(trusted_done) struct trusted targets = {0};
     const struct tuf_keys *keys = NULL;
@@ -364,7 +392,7 @@ targets_read(
     if (!rc && !w->allows_expired)
         rc = check_expiry(w, targets.document->expires_at, why);
     if (!rc)
-        rc = floors_check(&w->floors, role, targets.document->version, why);
+        rc = check_floor(w, role, targets.document->version, why);
     if (rc)
         return refusal(rc);
 
@@ -383,6 +411,7 @@ walk_targets(struct walk *w, struct span role, struct span file, struct why *why
     closing(trusted_done) struct trusted targets = {0};
 
     enum rank rank = role_rank(role);
+    w->cause = WALK_CAUSE_OTHER;
     if (rank != RANK_TARGETS && rank != RANK_DELEGATION)
         return fail(
             why, RC_NOT_FOUND, "'%.*s' is no role of targets", (int)role.len, (const char *)role.p);
@@ -451,50 +480,4 @@ walk_listed(const struct walk *w, struct span role)
         return w->timestamp ? &w->timestamp->files[0] : NULL;
 
     return w->snapshot ? tuf_snapshot_find(w->snapshot, role) : NULL;
-}
-
-const struct tuf_role *
-walk_role(const struct walk *w, struct span role, const struct tuf_keys **ret_keys)
-{
-    enum rank rank = role_rank(role);
-
-    if (rank < RANK_DELEGATION) {
-        if (!w->root)
-            return NULL;
-
-        *ret_keys = &w->root->keys;
-        return &w->root->roles[rank];
-    }
-
-    const struct tuf_targets *parent = walk_targets_document(w, role_parent(role));
-    const struct tuf_role *listing = parent ? tuf_targets_find_role(parent, role) : NULL;
-    if (!listing)
-        return NULL;
-
-    *ret_keys = &parent->keys;
-    return listing;
-}
-
-bool
-walk_admits(const struct walk *w, struct span role, struct span name)
-{
-    const struct tuf_keys *keys;
-    size_t len = 0, level_end = strlen("targets");
-
-    if (role_rank(role) != RANK_TARGETS && role_rank(role) != RANK_DELEGATION)
-        return false;
-
-    /* From the top down. All prefixes of one name nest, so the shortest path that counts is the one
-     * that restricts the level below the least. */
-    while (level_end < role.len) {
-        level_end++;
-        while (level_end < role.len && role.p[level_end] != '/')
-            level_end++;
-
-        const struct tuf_role *level = walk_role(w, (struct span){role.p, level_end}, &keys);
-        if (!level || !tuf_role_admits_from(&len, level, name, len))
-            return false;
-    }
-
-    return true;
 }

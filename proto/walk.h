@@ -42,6 +42,9 @@ DEFINE_CLEANUP(struct walk, walk_free);
 must_check enum rc walk_floor(struct walk *w, struct span role, int64_t version, struct why *why);
 /* Renewal and repair read expired targets and delegations. */
 void walk_allow_expired(struct walk *w);
+/* What was verified before, and is only read again while nobody can be asked for newer files: all
+ * documents may be expired. Certificates may not. */
+void walk_ignore_expiry(struct walk *w);
 
 /*
  * The root to trust: it must be well formed, sign itself, and its certificates must fit the
@@ -52,7 +55,7 @@ must_check enum rc walk_anchor(struct walk *w, struct span file, struct why *why
 /* The next root: version +1, signed by the current and by itself. RC_UNTRUSTED. */
 must_check enum rc walk_root(struct walk *w, struct span file, struct why *why);
 /* No newer root exists: the current one must not be expired, nor below the floor. RC_UNTRUSTED. */
-must_check enum rc walk_roots_done(const struct walk *w, struct why *why);
+must_check enum rc walk_roots_done(struct walk *w, struct why *why);
 
 /* Begins with walk_roots_done(). RC_UNTRUSTED: signature, expiry, version below the floor. */
 must_check enum rc walk_timestamp(struct walk *w, struct span file, struct why *why);
@@ -67,6 +70,14 @@ must_check enum rc walk_snapshot(struct walk *w, struct span file, struct why *w
  */
 must_check enum rc walk_targets(
     struct walk *w, struct span role, struct span file, struct why *why);
+
+/* Of a step that was RC_UNTRUSTED, the last one that was taken. */
+enum walk_cause {
+    WALK_CAUSE_OTHER,
+    WALK_CAUSE_EXPIRED,
+    WALK_CAUSE_ROLLBACK, /* a version below the floor */
+};
+enum walk_cause walk_cause(const struct walk *w);
 
 /* What is trusted; borrowed, NULL where not there (yet). */
 const struct tuf_root *walk_root_document(const struct walk *w);

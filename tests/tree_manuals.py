@@ -115,4 +115,6 @@ def test_the_page_of_the_client_has_the_options_of_its_help(build):
     options = options_of_help(client)
     for verb in verbs:
         options |= options_of_help(client, *verb.split())
-    assert options_of_page("client/countersign.1") == options
+    of_verify = options_of_page("client/countersign-verify.1")
+    assert options_of_page("client/countersign.1") | of_verify == options
+    assert of_verify <= options_of_help(client, "verify")
