@@ -33,6 +33,19 @@ read_paths(
     return RC_OK;
 }
 
+/* Readers restrict a role by those above it: a path that they exclude would admit nothing. */
+static enum rc
+check_paths(const struct trust *trust, const char *parent, const struct edit *edit, struct why *why)
+{
+    for (size_t i = 0; i < edit->n_paths && trust_find(trust, parent); i++)
+        if (!trust_admits(trust, parent, edit->paths[i]))
+            return fail(why, RC_MALFORMED,
+                "the paths of '%s' exclude '%.*s' below it; say --paths with longer ones", parent,
+                (int)edit->paths[i].len, (const char *)edit->paths[i].p);
+
+    return RC_OK;
+}
+
 COMMAND(cmd_delegation_add)
 {
     closing(pubkey_args_done) struct pubkey_args keys = {0};
@@ -61,6 +74,10 @@ COMMAND(cmd_delegation_add)
     closing(freep) char *parent = span_dup(role_parent(edit.name));
     if (!parent)
         return fail_memory(why);
+
+    rc = check_paths(repository->trust, parent, &edit, why);
+    if (rc)
+        return rc;
 
     edit.keys = keys.keys;
     edit.n_keys = keys.n;

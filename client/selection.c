@@ -132,6 +132,8 @@ selection_for_target(struct selection *ret, struct session *session,
     closing(selection_done) struct selection selection = {0};
 
     enum rc rc = select_for(&selection, session, repository, target, WHO_CALLER, why);
+    if (!rc)
+        rc = selection_check_paths(&selection, repository, target, why);
     if (rc)
         return rc;
 
@@ -181,6 +183,20 @@ selection_as_named(struct selection *ret, struct session *session,
 
     *ret = selection;
     selection = (struct selection){0};
+    return RC_OK;
+}
+
+enum rc
+selection_check_paths(const struct selection *selection, const struct repository *repository,
+    struct span target, struct why *why)
+{
+    for (size_t i = 0; i < selection->n_roles; i++)
+        if (!trust_admits(repository->trust, selection->roles[i], target))
+            return fail(why, RC_DENIED,
+                "the paths of '%s' exclude '%.*s', so nobody would see it there; see 'countersign "
+                "delegation list'",
+                selection->roles[i], (int)target.len, (const char *)target.p);
+
     return RC_OK;
 }
 

@@ -15,7 +15,7 @@ struct selection {
 
 /*
  * The repository is updated. For sign: as above. RC_NOT_FOUND: a role that nobody delegates to.
- * RC_DENIED: no role is left: says which there are and why not. selection_done().
+ * RC_DENIED: no role is left, or one that was named excludes the target. selection_done().
  */
 must_check enum rc selection_for_target(struct selection *ret, struct session *session,
     const struct repository *repository, struct span target, struct why *why);
@@ -25,6 +25,9 @@ must_check enum rc selection_for_anybody(struct selection *ret, struct session *
 /* The roles named with --role, else targets: as notary has it. RC_NOT_FOUND. */
 must_check enum rc selection_as_named(struct selection *ret, struct session *session,
     const struct repository *repository, struct why *why);
+/* RC_DENIED: the paths of one of the roles exclude the target, so that no reader would see it. */
+must_check enum rc selection_check_paths(const struct selection *selection,
+    const struct repository *repository, struct span target, struct why *why);
 /* For a repository that is not there yet: the roles named with --role, else targets. RC_MALFORMED:
  * a role that holds no targets. */
 must_check enum rc selection_for_new(

@@ -36,6 +36,8 @@ target_edit_publish(
         rc = session_update_existing(session, repository, why);
     if (!rc)
         rc = selection_as_named(&selection, session, repository, why);
+    if (!rc && edit->kind == EDIT_SET_TARGET)
+        rc = selection_check_paths(&selection, repository, edit->name, why);
     if (rc)
         return rc;
 

@@ -44,6 +44,7 @@ ROOT = Path(__file__).parent.parent
 def pytest_addoption(parser):
     parser.addoption("--build", type=Path, default=ROOT / "build",
                      help="build directory with the programs to be tested (default: build)")
+    parser.addoption("--scenario", type=int, help="of diff_notary, only the one with that number")
 
 
 @pytest.hookimpl(tryfirst=True)

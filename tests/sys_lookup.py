@@ -69,11 +69,12 @@ def test_nothing_is_looked_up_that_is_not_signed(client, gun, lookups):
     assert "has no target 'v1'" in error
     client.run("delegation", "add", gun, "targets/qa", "agent:qa", "--paths", "v")
     client.run("addhash", gun, "v1", "5", "--sha256", "11" * 32, "-r", "targets/qa")
-    client.run("addhash", gun, "w1", "5", "--sha256", "11" * 32, "-r", "targets/qa")
+    assert "exclude 'w1', so nobody would see it" in client.refused(
+        3, "addhash", gun, "w1", "5", "--sha256", "11" * 32, "-r", "targets/qa")
     assert lookups(gun, "v1") == f"v1 sha256:{'11' * 32} 5\n"
     assert client.run("lookup", gun, "v1", "-r", "targets/qa")
     client.run("addhash", gun, "v1", "6", "--sha256", "22" * 32)
-    # Who is above wins, and what its role may not sign is not signed.
+    # Who is above wins.
     assert lookups(gun, "v1") == f"v1 sha256:{'22' * 32} 6\n"
     assert client.json("lookup", gun, "v1", "-r", "targets/qa", "--json")["size"] == 5
     assert "has no target 'w1' in the roles" in client.refused(4, "lookup", gun, "w1", "-r",

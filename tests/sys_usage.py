@@ -67,6 +67,13 @@ def test_a_repository_that_is_not_there(client, gun, upload, line):
     assert f"the trust server has no repository '{gun}'; 'countersign init' makes it" in says
 
 
+def test_a_path_that_the_role_above_excludes(client, gun):
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/qa", "agent:qa", "--paths", "v")
+    assert "the paths of 'targets/qa' exclude 'w' below it" in client.refused(
+        1, "delegation", "add", gun, "targets/qa/deep", "agent:qa", "--paths", "v1,w")
+
+
 def test_no_agent(stranger, gun, upload):
     for socket in ("/nowhere/agent.sock", str(stranger.home / "x")):
         says = stranger.refused(5, "status", "--socket", socket)

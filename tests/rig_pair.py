@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pair: two repositories with one story, of which notary made one and we the other."""
+import itertools
+import shutil
+
+import rig_users
+from rig_agent import Agent
+from rig_client import Client
+from rig_document import key_id, key_object
+from rig_hands import Ours, Theirs
+from rig_notary import Notary
+from rig_policy import Policy
+from rig_publisher import new_private_key, private_pem, public_pem
+from rig_sameness import ABSENT, differences, readings, state
+from rig_scenario import KEYS
+from rig_scratch import write
+
+FOUNDERS = {"root": ["root"], "targets": ["targets"]}
+
+
+class World:
+    """What all scenarios of a process share: two servers, an agent with every key, and the same
+    delegates' keys in files of notary's. setting: scratch, programs, sanitizer, registry,
+    notary_server."""
+
+    def __init__(self, token, **setting):
+        self.setting = setting
+        self.server, self.registry = setting["notary_server"], setting["registry"]
+        self._scratch, self._numbers = setting["scratch"], itertools.count(1)
+        private = {name: new_private_key() for name in KEYS}
+        self.pems = {name: public_pem(key) for name, key in private.items()}
+        self.names = {key_id(key_object(pem)): name for name, pem in self.pems.items()}
+        self._keep_for_notary(private)
+        self.agent = self._agent(token, private)
+
+    def _keep_for_notary(self, private):
+        keeper = self._notary()
+        for name, key in private.items():
+            file = write(keeper.directory / f"{name}.key", private_pem(key), mode=0o600)
+            keeper.run("key", "import", file, "--role", "delegation")
+        self._keys = keeper.directory / "trust" / "private"
+        self.publics = {name: write(keeper.directory / f"{name}.pem", pem)
+                        for name, pem in self.pems.items()}
+
+    def _agent(self, token, private):
+        policy = Policy(token, self.registry.host, self.setting["sanitizer"])
+        everywhere = [f"{self.registry.host}/**"]
+        policy["keys"] = {name: {"token": "hsm", "uri": token.key_uri(name), "scope": [
+            {"repositories": everywhere, "roles": FOUNDERS.get(name, ["targets/**"])}]}
+            for name in (*FOUNDERS, *KEYS)}
+        policy["grants"]["releaser"]["keys"] = list(policy["keys"])
+        for name, key in private.items():
+            token.take_key(name, private_pem(key))
+        return Agent(self.setting["programs"], self.setting["sanitizer"],
+                     self._scratch.directory("agent"), policy).start()
+
+    def _notary(self):
+        return Notary(self._scratch.directory("notary"), self.server)
+
+    def publisher(self):
+        """A user of notary who has the delegates' keys."""
+        notary = self._notary()
+        shutil.copytree(self._keys, notary.directory / "trust" / "private")
+        return notary
+
+    def client(self, agent=None):
+        return Client(self.setting["programs"], self.setting["sanitizer"],
+                      self._scratch.directory("home"), rig_users.RELEASER, agent=agent,
+                      notary_server=self.server)
+
+    def readers(self):
+        """One of each program, who know nothing yet."""
+        return {"notary": self._notary(), "countersign": self.client()}
+
+    def new_name(self):
+        """Of a part of the registry that nothing is in."""
+        return f"scenarios/{next(self._numbers)}"
+
+    def stop(self):
+        self.agent.stop()
+
+
+class Pair:
+    """allows: of the Table of differences."""
+
+    def __init__(self, world, name, allows):
+        self._world, self._allows = world, allows
+        below = f"{world.registry.host}/{name}"
+        self.theirs = Theirs(f"{below}/theirs", world.publics, world.publisher())
+        self.ours = Ours(f"{below}/ours", world.publics, world.client(world.agent),
+                         world.registry)
+        self._friends = None  # who keep what they have seen
+        self._roles, self._names = ["targets"], []
+
+    def differences(self, steps, changed=None):
+        """Perform steps, or ours as they were changed, and compare; lines, none where all is the
+        same."""
+        for one, other in zip(steps, changed or steps):
+            self._note(one)
+            if one.verb == "look":
+                found = self.look()
+            else:
+                outcomes = self.theirs.perform(one), self.ours.perform(other)
+                found = [f"{one}: notary {_done(outcomes[0])}, countersign {_done(outcomes[1])}"
+                         ] if outcomes[0] != outcomes[1] else []
+            if found:
+                return found
+        return self._compare(self._world.readers()) or self._compare_states()
+
+    def _note(self, step):
+        named = step.details.get("roles") or [step.details.get("role")]
+        self._roles += [role for role in named if role and role not in (*self._roles, "targets/absent")]
+        name = step.details.get("name")
+        self._names = [name] if name else self._names
+
+    def look(self):
+        self._friends = self._friends or self._world.readers()
+        return self._compare(self._friends)
+
+    def _compare(self, readers):
+        """Every reader of each repository must see the same."""
+        self.theirs.settle()
+        first, first_label = None, None
+        for program, reader in readers.items():
+            for hands in (self.theirs, self.ours):
+                seen = readings(reader, hands.gun, self._roles, [*self._names, ABSENT],
+                                self._allows)
+                label = f"{program} reads {hands.gun}"
+                if first is None:
+                    first, first_label = seen, label
+                found = differences(first, seen, (first_label, label))
+                if found:
+                    return found
+        return []
+
+    def _compare_states(self):
+        states = [state(self._world.server, hands.gun, self._world.names)
+                  for hands in (self.theirs, self.ours)]
+        return differences(*states, (self.theirs.gun, self.ours.gun))
+
+    def clear(self):
+        """What a scenario left on the disk."""
+        for directory in (self.theirs.notary.directory, self.ours.client.home):
+            shutil.rmtree(directory)
+
+
+def _done(is_done):
+    return "did it" if is_done else "refused"
