@@ -155,9 +155,12 @@ receipt_check(enum receipt *ret, const struct publication *publication, struct s
         return RC_OK;
     }
 
-    for (size_t i = 0; !rc && i < n_steps; i++)
+    for (size_t i = 0; !rc && i < n_steps; i++) {
         if (steps[i].version > 0)
             rc = check_step(&receipt, &steps[i], publication, why);
+        else if (receipt == RECEIPT_GOOD && !step_is_settled(&steps[i], publication))
+            receipt = RECEIPT_AGAIN; /* it was so already, and is no more */
+    }
 
     *ret = receipt;
     return rc;

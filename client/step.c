@@ -377,7 +377,10 @@ step_is_settled(const struct step *step, const struct publication *publication)
     const struct trust_role *role = trust_find(publication->trust, step->want->role);
 
     if (!role || !role->file)
-        return false;
+        return step->version == 0;
+
+    if (step->version == 0)
+        return !any_changes(step->want->edits, step->want->n_edits, role->document);
 
     return span_eq(bytes_span(&role->file->raw), bytes_span(&step->signature.file)) ||
            (role->version > step->version &&

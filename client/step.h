@@ -63,7 +63,7 @@ must_check enum rc step_bases(json_t **ret, const struct publication *publicatio
 
 /* The server has the draft: it stands for itself from now on, whatever comes next. */
 void step_posted(struct step *step);
-/* What is published now contains the change. */
+/* What is published now contains the change, posted or not. */
 bool step_is_settled(const struct step *step, const struct publication *publication);
 /* The server lists other bytes than it was sent, so nobody can read the role: say it again. */
 must_check enum rc step_break(struct step *step, struct why *why);

@@ -30,7 +30,7 @@ class HoldingProxy:
         own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         own.load_cert_chain(directory_of_tls.certificate, directory_of_tls.key)
         self._http.socket = own.wrap_socket(self._http.socket, server_side=True)
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def wait_held(self, n, seconds=60):
@@ -70,9 +70,12 @@ class HoldingProxy:
         self._http.server_close()
         self._thread.join()
 
+    def _connect(self):
+        return http.client.HTTPSConnection("127.0.0.1", self._server.port, timeout=60,
+                                           context=self._trust)
+
     def _forward(self, method, path, headers, body):
-        upstream = http.client.HTTPSConnection("127.0.0.1", self._server.port, timeout=60,
-                                               context=self._trust)
+        upstream = self._connect()
         try:
             upstream.request(method, path, body=body, headers=headers)
             answer = upstream.getresponse()

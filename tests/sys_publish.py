@@ -98,6 +98,21 @@ def through_proxy(new_client, agent, proxy, notary_server):
     return lambda *args: client.start(*args, "--tlscacert", notary_server.tls.certificate)
 
 
+def test_what_was_so_already_is_so_when_the_rest_is_published(client, through_proxy, proxy, gun):
+    """What readers see changes as a whole, also where others get in between."""
+    client.run("init", gun)
+    client.run("delegation", "add", gun, "targets/qa", "agent:qa")
+    client.run("delegation", "add", gun, "targets/releases", "agent:qa", "agent:developer")
+    add(client, gun, "v1")
+    removing = through_proxy("remove", gun, "v1", "-r", "targets/qa", "-r", "targets/releases")
+    proxy.wait_held(1)
+    add(client, gun, "v1", "targets/releases")
+    proxy.let_all_go()
+    done = client.finish(removing)
+    assert done.returncode == 0 and "targets/releases: version 2" in done.stdout
+    assert not names(client, gun, "targets/qa") and not names(client, gun, "targets/releases")
+
+
 def die(process):
     process.kill()
     process.communicate()
