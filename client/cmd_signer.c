@@ -3,7 +3,7 @@
 #include "client/creation.h"
 #include "client/pubkey_arg.h"
 #include "client/signer_name.h"
-#include "proto/bounds.h"
+#include "client/signer_role.h"
 
 /* In docker's words, like all that this verb says. */
 static enum rc
@@ -20,34 +20,14 @@ static enum rc
 add_signer(struct session *session, const char *name, const char *gun,
     const struct pubkey_args *keys, struct why *why)
 {
-    static const struct span all_paths[] = {{(const uint8_t *)"", 0}};
-    char role[ROLE_MAX_BYTES + 1];
     struct repository *repository = NULL;
-
-    if (snprintf(role, sizeof role, "targets/%s", name) >= (int)sizeof role)
-        return fail(why, RC_TOO_LARGE, "a role name of more than %d bytes", ROLE_MAX_BYTES);
 
     enum rc rc = session_repository(&repository, session, gun, why);
     if (!rc)
         rc = session_update(session, repository, why);
     if (rc == RC_NOT_FOUND)
         rc = make_repository(session, repository, why);
-    if (rc)
-        return rc;
-
-    struct edit edits[] = {
-        {.kind = EDIT_DELEGATE, .name = span_of(role)},
-        {.kind = EDIT_DELEGATE, .name = SPAN("targets/releases")},
-    };
-    for (size_t i = 0; i < N_ELEMENTS(edits); i++) {
-        edits[i].keys = keys->keys;
-        edits[i].n_keys = keys->n;
-        edits[i].paths = all_paths;
-        edits[i].n_paths = 1;
-    }
-
-    struct publish_role targets = {.role = "targets", .edits = edits, .n_edits = N_ELEMENTS(edits)};
-    return session_publish(session, repository, &targets, 1, why);
+    return rc ? rc : signer_role_add(session, repository, name, keys->keys, keys->n, why);
 }
 
 COMMAND(cmd_signer_add)

@@ -118,8 +118,9 @@ COMMAND(cmd_trust_key_load)
     struct stat st;
 
     session_set_results_aside(session);
-    printf("Loading key from \"%s\"...\n", path);
     enum rc rc = name ? signer_name_check(name, "key", why) : RC_OK;
+    if (!rc)
+        printf("Loading key from \"%s\"...\n", path);
     if (!rc && !stat(path, &st) && (st.st_mode & (S_IRWXG | S_IRWXO)))
         rc = fail(why, RC_REFUSED,
             "refusing to load key from %s: private key file %s must not be readable or writable by "

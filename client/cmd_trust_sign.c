@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/creation.h"
+#include "client/credentials.h"
 #include "client/docker_trust.h"
 #include "client/engine.h"
 #include "client/image_arg.h"
 #include "client/push.h"
 #include "client/released.h"
+#include "client/signer_name.h"
+#include "client/signer_role.h"
 #include "client/signing.h"
 #include "proto/bounds.h"
 
@@ -87,11 +90,75 @@ find_image(struct trust_sign *sign, struct why *why)
     return image_arg_fetch(&sign->image, why);
 }
 
+/* The one key that is for signers of that name and for releases; NULL: there is none, or several.
+ */
+static const struct signer_key *
+find_key(const struct signer *signer, const char *repository, const char *name)
+{
+    const struct signer_key *found = NULL;
+    char role[ROLE_MAX_BYTES + 1];
+
+    if (snprintf(role, sizeof role, "targets/%s", name) >= (int)sizeof role)
+        return NULL;
+
+    for (size_t i = 0; i < signer_n_keys(signer); i++) {
+        const struct signer_key *key = signer_key_at(signer, i);
+        if (!signer_may(key, repository, role) || !signer_public(key) ||
+            !signer_may(key, repository, "targets/releases"))
+            continue;
+        if (found)
+            return NULL;
+        found = key;
+    }
+    return found;
+}
+
+/* Like docker: in a new repository, whoever is logged in to the registry is a signer, if there is a
+ * key for one of that name. */
+static enum rc
+make_signer(const struct trust_sign *sign, struct why *why)
+{
+    const struct reference *reference = &sign->image.reference;
+    closing(credentials_done) struct credentials login = CREDENTIALS_INIT;
+    struct repository *repository = sign->image.repository;
+    struct signer *signer = NULL;
+    struct why problem;
+
+    enum rc rc = credentials_find(&login, reference->host, reference->path, false, why);
+    if (!rc)
+        rc = session_signer(&signer, sign->session, why);
+    if (rc)
+        return rc;
+
+    const char *name = login.user ? login.user : "";
+    const struct signer_key *key = signer_name_check(name, "signer", &problem)
+                                       ? NULL
+                                       : find_key(signer, repository->name, name);
+    if (!key) {
+        progress_note(session_progress(sign->session),
+            "'%s' has no signers: there is no one key of yours for signers of the name '%s', who "
+            "is "
+            "logged in to %s; its own key signs until 'docker trust signer add'",
+            repository->name, name, reference->host);
+        return RC_OK;
+    }
+
+    struct pubkey *keys[] = {signer_public(key)};
+    rc = signer_role_add(sign->session, repository, name, keys, N_ELEMENTS(keys), why);
+    if (!rc)
+        printf("Created signer: %s\n", name);
+    return rc;
+}
+
 static enum rc
 make_repository(const struct trust_sign *sign, struct why *why)
 {
     enum rc rc = creation_run(sign->session, sign->image.repository, why);
 
+    if (!rc)
+        rc = session_update(sign->session, sign->image.repository, why);
+    if (!rc)
+        rc = make_signer(sign, why);
     if (!rc)
         printf("Finished initializing signed repository for %s\n", sign->argument);
     return rc;

@@ -36,7 +36,9 @@ COMMAND(cmd_trust_signer_add)
         struct why problem;
 
         enum rc rc = repository_of(&repository, arguments[i], &problem);
-        if (!rc)
+        if (rc)
+            printf("Adding signer \"%s\" to %s...\n", arguments[0], arguments[i]);
+        else
             rc = cmd_signer_add(session, (char *[]){arguments[0], repository}, 2, &problem);
         if (!rc)
             continue;

@@ -56,6 +56,8 @@ publish_first(struct session *session, struct repository *repository, const stru
         return rc;
 
     publish_result_put_lines(&lines, &result, session_progress(session));
+    /* From now on the agent pins it: whoever goes on asks again. */
+    repository->is_pin_known = repository->pin.n_roots > 0;
     fprintf(
         session_results(session), "initialized \"%s\"\n%s", repository->name, bytes_text(&lines));
     return RC_OK;

@@ -123,7 +123,7 @@ on_published(void *data, size_t job, enum rc rc, const struct why *why)
 
     on_done(data, job, rc, why);
     repository_of(run, job)->is_over = true;
-    push_report_progress(run->plan);
+    push_report_progress(run->plan, run->session);
 }
 
 static enum rc

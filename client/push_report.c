@@ -6,12 +6,12 @@
 
 /* As docker has it, then as sign does. */
 static void
-print_repository(const struct push_repository *repository)
+print_repository(const struct push_repository *repository, FILE *results)
 {
     char hex[DIGEST_HEX_LEN + 1];
 
-    printf("The push refers to repository [%s]\n%s", repository->repository->name,
-        bytes_text(&repository->lines));
+    printf("The push refers to repository [%s]\n", repository->repository->name);
+    fputs(bytes_text(&repository->lines), results);
     for (size_t i = 0; i < repository->n_tags; i++) {
         const struct push_tag *tag = &repository->tags[i];
 
@@ -20,7 +20,7 @@ print_repository(const struct push_repository *repository)
 
         digest_hex(hex, &tag->manifest.digest);
         printf("%s: digest: sha256:%s size: %" PRId64 "\n", tag->tag, hex, tag->manifest.size);
-        printf("%s@sha256:%s\n", tag->name, hex);
+        fprintf(results, "%s@sha256:%s\n", tag->name, hex);
     }
 }
 
@@ -124,19 +124,19 @@ push_report_rehearsal(const struct push_plan *plan, struct session *session, str
 }
 
 static void
-tell_next(struct push_plan *plan)
+tell_next(struct push_plan *plan, struct session *session)
 {
     const struct push_repository *repository = &plan->repositories[plan->n_told++];
 
     if (repository->stage >= PUSH_PUBLISHED)
-        print_repository(repository);
+        print_repository(repository, session_results(session));
 }
 
 void
-push_report_progress(struct push_plan *plan)
+push_report_progress(struct push_plan *plan, struct session *session)
 {
     while (plan->n_told < plan->n_repositories && plan->repositories[plan->n_told].is_over)
-        tell_next(plan);
+        tell_next(plan, session);
     (void)fflush(stdout); /* what cannot be written is found at the end */
 }
 
@@ -147,7 +147,7 @@ push_report(struct push_plan *plan, const struct transfer_result *uploaded, stru
     const struct progress *progress = session_progress(session);
 
     while (plan->n_told < plan->n_repositories)
-        tell_next(plan);
+        tell_next(plan, session);
     for (size_t i = 0; i < plan->n_repositories; i++)
         if (plan->repositories[i].rc)
             note_tags(&plan->repositories[i], progress);

@@ -12,7 +12,7 @@
 must_check enum rc push_report_rehearsal(
     const struct push_plan *plan, struct session *session, struct why *why);
 /* Write those repositories that are over, up to the first one that is not. */
-void push_report_progress(struct push_plan *plan);
+void push_report_progress(struct push_plan *plan, struct session *session);
 /* The rest of it. The first failure, likewise. */
 must_check enum rc push_report(struct push_plan *plan, const struct transfer_result *uploaded,
     struct session *session, struct why *why);

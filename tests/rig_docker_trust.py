@@ -5,40 +5,50 @@ import subprocess
 
 from rig_docker import Docker
 from rig_process import environment
+from rig_scratch import give_tree
 
 PASSPHRASE = "passphrase"
-HEX_64 = re.compile(r"\b[0-9a-f]{64}\b")
+HEX = re.compile(r"\b([0-9a-f]{12})([0-9a-f]{52})?\b")  # of a key or digest, or short
 
 
-class Done:
-    """How a command ended. repository: its name becomes REPO in what was said."""
+class Person:
+    """What a test writes as KEY-name is a path of that signer's public key, REPO his repository, and
+    WORK a directory of his."""
 
-    def __init__(self, done, repository):
-        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
-        self.told = self.out.replace(repository, "REPO")
+    def __init__(self, work):
+        self.work, self.gun = work, None
 
-    def __repr__(self):
-        return f"{self.status}: {self.out!r} {self.err!r}"
+    def expand(self, args):
+        return [self.key(arg.removeprefix("KEY-")) if arg.startswith("KEY-") else
+                arg.replace("REPO", self.gun).replace("WORK", str(self.work)) for arg in args]
+
+    def told(self, done):
+        """What was said on standard output, with the test's words."""
+        return done.stdout.replace(self.gun, "REPO").replace(str(self.work), "WORK")
+
+    def key(self, name):
+        raise NotImplementedError
 
 
-class Theirs:
+class Theirs(Person):
     """Debian's docker trust. Its keys are files, with a passphrase of the environment."""
 
-    def __init__(self, directory, server, gun, host=None):
-        self.gun, self.directory, self._server = gun, directory, server
+    def __init__(self, directory, server, host=None):
+        super().__init__(directory)
+        self._server = server
         self.docker = Docker(directory, server, host)
         self.docker.environment |= {
             f"DOCKER_CONTENT_TRUST_{kind}_PASSPHRASE": PASSPHRASE for kind in ("ROOT", "REPOSITORY")}
 
     def trust(self, *args, **more):
-        return Done(self.docker.try_run("trust", *args, **more), self.gun)
+        return self.docker.try_run("trust", *self.expand(args), **more)
 
     def key(self, name):
         """A signer's public key; its private one is where docker finds it."""
-        path = self.directory / f"{name}.pub"
+        path = self.work / f"{name}.pub"
         if not path.exists():
-            done = self.trust("key", "generate", name, "--dir", str(self.directory))
-            assert done.status == 0, done
+            done = self.trust("key", "generate", name, "--dir", "WORK")
+            assert done.returncode == 0, done
         return str(path)
 
     def publish(self, verb, *args):
@@ -47,28 +57,30 @@ class Theirs:
         subprocess.run(
             ["/usr/bin/notary", "-s", self._server.url, "--tlscacert",
              self._server.tls.certificate, "-d", f"{config}/trust", verb, *args, "-p"],
-            env=environment(HOME=str(self.directory), **{
+            env=environment(HOME=str(self.work), **{
                 f"NOTARY_{role}_PASSPHRASE": PASSPHRASE
                 for role in ("ROOT", "TARGETS", "SNAPSHOT", "DELEGATION")}),
             check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, cwd="/")
 
 
-class Ours:
+class Ours(Person):
     """Our docker-trust, as a docker CLI of 29 calls it. Its keys are the agent's."""
 
-    def __init__(self, client, token, gun):
-        self.gun, self.client, self._token = gun, client, token
+    def __init__(self, client, token):
+        super().__init__(client.home)
+        self.client, self._token = client, token
+        client.environment["DOCKER_HOST"] = f"unix://{client.home}/nobody.sock"
         plugins = client.home / ".docker" / "cli-plugins"
         plugins.mkdir(parents=True, exist_ok=True)
         link = plugins / "docker-trust"
-        if not link.exists():
-            link.symlink_to(client.programs.client)
+        link.symlink_to(client.programs.client)
+        give_tree(client.home, client.user.uid)
         self._trust, self._plain = [link, "trust"], client.command
 
     def trust(self, *args, **more):
         self.client.command = self._trust
         try:
-            return Done(self.client.try_run(*args, **more), self.gun)
+            return self.client.try_run(*self.expand(args), **more)
         finally:
             self.client.command = self._plain
 
@@ -94,6 +106,6 @@ def without_ids(text, digests=()):
     ids = {}
 
     def number(match):
-        found = match.group()
-        return found if found in digests else ids.setdefault(found, f"ID-{len(ids)}")
-    return HEX_64.sub(number, text)
+        found, short = match.group(0, 1)
+        return found if found in digests else ids.setdefault(short, f"ID-{len(ids)}")
+    return HEX.sub(number, text)
