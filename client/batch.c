@@ -200,6 +200,23 @@ make_file(struct batch_document *document, struct why *why)
 }
 
 enum rc
+batch_document_give(
+    struct batch_document *document, const struct collected *signatures, struct why *why)
+{
+    struct quorum quorum = batch_document_quorum(document);
+
+    quorum.signatures = signatures->signatures;
+    quorum.n_signatures = signatures->n;
+    enum rc rc = quorum_verify(&quorum, document->message, why);
+    if (rc)
+        return rc;
+
+    document->given = signatures->signatures;
+    document->n_given = signatures->n;
+    return RC_OK;
+}
+
+enum rc
 batch_document_take_given(struct batch_document *document, struct why *why)
 {
     collected_done(&document->signatures);

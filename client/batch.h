@@ -24,6 +24,7 @@ struct batch_document {
     int64_t former_threshold;
     const struct verify_signature *given; /* verified signatures of others */
     size_t n_given;
+    bool is_given_only;   /* the agent is not asked: those that are given are all there is */
     struct intent intent; /* what it is meant to change */
 
     struct collected signatures; /* set by batch_sign(): those given, and the agent's */
@@ -58,6 +59,11 @@ struct batch {
 bool batch_document_can_sign(const struct batch_document *document, const struct signer *signer);
 /* Who has signed it, of those who may: borrows. */
 struct quorum batch_document_quorum(const struct batch_document *document);
+/* Verify signatures of others, and have them count from now on; borrowed. What quorum_verify()
+ * says.
+ */
+must_check enum rc batch_document_give(
+    struct batch_document *document, const struct collected *signatures, struct why *why);
 /* What batch_sign() sets, of the signatures that are given alone. */
 must_check enum rc batch_document_take_given(struct batch_document *document, struct why *why);
 

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/batch_mark.h"
 
+#include <inttypes.h>
+
 #include "client/agent_error.h"
 #include "client/collected.h"
+#include "client/pause.h"
 #include "proto/tuf_root.h"
+
+#define WAIT_MS     3000 /* for a version that was released to somebody to be published */
+#define POLL_MAX_MS 250  /* between two looks whether it is */
 
 void
 batch_marks_done(struct batch_marks *marks)
@@ -128,4 +134,51 @@ batch_marks_read_stale(struct batch_marks *ret, const json_t *parameters, struct
     *mark = seen;
     ret->n = 1;
     return mark->repository && mark->role ? RC_STALE : fail_memory(why);
+}
+
+static bool
+are_published(const struct trust *trust, const struct batch_marks *marks)
+{
+    for (size_t i = 0; i < marks->n; i++) {
+        const struct trust_role *role = trust_find(trust, marks->marks[i].role);
+        if (!role || role->version < marks->marks[i].version)
+            return false;
+    }
+
+    return true;
+}
+
+enum rc
+batch_marks_await(bool *ret, struct trust *trust, const struct batch_marks *marks,
+    const struct progress *progress, struct why *why)
+{
+    int64_t until_ms = pause_clock_ms() + WAIT_MS;
+
+    for (int n = 0; pause_clock_ms() < until_ms; n++) {
+        enum rc rc = trust_update(trust, why);
+        if (rc)
+            return rc;
+
+        if (are_published(trust, marks)) {
+            *ret = true;
+            return RC_OK;
+        }
+
+        pause_about(pause_backoff_ms(n, POLL_MAX_MS));
+    }
+
+    progress_note(progress,
+        "%s: version %" PRId64 " was released to somebody who does not publish it: going past it",
+        marks->marks[0].role, marks->marks[0].version);
+    *ret = false;
+    return RC_OK;
+}
+
+enum rc
+batch_mark_fail(const struct batch_mark *mark, struct why *why)
+{
+    return fail(why, RC_CONFLICT,
+        "this agent has released version %" PRId64 " of %s of '%s' with other content: make it "
+        "again, here first, as it then gets a higher version",
+        mark->version, mark->role, mark->repository);
 }

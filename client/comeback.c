@@ -30,7 +30,7 @@ wanted_done(struct wanted *wanted)
 static bool
 is_wanted(const struct step *step)
 {
-    return step->version > 0 && !step->is_signed;
+    return step->version > 0 && !step->is_signed && !step->signature.is_given_only;
 }
 
 static enum rc
@@ -260,7 +260,7 @@ comeback(const struct publication *publication, struct root_step *root, struct s
 {
     closing(wanted_done) struct wanted w = {.publication = publication,
         .root = root,
-        .has_root = root && root_step_document(root),
+        .has_root = root && root_step_document(root) && !root_step_document(root)->is_given_only,
         .steps = steps,
         .n_steps = n_steps};
     closing(json_decrefp) json_t *reply = NULL;

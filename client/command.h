@@ -48,6 +48,8 @@ COMMAND(cmd_approve);
 COMMAND(cmd_audit_export);
 COMMAND(cmd_audit_show);
 COMMAND(cmd_audit_verify);
+COMMAND(cmd_cosignature_add);
+COMMAND(cmd_cosignature_show);
 COMMAND(cmd_delegation_add);
 COMMAND(cmd_delegation_list);
 COMMAND(cmd_deny);

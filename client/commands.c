@@ -10,20 +10,20 @@ static const struct command commands[] = {
             BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) | BIT(PUBLISH),
         1, COMMAND_MANY, cmd_push, true},
     {"sign", "IMAGE:TAG[@DIGEST]...", "sign what the registry holds under a tag",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) | BIT(NO_WAIT) |
-            BIT(PUBLISH),
+        OPTIONS_TRUST | BIT(OUT) | BIT(ROLE) | BIT(KEY) | BIT(SKIP_UNAVAILABLE) | BIT(RENEW) |
+            BIT(NO_WAIT) | BIT(PUBLISH),
         1, COMMAND_MANY, cmd_sign, true},
     {"add", "GUN TARGET FILE", "sign a file as a target",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(CUSTOM) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) |
+        OPTIONS_TRUST | BIT(OUT) | BIT(ROLE) | BIT(CUSTOM) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) |
             BIT(PUBLISH),
         3, 3, cmd_add},
     {"addhash", "GUN TARGET SIZE", "sign a target by its digest",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(CUSTOM) |
+        OPTIONS_TRUST | BIT(OUT) | BIT(ROLE) | BIT(SHA256) | BIT(SHA512) | BIT(CUSTOM) |
             BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH),
         3, 3, cmd_addhash},
     {"remove", "GUN TARGET", "take a target out of roles",
-        OPTIONS_TRUST | BIT(ROLE) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH), 2, 2,
-        cmd_remove},
+        OPTIONS_TRUST | BIT(OUT) | BIT(ROLE) | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT) | BIT(PUBLISH),
+        2, 2, cmd_remove},
     {"inspect", "IMAGE[:TAG]...", "show signatures, as docker trust inspect",
         OPTIONS_TRUST | BIT(PRETTY), 1, COMMAND_MANY, cmd_inspect},
     {"list", "GUN", "list signed targets, as notary list", OPTIONS_TRUST | BIT(ROLE) | BIT(JSON), 1,
@@ -31,20 +31,24 @@ static const struct command commands[] = {
     {"lookup", "GUN TARGET", "show one signed target, as notary lookup",
         OPTIONS_TRUST | BIT(ROLE) | BIT(CHECK) | BIT(JSON), 2, 2, cmd_lookup},
     {"init", "GUN...", "make a new repository",
-        OPTIONS_TRUST | BIT(ROOT_KEY) | BIT(THRESHOLD) | BIT(TARGETS_KEY) | BIT(NO_WAIT) |
-            BIT(PUBLISH),
+        OPTIONS_TRUST | BIT(OUT) | BIT(ROOT_KEY) | BIT(THRESHOLD) | BIT(TARGETS_KEY) |
+            BIT(NO_WAIT) | BIT(PUBLISH),
         1, COMMAND_MANY, cmd_init, true},
     {"delegation add", "GUN ROLE KEY...", "give keys a role",
-        OPTIONS_TRUST | BIT(PATHS) | BIT(ALL_PATHS) | BIT(NO_WAIT) | BIT(PUBLISH), 3, COMMAND_MANY,
-        cmd_delegation_add},
+        OPTIONS_TRUST | BIT(OUT) | BIT(PATHS) | BIT(ALL_PATHS) | BIT(NO_WAIT) | BIT(PUBLISH), 3,
+        COMMAND_MANY, cmd_delegation_add},
     {"delegation list", "GUN", "list delegated roles, as notary does", OPTIONS_TRUST | BIT(JSON), 1,
         1, cmd_delegation_list},
     {"signer add", "NAME GUN...", "give a signer its own role and targets/releases",
-        OPTIONS_TRUST | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT), 2, COMMAND_MANY,
-        cmd_signer_add},
+        OPTIONS_TRUST | BIT(OUT) | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT), 2,
+        COMMAND_MANY, cmd_signer_add},
     {"verify", "IMAGE[:TAG][@DIGEST]", "show the digest to run, if it is signed as required",
         OPTIONS_TRUST | BIT(REQUIRE) | BIT(REQUIRE_ANY) | BIT(REQUIRE_CERT) | BIT(JSON), 1, 1,
         cmd_verify},
+    {"cosignature add", "FILE", "add signatures to what others have signed, and publish it",
+        OPTIONS_TRUST | BIT(SKIP_UNAVAILABLE) | BIT(NO_WAIT), 1, 1, cmd_cosignature_add, true},
+    {"cosignature show", "FILE", "show what it changes, and who has to sign it",
+        OPTIONS_TRUST | BIT(JSON), 1, 1, cmd_cosignature_show},
     {"root-id", "GUN...", "show the IDs of a root key, to pin it", OPTIONS_TRUST | BIT(JSON), 1,
         COMMAND_MANY, cmd_root_id},
     {"explain sign", "IMAGE:TAG[@DIGEST]", "show what the agent would decide, and why",
@@ -60,8 +64,8 @@ static const struct command commands[] = {
     {"key load", "[PATH...]", "bring docker's and notary's keys into a token (admins only)",
         BIT(TOKEN) | BIT(NAME) | BIT(PASSPHRASE) | BIT(JSON), 0, COMMAND_MANY, cmd_key_load},
     {"key rotate", "GUN ROLE", "give root, targets, snapshot or timestamp another key",
-        OPTIONS_TRUST | BIT(KEY) | BIT(THRESHOLD) | BIT(SERVER_MANAGED) | BIT(YES) | BIT(NO_WAIT) |
-            BIT(PUBLISH),
+        OPTIONS_TRUST | BIT(OUT) | BIT(KEY) | BIT(THRESHOLD) | BIT(SERVER_MANAGED) | BIT(YES) |
+            BIT(NO_WAIT) | BIT(PUBLISH),
         2, 2, cmd_key_rotate, true},
     {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
         1, cmd_key_attest},

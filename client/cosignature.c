@@ -287,6 +287,29 @@ cosignature_parse(struct cosignature **ret, struct span text, struct why *why)
     return RC_OK;
 }
 
+enum rc
+cosignature_check_base(const struct cosignature_document *document, struct span published,
+    int64_t version, struct why *why)
+{
+    struct digest digest = {{0}};
+
+    if (published.len > 0)
+        digest_of(&digest, published);
+    if (!digest_eq(&digest, &document->base) || (document->base_version > 0) != (published.len > 0))
+        return fail(why, RC_CONFLICT,
+            "it is to replace version %" PRId64 ", and %s %" PRId64
+            " is published (0: nothing), so others were faster: make it again",
+            document->base_version,
+            document->base_version == version ? "another version" : "version", version);
+
+    if (cosignature_version(document) <= version)
+        return fail(why, RC_CONFLICT,
+            "its version is %" PRId64 ", and %" PRId64 " is published: make it again",
+            cosignature_version(document), version);
+
+    return RC_OK;
+}
+
 /* Names and key IDs have nothing to be escaped. */
 static void
 put_document(struct bytes *b, const struct cosignature_document *document)

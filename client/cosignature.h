@@ -54,5 +54,10 @@ const struct cosignature_document *cosignature_find(
     const struct cosignature *cosignature, const char *role);
 int64_t cosignature_version(const struct cosignature_document *document);
 
+/* Whether the document is to replace that published file; empty: none. RC_CONFLICT: it is not:
+ * others have published since, or it was made for something else. */
+must_check enum rc cosignature_check_base(const struct cosignature_document *document,
+    struct span published, int64_t version, struct why *why);
+
 /* Append the file. */
 void cosignature_format(struct bytes *b, const struct cosignature *cosignature);

@@ -43,7 +43,6 @@ publish_first(struct session *session, struct repository *repository, const stru
     struct why *why)
 {
     const struct publish_role targets = {.role = "targets", .is_renewed = true};
-    closing(publish_result_done) struct publish_result result = {0};
     closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
     struct publication publication;
 
@@ -51,15 +50,15 @@ publish_first(struct session *session, struct repository *repository, const stru
     publication.root = plan;
     publication.mode = BATCH_ALL;
     if (!rc)
-        rc = publish(&result, &publication, why);
+        rc = session_run_publication(&lines, session, &publication, why);
     if (rc)
         return rc;
 
-    publish_result_put_lines(&lines, &result, session_progress(session));
     /* From now on the agent pins it: whoever goes on asks again. */
     repository->is_pin_known = repository->pin.n_roots > 0;
-    fprintf(
-        session_results(session), "initialized \"%s\"\n%s", repository->name, bytes_text(&lines));
+    if (!options_has(session_options(session), OPTION_OUT))
+        fprintf(session_results(session), "initialized \"%s\"\n", repository->name);
+    fputs(bytes_text(&lines), session_results(session));
     return RC_OK;
 }
 

@@ -9,9 +9,6 @@
 #include "client/receipt.h"
 #include "client/server_key.h"
 
-#define MARK_WAIT_MS 3000 /* for a version that was released to somebody to be published */
-#define POLL_MAX_MS  250  /* between two looks whether it is */
-
 /*
  *  DRAFT ──▶ SIGN ──▶ POST ──▶ CHECK ──▶ done
  *    ▲        │mark     │VERSION  │slipped in, superseded without our change, broken
@@ -110,37 +107,69 @@ make_bases(json_t **ret, struct publisher *p, size_t n, struct why *why)
     return RC_OK;
 }
 
-/* Everything that still needs signatures, in one call. */
-static enum rc
-sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
+/* All documents that still need signatures; *ret_n of them. ret has room for all steps and a root.
+ */
+static void
+list_unsigned(struct batch_document **ret, size_t *ret_n, struct publisher *p)
 {
-    closing(freep) struct batch_document **documents = calloc(p->n_steps + 1, sizeof *documents);
-    closing(json_decrefp) json_t *bases = NULL;
     size_t n = 0;
 
-    if (!documents)
-        return fail_memory(why);
-
     if (p->root && root_step_document(p->root))
-        documents[n++] = root_step_document(p->root);
+        ret[n++] = root_step_document(p->root);
     for (size_t i = 0; i < p->n_steps; i++)
         if (p->steps[i].version > 0 && !p->steps[i].is_signed)
-            documents[n++] = &p->steps[i].signature;
-    if (n == 0)
-        return RC_OK;
+            ret[n++] = &p->steps[i].signature;
 
-    enum rc rc = comeback(p->publication, p->root, p->steps, p->n_steps, why);
+    *ret_n = n;
+}
+
+static enum rc
+ask_agent(struct publisher *p, struct batch_document *const *documents, size_t n,
+    struct batch_marks *ret_marks, struct why *why)
+{
+    const struct publication *publication = p->publication;
+    closing(json_decrefp) json_t *bases = NULL;
+
+    enum rc rc = comeback(publication, p->root, p->steps, p->n_steps, why);
     if (!rc)
         rc = make_bases(&bases, p, n, why);
     if (rc)
         return rc;
 
     const struct batch batch = {
-        documents, n, bases, p->publication->mode, p->publication->progress, p->publication->waits};
+        .documents = documents,
+        .n_documents = n,
+        .bases = bases,
+        .mode = publication->mode,
+        .progress = publication->progress,
+        .waits = publication->waits,
+        .is_gathering = publication->gathering,
+    };
     p->deadline_ms -= pause_clock_ms(); /* which stands still while others vote */
-    rc = batch_sign(p->publication->signer, &batch, ret_marks, why);
+    rc = batch_sign(publication->signer, &batch, ret_marks, why);
     p->deadline_ms += pause_clock_ms();
-    if (rc)
+    return rc;
+}
+
+/* Everything that still needs signatures, in one call. */
+static enum rc
+sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
+{
+    closing(freep) struct batch_document **documents = calloc(p->n_steps + 1, sizeof *documents);
+    size_t n = 0, n_asked = 0;
+    enum rc rc = RC_OK;
+
+    if (!documents)
+        return fail_memory(why);
+
+    list_unsigned(documents, &n, p);
+    if (p->publication->gathering)
+        rc = gathering_sort(documents, n, &n_asked, p->publication->signer, why);
+    else
+        n_asked = n;
+    if (!rc && n_asked > 0)
+        rc = ask_agent(p, documents, n_asked, ret_marks, why);
+    if (rc || n == 0)
         return rc;
 
     if (p->root)
@@ -160,61 +189,33 @@ find_step(const struct publisher *p, const char *role)
     return NULL;
 }
 
-static int64_t
-published_version(const struct publisher *p, const char *role)
-{
-    const struct trust_role *published = trust_find(p->publication->trust, role);
-
-    return published ? published->version : 0;
-}
-
-/* All versions that were released to others are published, or overtaken. */
-static bool
-marks_are_published(const struct publisher *p, const struct batch_marks *marks)
-{
-    for (size_t i = 0; i < marks->n; i++)
-        if (published_version(p, marks->marks[i].role) < marks->marks[i].version)
-            return false;
-
-    return true;
-}
-
 static bool
 marks_moved_on(const struct publisher *p, const struct batch_marks *marks)
 {
     for (size_t i = 0; i < marks->n; i++) {
         const struct step *step = find_step(p, marks->marks[i].role);
-        if (step && published_version(p, step->want->role) > step->base_version)
+        const struct trust_role *role =
+            step ? trust_find(p->publication->trust, step->want->role) : NULL;
+        if (role && role->version > step->base_version)
             return true;
     }
 
     return false;
 }
 
-/*
- * Somebody else got the version that we wanted and is about to publish it: wait, as what he changes
- * belongs below our change. Who never does so must not stop us: go on after MARK_WAIT_MS.
- */
+/* Somebody else got the version that we wanted and is about to publish it. Who never does so must
+ * not stop us. */
 static enum rc
 await_marks(struct publisher *p, const struct batch_marks *marks, struct why *why)
 {
-    int64_t until_ms = pause_clock_ms() + MARK_WAIT_MS;
+    bool are_published = false;
 
-    for (int n = 0; pause_clock_ms() < until_ms; n++) {
-        enum rc rc = trust_update(p->publication->trust, why);
-        if (rc)
-            return rc;
+    enum rc rc = batch_marks_await(
+        &are_published, p->publication->trust, marks, p->publication->progress, why);
+    if (rc || are_published || marks_moved_on(p, marks))
+        return rc;
 
-        if (marks_are_published(p, marks))
-            return RC_OK;
-
-        pause_about(pause_backoff_ms(n, POLL_MAX_MS));
-    }
-
-    progress_note(p->publication->progress,
-        "%s: version %" PRId64 " was released to somebody who does not publish it: going past it",
-        marks->marks[0].role, marks->marks[0].version);
-    return marks_moved_on(p, marks) ? RC_OK : count_conflict(p, why);
+    return count_conflict(p, why);
 }
 
 /* HTTP 400 VERSION. */
@@ -266,6 +267,8 @@ on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *wh
 
         progress_note(p->publication->progress, "%s: the agent has released version %" PRId64,
             mark->role, mark->version);
+        if (step ? step_is_prepared(step) : p->publication->prepared_root != NULL)
+            return batch_mark_fail(mark, why);
         if (p->root && !strcmp(mark->role, "root")) {
             is_about_root = true;
             rc = on_released_root(p, mark, why);
@@ -360,11 +363,35 @@ post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
     return RC_OK;
 }
 
+/* Everything is signed by those who are here: it goes on to the others, or is published. */
+static enum rc
+gather(struct publisher *p, bool *ret_is_to_post, struct why *why)
+{
+    const struct publication *publication = p->publication;
+    struct gathering *gathering = publication->gathering;
+
+    enum rc rc = gathering_begin(gathering, publication->repository, p->n_steps + 1, why);
+    if (!rc && has_root(p))
+        rc = root_step_gather(p->root, gathering, why);
+    for (size_t i = 0; !rc && i < p->n_steps; i++)
+        if (p->steps[i].version > 0)
+            rc = gathering_take(gathering, &p->steps[i].signature, bytes_span(&p->steps[i].base),
+                p->steps[i].base_version, publication->signer, why);
+    if (rc)
+        return rc;
+
+    *ret_is_to_post = gathering->is_met && gathering->is_published_when_met;
+    if (*ret_is_to_post)
+        gathering_done(gathering);
+    return RC_OK;
+}
+
 /* Once through the diagram above. */
 static enum rc
 go_round(struct publisher *p, bool *ret_is_done, struct why *why)
 {
     closing(batch_marks_done) struct batch_marks marks = {0};
+    bool is_to_post = true;
     size_t n_due = 0;
 
     enum rc rc = draft_all(p, &n_due, why);
@@ -379,7 +406,10 @@ go_round(struct publisher *p, bool *ret_is_done, struct why *why)
     if (rc == RC_STALE)
         return on_stale(p, &marks, why);
 
-    return rc ? rc : post_and_check(p, ret_is_done, why);
+    if (!rc && p->publication->gathering)
+        rc = gather(p, &is_to_post, why);
+    *ret_is_done = !is_to_post;
+    return rc || !is_to_post ? rc : post_and_check(p, ret_is_done, why);
 }
 
 static void
@@ -413,7 +443,9 @@ publisher_init(struct publisher *p, const struct publication *publication, struc
         step_init(&p->steps[p->n_steps], publication, p->n_steps);
     qsort(p->steps, p->n_steps, sizeof *p->steps, step_cmp);
 
-    return publication->root ? root_step_new(&p->root, publication, why) : RC_OK;
+    return publication->root || publication->prepared_root
+               ? root_step_new(&p->root, publication, why)
+               : RC_OK;
 }
 
 static enum rc
@@ -453,6 +485,12 @@ publish(struct publish_result *ret, const struct publication *publication, struc
         if (!rc && !is_done && pause_clock_ms() > p.deadline_ms)
             rc = fail(why, RC_CONFLICT, "'%s': not published within %d s, as others publish too",
                 publication->repository, PUBLISH_DEADLINE_S);
+    }
+
+    if (!rc && publication->gathering && publication->gathering->cosignature) {
+        *ret = publication->gathering->result;
+        publication->gathering->result = (struct publish_result){0};
+        return RC_OK;
     }
 
     return rc ? rc : make_result(ret, &p, why);

@@ -14,6 +14,7 @@
  */
 #include "client/batch.h"
 #include "client/draft.h"
+#include "client/gathering.h"
 #include "client/publish_result.h"
 #include "client/root_plan.h"
 #include "client/trust.h"
@@ -24,6 +25,8 @@ struct publish_role {
     const struct edit *edits;
     size_t n_edits;
     bool is_renewed; /* published with a new expiry, even if no edit changes anything */
+    /* Others have signed it: published as it is, on the base that it says. NULL: it is drafted. */
+    const struct cosignature_document *prepared;
 };
 
 struct publication {
@@ -33,7 +36,9 @@ struct publication {
     const char *repository;
     const struct publish_role *roles;
     size_t n_roles;
-    const struct root_plan *root; /* NULL: the published one stays */
+    const struct root_plan *root;                     /* NULL: the published one stays */
+    const struct cosignature_document *prepared_root; /* likewise; there is no root then */
+    struct gathering *gathering; /* takes what is signed; NULL: all of it is published */
     enum batch_mode mode;
     bool waits;  /* where others must agree first; else RC_PENDING says what to do */
     int64_t now; /* seconds UTC */
@@ -46,7 +51,8 @@ struct publication {
  * RC_CONFLICT: others were faster PUBLISH_CONFLICTS_MAX times, or until PUBLISH_DEADLINE_S; for a
  * new repository: it exists. RC_NOT_FOUND: nobody delegates to a role. RC_UNSUPPORTED: the snapshot
  * key is neither the server's nor in reach: says what to do. RC_NETWORK, RC_UNTRUSTED, and what
- * batch_sign() says.
+ * batch_sign() says. For what is prepared, RC_CONFLICT also: its base is not what is published, or
+ * the agent has released something else.
  */
 must_check enum rc publish(
     struct publish_result *ret, const struct publication *publication, struct why *why);

@@ -12,6 +12,7 @@ publish_result_done(struct publish_result *result)
         free(result->roles[i].role);
         free(result->roles[i].signed_by);
         free(result->roles[i].left_out);
+        free(result->roles[i].missing);
     }
     free(result->roles);
     *result = (struct publish_result){0};
@@ -30,6 +31,15 @@ publish_result_add(struct publish_result *result, const char *role, int64_t vers
     return place->role && place->signed_by ? RC_OK : RC_NO_MEMORY;
 }
 
+enum rc
+publish_result_miss(struct publish_result *result, const char *missing)
+{
+    struct published *last = &result->roles[result->n_roles - 1];
+
+    last->missing = *missing ? strdup(missing) : NULL;
+    return *missing && !last->missing ? RC_NO_MEMORY : RC_OK;
+}
+
 void
 publish_result_put_lines(
     struct bytes *b, const struct publish_result *result, const struct progress *progress)
@@ -39,8 +49,9 @@ publish_result_put_lines(
         if (role->version == 0)
             bytes_printf(b, "%s: nothing to publish: it is so already\n", role->role);
         else if (*role->signed_by)
-            bytes_printf(b, "%s: version %" PRId64 ", signed by %s\n", role->role, role->version,
-                role->signed_by);
+            bytes_printf(b, "%s: version %" PRId64 ", signed by %s%s%s\n", role->role,
+                role->version, role->signed_by, role->missing ? "; wanted: " : "",
+                role->missing ? role->missing : "");
         else /* by an earlier run */
             bytes_printf(b, "%s: version %" PRId64 "\n", role->role, role->version);
         if (role->left_out)

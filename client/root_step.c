@@ -5,9 +5,10 @@
 
 struct root_step {
     const struct publication *publication;
-    bool is_first;         /* the repository is still to be made */
-    bool is_due;           /* even if what is published meets the plan */
-    struct tuf_root *base; /* what the draft replaces; NULL: none */
+    const struct cosignature_document *prepared; /* what others have signed; NULL: it is drafted */
+    bool is_first;                               /* the repository is still to be made */
+    bool is_due;                                 /* even if what is published meets the plan */
+    struct tuf_root *base;                       /* what the draft replaces; NULL: none */
     struct bytes base_message;
     struct bytes message;             /* of the draft, or of what was released */
     struct tuf_root *root;            /* the same, read; NULL: nothing is to be published */
@@ -26,8 +27,9 @@ root_step_new(struct root_step **ret, const struct publication *publication, str
         return fail_memory(why);
 
     step->publication = publication;
-    step->is_first = publication->root->is_first;
-    step->is_due = publication->root->is_first || publication->root->is_renewed;
+    step->prepared = publication->prepared_root;
+    step->is_first = step->prepared ? !trust_root(publication->trust) : publication->root->is_first;
+    step->is_due = step->prepared || step->is_first || publication->root->is_renewed;
     step->base_message = BYTES_INIT(DOCUMENT_MAX_BYTES);
     step->message = BYTES_INIT(DOCUMENT_MAX_BYTES);
     step->document = BATCH_DOCUMENT_INIT;
@@ -140,8 +142,11 @@ enum rc
 root_step_redraft(
     struct root_step *step, int64_t expires_at, const struct tuf_root *like, struct why *why)
 {
-    struct root_plan plan = *step->publication->root;
+    struct root_plan plan = step->prepared ? (struct root_plan){0} : *step->publication->root;
     struct pubkey *keys[RANK_DELEGATION] = {NULL};
+
+    if (step->prepared)
+        return RC_OK;
 
     if (like)
         liken(&plan, keys, like);
@@ -168,6 +173,39 @@ stands_on(const struct root_step *step, const struct tuf_file *published)
            span_eq(bytes_span(&step->base_message), bytes_span(&published->message));
 }
 
+/* Take the message as it is, if it replaces what is published. */
+static enum rc
+take_prepared(struct root_step *step, const struct tuf_file *published, struct why *why)
+{
+    const struct cosignature_document *prepared = step->prepared;
+    struct span raw = published ? bytes_span(&published->raw) : SPAN("");
+
+    enum rc rc = cosignature_check_base(prepared, raw, step->base ? step->base->version : 0, why);
+    if (rc)
+        return within(why, rc, "root of '%s'", step->publication->repository);
+
+    forget_draft(step);
+    bytes_put(&step->message, bytes_span(&prepared->message));
+    rc = bytes_check(&step->message, why);
+    if (!rc)
+        rc = take_message(step, why);
+    return rc ? rc : batch_document_give(&step->document, &prepared->signatures, why);
+}
+
+/* Nothing is to be published any more. */
+static bool
+is_over(const struct root_step *step, const struct tuf_file *published)
+{
+    if (step->is_done)
+        return true;
+    if (step->prepared)
+        return published &&
+               span_eq(bytes_span(&published->message), bytes_span(&step->prepared->message));
+
+    return !step->is_due && step->base &&
+           root_plan_is_met(step->publication->root, step->base, NULL);
+}
+
 enum rc
 root_step_draft(struct root_step *step, bool *ret_is_new, struct why *why)
 {
@@ -184,13 +222,14 @@ root_step_draft(struct root_step *step, bool *ret_is_new, struct why *why)
     if (rc)
         return rc;
 
-    if (step->is_done || (!step->is_due && step->base &&
-                             root_plan_is_met(step->publication->root, step->base, NULL))) {
+    if (is_over(step, published)) {
         forget_draft(step);
         return RC_OK;
     }
 
     *ret_is_new = true;
+    if (step->prepared)
+        return take_prepared(step, published, why);
 
     return write_draft(
         step, step->publication->root, step->publication->now + validity_of(step), why);
@@ -304,13 +343,24 @@ root_step_posted(struct root_step *step, struct why *why)
 
     step->published = step->root->version;
     step->is_due = false;
-    step->is_done =
-        was_first || (step->is_resumed && root_plan_is_met(plan, step->root, step->base));
+    step->is_done = was_first || step->prepared ||
+                    (step->is_resumed && root_plan_is_met(plan, step->root, step->base));
     step->is_first = false;
     enum rc rc =
         was_first ? trust_adopt(step->publication->trust, root_step_file(step), why) : RC_OK;
     forget_draft(step);
     return rc;
+}
+
+enum rc
+root_step_gather(const struct root_step *step, struct gathering *gathering, struct why *why)
+{
+    const struct tuf_file *published =
+        step->is_first ? NULL : trust_root_file(step->publication->trust);
+
+    return gathering_take(gathering, &step->document,
+        published ? bytes_span(&published->raw) : (struct span){0},
+        step->base ? step->base->version : 0, step->publication->signer, why);
 }
 
 enum rc

@@ -59,6 +59,10 @@ must_check enum rc root_step_resume(
  * a repository starts from it. RC_NO_MEMORY. */
 must_check enum rc root_step_posted(struct root_step *step, struct why *why);
 
+/* The draft and its signatures. What gathering_take() says. */
+must_check enum rc root_step_gather(
+    const struct root_step *step, struct gathering *gathering, struct why *why);
+
 /* One more line of the result. RC_NO_MEMORY. */
 must_check enum rc root_step_report(
     const struct root_step *step, struct publish_result *result, struct why *why);

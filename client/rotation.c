@@ -12,7 +12,6 @@ publish_root(struct session *session, struct repository *repository, const struc
     struct why *why)
 {
     const struct publish_role targets = {.role = "targets", .is_renewed = true};
-    closing(publish_result_done) struct publish_result result = {0};
     closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
     size_t n_roles = plan->roles[RANK_TARGETS].n_keys > 0;
     struct publication publication;
@@ -20,15 +19,12 @@ publish_root(struct session *session, struct repository *repository, const struc
     enum rc rc = session_publication(&publication, session, repository, &targets, n_roles, why);
     publication.root = plan;
     if (!rc)
-        rc = publish(&result, &publication, why);
+        rc = session_run_publication(&lines, session, &publication, why);
     if (rc)
         return within(why, rc, "%s", repository->name);
 
-    publish_result_put_lines(&lines, &result, session_progress(session));
-    rc = bytes_check(&lines, why);
-    if (!rc)
-        fputs(bytes_text(&lines), stdout);
-    return rc;
+    fputs(bytes_text(&lines), stdout);
+    return RC_OK;
 }
 
 enum rc

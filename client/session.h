@@ -82,8 +82,15 @@ must_check enum rc session_disconnect(struct session *session, struct why *why);
 must_check enum rc session_publication(struct publication *ret, struct session *session,
     struct repository *repository, const struct publish_role *roles, size_t n_roles,
     struct why *why);
-/* Publish edits. Appends to ret what became of each role, a line for each, for people and scripts;
- * there is room for it within PUBLISH_LINES_MAX_BYTES. */
+/* publish(), or what --out says. Appends to ret what became of each role, a line for each, for
+ * people and scripts; there is room for it within PUBLISH_LINES_MAX_BYTES. */
+must_check enum rc session_run_publication(struct bytes *ret, struct session *session,
+    const struct publication *publication, struct why *why);
+/* Likewise of a publication that gathers signatures: path is where those go that are not published
+ * yet. What cosignature_file_store() says, too. */
+must_check enum rc session_run_gathering(struct bytes *ret, struct session *session,
+    const struct publication *publication, const char *path, struct why *why);
+/* Publish edits. Appends to ret the same lines. */
 must_check enum rc session_publish_lines(struct bytes *ret, struct session *session,
     struct repository *repository, const struct publish_role *roles, size_t n_roles,
     struct why *why);

@@ -4,24 +4,7 @@
 #include <inttypes.h>
 
 #include "client/chain.h"
-
-/* A file that somebody published between our base and our draft, and what it changed. */
-struct slip {
-    struct tuf_file *file, *base_file;
-    struct tuf_targets *document, *base;
-    struct difference difference;
-};
-
-static void
-slip_done(struct slip *slip)
-{
-    difference_done(&slip->difference);
-    tuf_targets_free(slip->document);
-    tuf_targets_free(slip->base);
-    tuf_file_free(slip->file);
-    tuf_file_free(slip->base_file);
-    *slip = (struct slip){0};
-}
+#include "client/slip.h"
 
 static void
 forget_slips(struct step *step)
@@ -40,7 +23,7 @@ step_init(struct step *step, const struct publication *publication, size_t i)
 
     *step = (struct step){
         .want = want,
-        .is_due = want->is_renewed,
+        .is_due = want->is_renewed || want->prepared,
         .base = BYTES_INIT(DOCUMENT_MAX_BYTES),
         .message = BYTES_INIT(DOCUMENT_MAX_BYTES),
         .signature = BATCH_DOCUMENT_INIT,
@@ -195,6 +178,50 @@ expiry_of(const struct step *step, const struct publication *publication)
                                   step->signature.n_listed, TARGETS_VALIDITY_S);
 }
 
+bool
+step_is_prepared(const struct step *step)
+{
+    return step->want->prepared && step->published == 0;
+}
+
+/* Take the message as it is, if it replaces what is published. */
+static enum rc
+take_prepared(struct step *step, const struct footing *footing, struct why *why)
+{
+    const struct cosignature_document *prepared = step->want->prepared;
+    struct batch_document *signature = &step->signature;
+
+    enum rc rc = cosignature_check_base(prepared, footing->file, footing->version, why);
+    if (rc)
+        return rc;
+
+    bytes_clear(&step->base);
+    bytes_clear(&step->message);
+    bytes_put(&step->base, footing->file);
+    bytes_put(&step->message, bytes_span(&prepared->message));
+    rc = bytes_check(&step->base, why);
+    if (!rc)
+        rc = bytes_check(&step->message, why);
+    if (!rc)
+        rc = tuf_targets_parse(&step->document, bytes_span(&step->message), why);
+    if (rc)
+        return rc;
+
+    step->base_version = footing->version;
+    step->version = step->document->version;
+    signature->message = bytes_span(&step->message);
+    return batch_document_give(signature, &prepared->signatures, why);
+}
+
+static bool
+is_published(const struct step *step, const struct trust *trust)
+{
+    const struct trust_role *role = trust_find(trust, step->want->role);
+
+    return role && role->file &&
+           span_eq(bytes_span(&role->file->message), bytes_span(&step->want->prepared->message));
+}
+
 /* Write the message, and read it back. */
 static enum rc
 write_draft(struct step *step, const struct footing *footing, struct draft *draft,
@@ -250,7 +277,8 @@ step_draft(struct step *step, const struct step_scene *scene, struct why *why)
         return rc;
 
     forget_draft(step);
-    if (!step->is_due && !any_changes(edits, n_edits, footing.document))
+    if (step_is_prepared(step) ? is_published(step, scene->publication->trust)
+                               : !step->is_due && !any_changes(edits, n_edits, footing.document))
         return RC_OK;
 
     rc = find_listing(&listing, &keys, step, scene, why);
@@ -265,6 +293,13 @@ step_draft(struct step *step, const struct step_scene *scene, struct why *why)
 
     step->signature.listed = step->listed;
     step->signature.threshold = listing->threshold;
+    if (step_is_prepared(step)) {
+        rc = take_prepared(step, &footing, why);
+        return rc ? within(why, rc, "%s of '%s'", step->want->role, scene->publication->repository)
+                  : RC_OK;
+    }
+
+    step->signature.n_given = 0;
     struct draft draft = {.base = footing.document, .edits = edits, .n_edits = n_edits};
     return write_draft(step, &footing, &draft, scene->publication, why);
 }
@@ -278,7 +313,7 @@ is_delegating(const struct tuf_targets *document)
 static bool
 is_to_be_signed(const struct step *step)
 {
-    return step->version > 0 && !step->is_signed;
+    return step->version > 0 && !step->is_signed && !step->signature.is_given_only;
 }
 
 /* There are delegations in what is drafted or in what that replaces. */
@@ -315,7 +350,8 @@ intend(struct step *step, const struct publication *publication, const json_t *b
     enum rc rc = gather_edits(&edits, &n_edits, step, why);
     if (!rc)
         rc = intent_of_targets(&step->signature.intent, base, step->document, n_documents, why);
-    if (!rc && !step->broken) /* that one is ours, and has earlier edits in it */
+    if (!rc && !step->broken &&
+        !step_is_prepared(step)) /* the former is ours, and has earlier edits in it */
         rc = intent_check_edits(&step->signature.intent, edits, n_edits, why);
     return rc ? within(why, rc, "%s of '%s'", step->want->role, publication->repository) : RC_OK;
 }
@@ -396,45 +432,15 @@ step_break(struct step *step, struct why *why)
     return rc;
 }
 
-/* The keys of now judge it: a key that was removed meanwhile slips nothing in any more. */
-static enum rc
-slip_verify(const struct slip *slip, const struct step *step, const struct publication *publication,
-    int64_t version, struct why *why)
-{
-    const struct trust_role *role = trust_find(publication->trust, step->want->role);
-
-    if (!role)
-        return fail(why, RC_NOT_FOUND, "nobody delegates to it any more");
-
-    if (slip->document->version != version)
-        return fail(why, RC_UNTRUSTED, "its version is %" PRId64, slip->document->version);
-
-    return tuf_role_verify(role->listed, role->listed_keys, slip->file, why);
-}
-
-static enum rc
-slip_read(struct slip *slip, const struct step *step, struct span file, struct why *why)
-{
-    enum rc rc = tuf_file_parse(&slip->file, file, TUF_TOLERANT, why);
-    if (!rc)
-        rc = tuf_targets_parse(&slip->document, bytes_span(&slip->file->message), why);
-    if (!rc && step->base.len > 0)
-        rc = tuf_file_parse(&slip->base_file, bytes_span(&step->base), TUF_TOLERANT, why);
-    if (!rc && step->base.len > 0)
-        rc = tuf_targets_parse(&slip->base, bytes_span(&slip->base_file->message), why);
-
-    return rc ? rc : difference_of(&slip->difference, slip->base, slip->document, why);
-}
-
 enum rc
 step_slip(struct step *step, const struct publication *publication, int64_t version,
     struct span file, struct why *why)
 {
     closing(slip_done) struct slip slip = {0};
 
-    enum rc rc = slip_read(&slip, step, file, why);
+    enum rc rc = slip_read(&slip, bytes_span(&step->base), file, why);
     if (!rc)
-        rc = slip_verify(&slip, step, publication, version, why);
+        rc = slip_verify(&slip, publication->trust, step->want->role, version, why);
     if (rc)
         return within(why, rc, "%" PRId64 ".%s.json of '%s'", version, step->want->role,
             publication->repository);

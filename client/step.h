@@ -34,6 +34,9 @@ struct step {
 void step_init(struct step *step, const struct publication *publication, size_t i);
 void step_done(struct step *step);
 
+/* What others have signed, not a draft. Once it was posted, what comes on top of it is drafted. */
+bool step_is_prepared(const struct step *step);
+
 /* What steps of one publication look at. */
 struct step_scene {
     const struct publication *publication;

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/command.h"
+#include "client/cosignature_file.h"
+#include "client/review.h"
+#include "client/table.h"
+#include "proto/bounds.h"
+
+/* The repository of a cosignature; one that is still to be made is not there yet. */
+static enum rc
+look_at_repository(struct repository **ret, struct session *session,
+    const struct cosignature *cosignature,
+    enum rc (*update)(struct session *, struct repository *, struct why *), struct why *why)
+{
+    enum rc rc = session_repository(ret, session, cosignature->repository, why);
+    if (!rc)
+        rc = update(session, *ret, why);
+
+    return rc == RC_NOT_FOUND && cosignature_find(cosignature, "root") ? RC_OK : rc;
+}
+
+COMMAND(cmd_cosignature_show)
+{
+    closing(cosignature_freep) struct cosignature *cosignature = NULL;
+    closing(review_done) struct review review = {.n = 0};
+    closing(bytes_done) struct bytes text = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+    json_auto_t *object = NULL;
+    struct repository *repository = NULL;
+
+    (void)n;
+    enum rc rc = cosignature_file_load(&cosignature, arguments[0], why);
+    if (!rc)
+        rc = look_at_repository(&repository, session, cosignature, session_look, why);
+    if (!rc)
+        rc = review_make(&review, cosignature, repository->trust, why);
+    if (!rc && options_has(session_options(session), OPTION_JSON)) {
+        rc = review_format(&object, &review, cosignature, why);
+        return rc ? rc : table_print_json(object, why);
+    }
+    if (rc)
+        return rc;
+
+    bytes_printf(&text, "%s\n", cosignature->repository);
+    review_put(&text, &review, NULL);
+    rc = bytes_check(&text, why);
+    if (!rc)
+        fputs(bytes_text(&text), stdout);
+    return rc;
+}
+
+/* Whether the caller may use any key that counts for a document, whoever has signed already. */
+static bool
+may_sign(const struct review *review, const struct signer *signer, const char *repository)
+{
+    for (size_t i = 0; i < review->n; i++) {
+        const struct quorum *quorum = &review->documents[i].quorum;
+        const char *role = review->documents[i].document->role;
+        if (signer_can_sign(signer, repository, role, quorum->listed, quorum->n_listed) ||
+            signer_can_sign(signer, repository, role, quorum->former, quorum->n_former))
+            return true;
+    }
+
+    return false;
+}
+
+/* What it is about, before the agent is asked. */
+static enum rc
+show_first(const struct review *review, const struct signer *signer, const char *repository,
+    struct why *why)
+{
+    closing(bytes_done) struct bytes text = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+
+    review_put(&text, review, signer);
+    enum rc rc = bytes_check(&text, why);
+    if (rc)
+        return rc;
+
+    fputs(bytes_text(&text), stdout);
+    fflush(stdout);
+    if (review->is_met || may_sign(review, signer, repository))
+        return RC_OK;
+
+    bytes_clear(&text);
+    for (size_t i = 0; i < review->n && text.len == 0; i++)
+        quorum_put_missing(&text, &review->documents[i].quorum, NULL);
+    return fail(why, RC_DENIED, "the agent gives you no key that may sign it; wanted: %s",
+        bytes_text(&text));
+}
+
+static enum rc
+sign_and_publish(struct session *session, struct repository *repository,
+    const struct cosignature *cosignature, const char *path, struct why *why)
+{
+    closing(freep) struct publish_role *roles = calloc(cosignature->n, sizeof *roles);
+    closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+    closing(gathering_done) struct gathering gathering = {.is_published_when_met = true};
+    struct publication publication;
+    size_t n = 0;
+
+    if (!roles)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < cosignature->n; i++)
+        if (!cosignature->documents[i].root)
+            roles[n++] = (struct publish_role){
+                .role = cosignature->documents[i].role, .prepared = &cosignature->documents[i]};
+
+    enum rc rc = session_publication(&publication, session, repository, roles, n, why);
+    publication.prepared_root = cosignature_find(cosignature, "root");
+    publication.gathering = &gathering;
+    if (!rc)
+        rc = session_run_gathering(&lines, session, &publication, path, why);
+    if (rc)
+        return rc;
+
+    fputs(bytes_text(&lines), stdout);
+    return RC_OK;
+}
+
+COMMAND(cmd_cosignature_add)
+{
+    closing(cosignature_freep) struct cosignature *cosignature = NULL;
+    closing(review_done) struct review review = {.n = 0};
+    struct repository *repository = NULL;
+    struct signer *signer = NULL;
+
+    (void)n;
+    enum rc rc = cosignature_file_load(&cosignature, arguments[0], why);
+    if (!rc)
+        rc = look_at_repository(&repository, session, cosignature, session_update, why);
+    if (!rc)
+        rc = review_make(&review, cosignature, repository->trust, why);
+    if (!rc)
+        rc = session_signer(&signer, session, why);
+    if (!rc)
+        rc = show_first(&review, signer, cosignature->repository, why);
+    return rc || review.is_published
+               ? rc
+               : sign_and_publish(session, repository, cosignature, arguments[0], why);
+}
