@@ -2,10 +2,10 @@
 #include "client/command.h"
 #include "client/table.h"
 
-/* What daemon.json of Mirantis Container Runtime takes: canonical IDs of root keys by repository.
- */
+/* What daemon.json of Mirantis Container Runtime takes, and a file of ours: IDs by repository.
+ * by_certificate: those of root certificates, which are of this repository only. */
 static json_t *
-format_pinning(const char *repository, const struct tuf_root *root)
+format_pinning(const char *repository, const struct tuf_root *root, bool by_certificate)
 {
     const struct tuf_role *role = &root->roles[RANK_ROOT];
     json_t *ids = json_array();
@@ -13,11 +13,12 @@ format_pinning(const char *repository, const struct tuf_root *root)
     for (size_t i = 0; i < role->n_keyids; i++) {
         const struct pubkey *key = tuf_keys_find(&root->keys, &role->keyids[i]);
         if (key)
-            json_array_append_new(ids, json_string(pubkey_canonical_id(key)->hex));
+            json_array_append_new(ids,
+                json_string(by_certificate ? role->keyids[i].hex : pubkey_canonical_id(key)->hex));
     }
 
     return json_pack("{s:{s:s,s:{s:{s:o}}}}", "content-trust", "mode", "enforced", "trust-pinning",
-        "root-keys", repository, ids);
+        by_certificate ? "cert-ids" : "root-keys", repository, ids);
 }
 
 static json_t *
@@ -40,8 +41,10 @@ format_keys(const struct tuf_root *root)
 static enum rc
 print(const struct repository *repository, struct why *why)
 {
-    json_auto_t *keys = format_keys(trust_root(repository->trust));
-    json_auto_t *pinning = format_pinning(repository->name, trust_root(repository->trust));
+    const struct tuf_root *root = trust_root(repository->trust);
+    json_auto_t *keys = format_keys(root);
+    json_auto_t *by_key = format_pinning(repository->name, root, false);
+    json_auto_t *by_certificate = format_pinning(repository->name, root, true);
     size_t i;
     json_t *key;
 
@@ -50,8 +53,23 @@ print(const struct repository *repository, struct why *why)
         printf("  root key:         %s\n  root certificate: %s\n",
             json_string_value(json_object_get(key, "root-key-id")),
             json_string_value(json_object_get(key, "certificate-id")));
-    puts("\nfor daemon.json:");
-    return table_print_json(pinning, why);
+    puts("\nfor daemon.json, or " PINNING_OWN_FILE ":");
+    enum rc rc = table_print_json(by_key, why);
+    if (rc)
+        return rc;
+
+    puts("\nor, of this repository only and until the next rotation:");
+    return table_print_json(by_certificate, why);
+}
+
+static json_t *
+format(const struct repository *repository)
+{
+    const struct tuf_root *root = trust_root(repository->trust);
+
+    return json_pack("{s:s,s:o,s:o,s:o}", "repository", repository->name, "keys", format_keys(root),
+        "daemon.json", format_pinning(repository->name, root, false), "daemon.json-cert-ids",
+        format_pinning(repository->name, root, true));
 }
 
 COMMAND(cmd_root_id)
@@ -66,10 +84,7 @@ COMMAND(cmd_root_id)
         if (!rc)
             rc = session_look(session, repository, why);
         if (!rc && is_json)
-            json_array_append_new(
-                all, json_pack("{s:s,s:o,s:o}", "repository", repository->name, "keys",
-                         format_keys(trust_root(repository->trust)), "daemon.json",
-                         format_pinning(repository->name, trust_root(repository->trust))));
+            json_array_append_new(all, format(repository));
         else if (!rc)
             rc = print(repository, why);
         if (rc)

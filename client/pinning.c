@@ -74,8 +74,10 @@ pinning_find(struct pinning **ret, const char *path, struct why *why)
 {
     const char *named = path ? path : getenv("COUNTERSIGN_PINNING");
 
-    if (named && *named)
-        return load(ret, named, why);
+    if (named && *named) {
+        enum rc rc = load(ret, named, why);
+        return rc == RC_NOT_FOUND ? fail(why, RC_SYSTEM, "'%s': no such file", named) : rc;
+    }
 
     enum rc rc = load(ret, PINNING_OWN_FILE, why);
     if (rc == RC_NOT_FOUND)
