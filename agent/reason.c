@@ -43,7 +43,8 @@ static const struct {
     [REASON_VERSION_JUMP] = {"version-jump",
         "use the version that follows the newest one on the server"},
     [REASON_ROOT_VERSION] = {"root-version",
-        "use the version that follows the newest root on the server"},
+        "use the version that follows the newest root on the server; if it was made without this "
+        "agent, have 'roots' of the policy pin its key first"},
     [REASON_EXPIRED] = {"expired", "set an expiry in the future, and check both clocks"},
     [REASON_VALIDITY] = {"validity-too-long",
         "set an earlier expiry, or ask for a grant with a longer 'max_validity'"},

@@ -106,15 +106,16 @@ collect(
         return rc;
 
     const struct pubkey *key = find_listed(keys->listed, keys->n_listed, &canonical_id);
-    const struct pubkey *former = find_listed(keys->former, keys->n_former, &canonical_id);
-    if (!key && !former)
-        return fail(
-            why, RC_UNTRUSTED, "a signature by key %s, which nobody asked for", received.id);
+    size_t n = ret->n;
 
     if (key)
         rc = put(ret, &received, key, why);
-    if (!rc && former && !(key && keyid_eq(pubkey_id(key), pubkey_id(former))))
-        rc = put(ret, &received, former, why);
+    for (size_t i = 0; !rc && i < keys->n_former; i++)
+        if (keyid_eq(pubkey_canonical_id(keys->former[i]), &canonical_id) &&
+            !(key && keyid_eq(pubkey_id(key), pubkey_id(keys->former[i]))))
+            rc = put(ret, &received, keys->former[i], why);
+    if (!rc && ret->n == n)
+        rc = fail(why, RC_UNTRUSTED, "a signature by key %s, which nobody asked for", received.id);
     return rc;
 }
 

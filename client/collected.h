@@ -31,9 +31,9 @@ struct collected_keys {
     size_t n_former;
 };
 
-/* Read an array of type Signature, once. One of a key that has two certificates, a former and a new
- * one, is there under both IDs. RC_UNTRUSTED: a signature by another key. RC_MALFORMED,
- * RC_NO_MEMORY. */
+/* Read an array of type Signature, once. One of a key that has several certificates, former ones
+ * and a new one, is there under each of their IDs. RC_UNTRUSTED: a signature by another key.
+ * RC_MALFORMED, RC_NO_MEMORY. */
 must_check enum rc collected_read(
     struct collected *ret, const json_t *array, const struct collected_keys *keys, struct why *why);
 

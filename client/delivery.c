@@ -46,6 +46,21 @@ delivery_has_root(const struct delivery *delivery)
                                       root_step_file(delivery->root));
 }
 
+/* Whether somebody else's root has the version of ours. The server does not call that a conflict.
+ */
+static bool
+is_overtaken(const struct delivery *delivery)
+{
+    closing(bytes_done) struct bytes found = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    char name[32];
+
+    if (!has_root(delivery))
+        return false;
+
+    snprintf(name, sizeof name, "%" PRId64 ".root", root_step_version(delivery->root));
+    return !repo_get(&found, delivery->publication->repo, name, DOCUMENT_MAX_BYTES, NULL);
+}
+
 /* Whether the server has all that was posted. */
 static bool
 are_posted(const struct delivery *delivery)
@@ -79,6 +94,8 @@ delivery_post(const struct delivery *delivery, struct why *why)
         enum rc rc = repo_publish(publication->repo, uploads, n, why);
         if ((rc == RC_TIMEOUT || rc == RC_CONFLICT) && are_posted(delivery))
             return RC_OK;
+        if (rc == RC_NETWORK && is_overtaken(delivery))
+            return RC_CONFLICT;
         if (rc != RC_TIMEOUT)
             return rc;
         if (i + 1 == POSTS_MAX)

@@ -16,7 +16,7 @@ inquiry_init(struct inquiry *inquiry, const struct publication *publication, str
         return fail_memory(why);
 
     for (size_t i = 0; i < n; i++)
-        step_init(&inquiry->steps[inquiry->n_steps++], publication, i);
+        step_init(&inquiry->steps[inquiry->n_steps++], publication, &publication->roles[i]);
     return RC_OK;
 }
 

@@ -212,6 +212,9 @@ options_parse(struct options *ret, int argc, char **argv)
     describe(longs, letters, sizeof letters);
     for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         int id = c < FIRST_LONG ? of_letter(c) : c - FIRST_LONG;
+        if (c == '?' && optopt == 'r')
+            fputs("countersign: with 'key rotate', what notary calls -r is --server-managed\n",
+                stderr);
         if (c == '?' || !take(&options, (enum option_id)id, optarg))
             return false;
     }

@@ -53,7 +53,10 @@ delivery_of(const struct publisher *p)
     return (struct delivery){p->publication, p->root, p->steps, p->n_steps};
 }
 
-/* A root with other keys wants other signatures on what is below it. */
+/*
+ * A root with other keys for targets goes along with targets that these have signed, or else nobody
+ * could read the repository: also where it is one that somebody else has begun with.
+ */
 static enum rc
 draft_root(struct publisher *p, struct why *why)
 {
@@ -63,6 +66,8 @@ draft_root(struct publisher *p, struct why *why)
         return RC_OK;
 
     enum rc rc = root_step_draft(p->root, &is_new, why);
+    if (!rc && root_step_rekeys_targets(p->root))
+        p->steps[0].is_due = true;
     for (size_t i = 0; is_new && i < p->n_steps; i++)
         p->steps[i].is_signed = false;
     return rc;
@@ -271,7 +276,9 @@ on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *wh
             return batch_mark_fail(mark, why);
         if (p->root && !strcmp(mark->role, "root")) {
             is_about_root = true;
-            rc = on_released_root(p, mark, why);
+            rc = count_conflict(p, why);
+            if (!rc)
+                rc = on_released_root(p, mark, why);
         } else if (step && mark->version > step->floor) {
             step->floor = mark->version;
         }
@@ -430,6 +437,9 @@ step_cmp(const void *a, const void *b)
     return strcmp(x->want->role, y->want->role);
 }
 
+/* There if a root goes along, which may give targets other keys. */
+static const struct publish_role targets_as_it_is = {.role = "targets"};
+
 static enum rc
 publisher_init(struct publisher *p, const struct publication *publication, struct why *why)
 {
@@ -439,13 +449,25 @@ publisher_init(struct publisher *p, const struct publication *publication, struc
     if (!p->steps)
         return fail_memory(why);
 
-    for (; p->n_steps < publication->n_roles; p->n_steps++)
-        step_init(&p->steps[p->n_steps], publication, p->n_steps);
+    bool has_targets = false;
+    for (size_t i = 0; i < publication->n_roles; i++) {
+        has_targets = has_targets || !strcmp(publication->roles[i].role, "targets");
+        step_init(&p->steps[p->n_steps++], publication, &publication->roles[i]);
+    }
+    if (publication->root && !has_targets)
+        step_init(&p->steps[p->n_steps++], publication, &targets_as_it_is);
     qsort(p->steps, p->n_steps, sizeof *p->steps, step_cmp);
 
     return publication->root || publication->prepared_root
                ? root_step_new(&p->root, publication, why)
                : RC_OK;
+}
+
+static enum rc
+report_step(struct publish_result *result, const struct step *step)
+{
+    return publish_result_add(result, step->want->role, step->published,
+        bytes_text(&step->signature.signed_by), bytes_text(&step->signature.left_out));
 }
 
 static enum rc
@@ -460,10 +482,11 @@ make_result(struct publish_result *ret, const struct publisher *p, struct why *w
 
     if (p->root)
         rc = root_step_report(p->root, &result, why);
+    if (p->n_steps > p->publication->n_roles && p->steps[0].published > 0)
+        rc = report_step(&result, &p->steps[0]);
     for (size_t i = 0; !rc && i < p->publication->n_roles; i++) {
         const struct step *step = find_step(p, p->publication->roles[i].role);
-        rc = publish_result_add(&result, step->want->role, step->published,
-            bytes_text(&step->signature.signed_by), bytes_text(&step->signature.left_out));
+        rc = report_step(&result, step);
     }
     if (rc)
         return fail_memory(why);

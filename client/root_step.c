@@ -214,7 +214,7 @@ root_step_draft(struct root_step *step, bool *ret_is_new, struct why *why)
     enum rc rc = RC_OK;
 
     *ret_is_new = false;
-    if (step->is_signed && (step->is_first || stands_on(step, published)))
+    if ((step->is_signed || step->is_resumed) && (step->is_first || stands_on(step, published)))
         return RC_OK;
 
     if (published && !stands_on(step, published))
@@ -251,6 +251,18 @@ const struct tuf_root *
 root_step_root(const struct root_step *step)
 {
     return step->root;
+}
+
+bool
+root_step_rekeys_targets(const struct root_step *step)
+{
+    const struct tuf_role *is = step->root ? &step->root->roles[RANK_TARGETS] : NULL;
+    const struct tuf_role *was = step->base ? &step->base->roles[RANK_TARGETS] : NULL;
+    bool is_same = !is || (was && is->n_keyids == was->n_keyids);
+
+    for (size_t i = 0; is && is_same && i < is->n_keyids; i++)
+        is_same = keyid_eq(&is->keyids[i], &was->keyids[i]);
+    return !is_same;
 }
 
 struct batch_document *

@@ -36,6 +36,8 @@ bool root_step_is_first(const struct root_step *step);
 int64_t root_step_version(const struct root_step *step);
 /* The draft; NULL: as above. */
 const struct tuf_root *root_step_root(const struct root_step *step);
+/* It gives targets other keys, so that must be signed anew. */
+bool root_step_rekeys_targets(const struct root_step *step);
 /* The document to be signed with the others; NULL: it is signed, or as above. */
 struct batch_document *root_step_document(struct root_step *step);
 /*

@@ -6,17 +6,14 @@
 #include "client/server_key.h"
 #include "client/table.h"
 
-/* With the targets, which who has their new key signs anew. */
 static enum rc
 publish_root(struct session *session, struct repository *repository, const struct root_plan *plan,
     struct why *why)
 {
-    const struct publish_role targets = {.role = "targets", .is_renewed = true};
     closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
-    size_t n_roles = plan->roles[RANK_TARGETS].n_keys > 0;
     struct publication publication;
 
-    enum rc rc = session_publication(&publication, session, repository, &targets, n_roles, why);
+    enum rc rc = session_publication(&publication, session, repository, NULL, 0, why);
     publication.root = plan;
     if (!rc)
         rc = session_run_publication(&lines, session, &publication, why);

@@ -17,10 +17,8 @@ forget_slips(struct step *step)
 }
 
 void
-step_init(struct step *step, const struct publication *publication, size_t i)
+step_init(struct step *step, const struct publication *publication, const struct publish_role *want)
 {
-    const struct publish_role *want = &publication->roles[i];
-
     *step = (struct step){
         .want = want,
         .is_due = want->is_renewed || want->prepared,

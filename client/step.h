@@ -31,7 +31,8 @@ struct step {
 };
 
 /* step_done(). Once it is drafted the step must not move. */
-void step_init(struct step *step, const struct publication *publication, size_t i);
+void step_init(
+    struct step *step, const struct publication *publication, const struct publish_role *want);
 void step_done(struct step *step);
 
 /* What others have signed, not a draft. Once it was posted, what comes on top of it is drafted. */

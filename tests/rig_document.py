@@ -39,6 +39,15 @@ def key_id(key):
     return hashlib.sha256(canonical(key)).hexdigest()
 
 
+def canonical_id(key):
+    """The ID of the public key alone, whatever certificate lists it."""
+    if not key["keytype"].endswith("-x509"):
+        return key_id(key)
+    certificate = x509.load_pem_x509_certificate(base64.b64decode(key["keyval"]["public"]))
+    return key_id(key_object(certificate.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()))
+
+
 def new_key():
     """PEM of a public key of somebody else."""
     return ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(

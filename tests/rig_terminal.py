@@ -86,6 +86,9 @@ class Terminal:
         while not re.search(pattern, self.said):
             assert self._read(deadline), self.said
 
+    def type(self, line):
+        os.write(self._ours, line.encode() + b"\n")
+
     def interrupt(self, sign=None):
         """Type Ctrl-C, or send another signal."""
         if sign:
