@@ -16,9 +16,7 @@
  */
 struct publisher {
     const struct publication *publication;
-    struct root_step *root; /* that goes along; NULL: none */
-    struct step *steps;     /* parents before children */
-    size_t n_steps;
+    struct composition composition;
     int64_t deadline_ms;
     int n_conflicts, n_missing;
 };
@@ -34,100 +32,6 @@ count_conflict(struct publisher *p, struct why *why)
     return RC_OK;
 }
 
-/* The repository is still to be made. */
-static bool
-is_first(const struct publisher *p)
-{
-    return p->root && root_step_is_first(p->root);
-}
-
-static bool
-has_root(const struct publisher *p)
-{
-    return p->root && root_step_version(p->root) > 0;
-}
-
-static struct delivery
-delivery_of(const struct publisher *p)
-{
-    return (struct delivery){p->publication, p->root, p->steps, p->n_steps};
-}
-
-/*
- * A root with other keys for targets goes along with targets that these have signed, or else nobody
- * could read the repository: also where it is one that somebody else has begun with.
- */
-static enum rc
-draft_root(struct publisher *p, struct why *why)
-{
-    bool is_new = false;
-
-    if (!p->root)
-        return RC_OK;
-
-    enum rc rc = root_step_draft(p->root, &is_new, why);
-    if (!rc && root_step_rekeys_targets(p->root))
-        p->steps[0].is_due = true;
-    for (size_t i = 0; is_new && i < p->n_steps; i++)
-        p->steps[i].is_signed = false;
-    return rc;
-}
-
-static enum rc
-draft_all(struct publisher *p, size_t *ret_n_due, struct why *why)
-{
-    enum rc rc = draft_root(p, why);
-    if (rc)
-        return rc;
-
-    const struct step_scene scene = {p->publication, p->root ? root_step_root(p->root) : NULL,
-        is_first(p), p->steps, p->n_steps};
-    *ret_n_due = has_root(p);
-    for (size_t i = 0; i < p->n_steps; i++) {
-        rc = step_draft(&p->steps[i], &scene, why);
-        if (rc)
-            return rc;
-
-        if (p->steps[i].version > 0)
-            ++*ret_n_due;
-    }
-
-    return RC_OK;
-}
-
-/* What a request of n documents brings along, and what they are meant to change. */
-static enum rc
-make_bases(json_t **ret, struct publisher *p, size_t n, struct why *why)
-{
-    closing(json_decrefp) json_t *bases = NULL;
-    bool is_pinned = trust_pin(p->publication->trust);
-
-    enum rc rc = step_bases(&bases, p->publication, p->steps, p->n_steps, n, why);
-    if (!rc && p->root)
-        rc = root_step_intend(p->root, bases && is_pinned, n, why);
-    if (rc)
-        return rc;
-
-    *ret = steal(bases);
-    return RC_OK;
-}
-
-/* All documents that still need signatures; *ret_n of them. ret has room for all steps and a root.
- */
-static void
-list_unsigned(struct batch_document **ret, size_t *ret_n, struct publisher *p)
-{
-    size_t n = 0;
-
-    if (p->root && root_step_document(p->root))
-        ret[n++] = root_step_document(p->root);
-    for (size_t i = 0; i < p->n_steps; i++)
-        if (p->steps[i].version > 0 && !p->steps[i].is_signed)
-            ret[n++] = &p->steps[i].signature;
-
-    *ret_n = n;
-}
-
 static enum rc
 ask_agent(struct publisher *p, struct batch_document *const *documents, size_t n,
     struct batch_marks *ret_marks, struct why *why)
@@ -135,9 +39,10 @@ ask_agent(struct publisher *p, struct batch_document *const *documents, size_t n
     const struct publication *publication = p->publication;
     closing(json_decrefp) json_t *bases = NULL;
 
-    enum rc rc = comeback(publication, p->root, p->steps, p->n_steps, why);
+    enum rc rc = comeback(
+        publication, p->composition.root, p->composition.steps, p->composition.n_steps, why);
     if (!rc)
-        rc = make_bases(&bases, p, n, why);
+        rc = composition_bases(&bases, &p->composition, n, why);
     if (rc)
         return rc;
 
@@ -160,14 +65,15 @@ ask_agent(struct publisher *p, struct batch_document *const *documents, size_t n
 static enum rc
 sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
 {
-    closing(freep) struct batch_document **documents = calloc(p->n_steps + 1, sizeof *documents);
+    closing(freep) struct batch_document **documents =
+        calloc(p->composition.n_steps + 1, sizeof *documents);
     size_t n = 0, n_asked = 0;
     enum rc rc = RC_OK;
 
     if (!documents)
         return fail_memory(why);
 
-    list_unsigned(documents, &n, p);
+    composition_list_unsigned(documents, &n, &p->composition);
     if (p->publication->gathering)
         rc = gathering_sort(documents, n, &n_asked, p->publication->signer, why);
     else
@@ -177,28 +83,15 @@ sign_all(struct publisher *p, struct batch_marks *ret_marks, struct why *why)
     if (rc || n == 0)
         return rc;
 
-    if (p->root)
-        root_step_signed(p->root);
-    for (size_t i = 0; i < p->n_steps; i++)
-        p->steps[i].is_signed = p->steps[i].version > 0;
+    composition_signed(&p->composition);
     return RC_OK;
-}
-
-static struct step *
-find_step(const struct publisher *p, const char *role)
-{
-    for (size_t i = 0; i < p->n_steps; i++)
-        if (!strcmp(p->steps[i].want->role, role))
-            return &p->steps[i];
-
-    return NULL;
 }
 
 static bool
 marks_moved_on(const struct publisher *p, const struct batch_marks *marks)
 {
     for (size_t i = 0; i < marks->n; i++) {
-        const struct step *step = find_step(p, marks->marks[i].role);
+        const struct step *step = composition_find(&p->composition, marks->marks[i].role);
         const struct trust_role *role =
             step ? trust_find(p->publication->trust, step->want->role) : NULL;
         if (role && role->version > step->base_version)
@@ -227,16 +120,14 @@ await_marks(struct publisher *p, const struct batch_marks *marks, struct why *wh
 static enum rc
 on_conflict(struct publisher *p, struct why *why)
 {
-    const struct delivery delivery = delivery_of(p);
-
-    if (is_first(p)) {
+    if (composition_is_first(&p->composition)) {
         /* Somebody resumed the same root and was faster: the repository is the one we wanted. */
-        if (!delivery_has_root(&delivery))
+        if (!delivery_has_root(&p->composition))
             return fail(why, RC_CONFLICT, "'%s' exists already", p->publication->repository);
 
-        for (size_t i = 0; i < p->n_steps; i++)
-            p->steps[i].is_due = p->steps[i].want->is_renewed;
-        enum rc rc = root_step_posted(p->root, why);
+        for (size_t i = 0; i < p->composition.n_steps; i++)
+            p->composition.steps[i].is_due = p->composition.steps[i].want->is_renewed;
+        enum rc rc = root_step_posted(p->composition.root, why);
         return rc ? rc : trust_update(p->publication->trust, why);
     }
 
@@ -254,9 +145,9 @@ on_conflict(struct publisher *p, struct why *why)
 static enum rc
 on_released_root(struct publisher *p, const struct batch_mark *mark, struct why *why)
 {
-    enum rc rc = root_step_resume(p->root, mark, why);
+    enum rc rc = root_step_resume(p->composition.root, mark, why);
 
-    return rc == RC_CONFLICT && !is_first(p) ? on_conflict(p, why) : rc;
+    return rc == RC_CONFLICT && !composition_is_first(&p->composition) ? on_conflict(p, why) : rc;
 }
 
 /* The agent has released other bytes under a version that we wanted. */
@@ -268,13 +159,13 @@ on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *wh
 
     for (size_t i = 0; !rc && i < marks->n; i++) {
         const struct batch_mark *mark = &marks->marks[i];
-        struct step *step = find_step(p, mark->role);
+        struct step *step = composition_find(&p->composition, mark->role);
 
         progress_note(p->publication->progress, "%s: the agent has released version %" PRId64,
             mark->role, mark->version);
         if (step ? step_is_prepared(step) : p->publication->prepared_root != NULL)
             return batch_mark_fail(mark, why);
-        if (p->root && !strcmp(mark->role, "root")) {
+        if (p->composition.root && !strcmp(mark->role, "root")) {
             is_about_root = true;
             rc = count_conflict(p, why);
             if (!rc)
@@ -286,7 +177,8 @@ on_rollback(struct publisher *p, const struct batch_marks *marks, struct why *wh
     if (rc)
         return rc;
 
-    return is_about_root || is_first(p) ? RC_OK : await_marks(p, marks, why);
+    return is_about_root || composition_is_first(&p->composition) ? RC_OK
+                                                                  : await_marks(p, marks, why);
 }
 
 /*
@@ -330,17 +222,16 @@ count_missing(struct publisher *p, struct why *why)
 static enum rc
 check(struct publisher *p, enum receipt *ret, struct why *why)
 {
-    const struct delivery delivery = delivery_of(p);
-    bool is_about_root = has_root(p);
+    bool is_about_root = composition_has_root(&p->composition);
 
-    if (!delivery_has_root(&delivery)) {
+    if (!delivery_has_root(&p->composition)) {
         *ret = RECEIPT_MISSING;
         return RC_OK;
     }
 
-    enum rc rc = is_about_root ? root_step_posted(p->root, why) : RC_OK;
+    enum rc rc = is_about_root ? root_step_posted(p->composition.root, why) : RC_OK;
     if (!rc)
-        rc = receipt_check(ret, p->publication, p->steps, p->n_steps, why);
+        rc = receipt_check(ret, p->publication, p->composition.steps, p->composition.n_steps, why);
     if (!rc && *ret == RECEIPT_GOOD && is_about_root)
         *ret = RECEIPT_AGAIN; /* a root of an earlier run may not be all that is wanted */
     return rc;
@@ -349,14 +240,15 @@ check(struct publisher *p, enum receipt *ret, struct why *why)
 static enum rc
 post_and_check(struct publisher *p, bool *ret_is_done, struct why *why)
 {
-    const struct delivery delivery = delivery_of(p);
     enum receipt receipt = RECEIPT_GOOD;
 
-    enum rc rc = delivery_post(&delivery, why);
+    enum rc rc = delivery_post(&p->composition, why);
     if (rc == RC_CONFLICT)
         return on_conflict(p, why);
     if (rc == RC_NETWORK)
-        return has_root(p) ? rc : server_key_explain(p->publication->trust, why);
+        return composition_has_root(&p->composition)
+                   ? rc
+                   : server_key_explain(p->publication->trust, why);
     if (!rc)
         rc = check(p, &receipt, why);
     if (!rc && receipt == RECEIPT_BROKEN)
@@ -377,13 +269,15 @@ gather(struct publisher *p, bool *ret_is_to_post, struct why *why)
     const struct publication *publication = p->publication;
     struct gathering *gathering = publication->gathering;
 
-    enum rc rc = gathering_begin(gathering, publication->repository, p->n_steps + 1, why);
-    if (!rc && has_root(p))
-        rc = root_step_gather(p->root, gathering, why);
-    for (size_t i = 0; !rc && i < p->n_steps; i++)
-        if (p->steps[i].version > 0)
-            rc = gathering_take(gathering, &p->steps[i].signature, bytes_span(&p->steps[i].base),
-                p->steps[i].base_version, publication->signer, why);
+    enum rc rc =
+        gathering_begin(gathering, publication->repository, p->composition.n_steps + 1, why);
+    if (!rc && composition_has_root(&p->composition))
+        rc = root_step_gather(p->composition.root, gathering, why);
+    for (size_t i = 0; !rc && i < p->composition.n_steps; i++)
+        if (p->composition.steps[i].version > 0)
+            rc = gathering_take(gathering, &p->composition.steps[i].signature,
+                bytes_span(&p->composition.steps[i].base), p->composition.steps[i].base_version,
+                publication->signer, why);
     if (rc)
         return rc;
 
@@ -401,7 +295,7 @@ go_round(struct publisher *p, bool *ret_is_done, struct why *why)
     bool is_to_post = true;
     size_t n_due = 0;
 
-    enum rc rc = draft_all(p, &n_due, why);
+    enum rc rc = composition_draft(&p->composition, &n_due, why);
     if (!rc && n_due == 0)
         *ret_is_done = true;
     if (rc || n_due == 0)
@@ -422,87 +316,17 @@ go_round(struct publisher *p, bool *ret_is_done, struct why *why)
 static void
 publisher_done(struct publisher *p)
 {
-    for (size_t i = 0; i < p->n_steps; i++)
-        step_done(&p->steps[i]);
-    free(p->steps);
-    root_step_free(p->root);
-}
-
-/* Parents come before children, as the names of children are longer. */
-static int
-step_cmp(const void *a, const void *b)
-{
-    const struct step *x = a, *y = b;
-
-    return strcmp(x->want->role, y->want->role);
-}
-
-/* There if a root goes along, which may give targets other keys. */
-static const struct publish_role targets_as_it_is = {.role = "targets"};
-
-static enum rc
-publisher_init(struct publisher *p, const struct publication *publication, struct why *why)
-{
-    p->publication = publication;
-    p->deadline_ms = pause_clock_ms() + PUBLISH_DEADLINE_S * 1000;
-    p->steps = calloc(publication->n_roles + 1, sizeof *p->steps);
-    if (!p->steps)
-        return fail_memory(why);
-
-    bool has_targets = false;
-    for (size_t i = 0; i < publication->n_roles; i++) {
-        has_targets = has_targets || !strcmp(publication->roles[i].role, "targets");
-        step_init(&p->steps[p->n_steps++], publication, &publication->roles[i]);
-    }
-    if (publication->root && !has_targets)
-        step_init(&p->steps[p->n_steps++], publication, &targets_as_it_is);
-    qsort(p->steps, p->n_steps, sizeof *p->steps, step_cmp);
-
-    return publication->root || publication->prepared_root
-               ? root_step_new(&p->root, publication, why)
-               : RC_OK;
-}
-
-static enum rc
-report_step(struct publish_result *result, const struct step *step)
-{
-    return publish_result_add(result, step->want->role, step->published,
-        bytes_text(&step->signature.signed_by), bytes_text(&step->signature.left_out));
-}
-
-static enum rc
-make_result(struct publish_result *ret, const struct publisher *p, struct why *why)
-{
-    closing(publish_result_done) struct publish_result result = {0};
-    enum rc rc = RC_OK;
-
-    result.roles = calloc(p->n_steps + 1, sizeof *result.roles);
-    if (!result.roles)
-        return fail_memory(why);
-
-    if (p->root)
-        rc = root_step_report(p->root, &result, why);
-    if (p->n_steps > p->publication->n_roles && p->steps[0].published > 0)
-        rc = report_step(&result, &p->steps[0]);
-    for (size_t i = 0; !rc && i < p->publication->n_roles; i++) {
-        const struct step *step = find_step(p, p->publication->roles[i].role);
-        rc = report_step(&result, step);
-    }
-    if (rc)
-        return fail_memory(why);
-
-    *ret = result;
-    result = (struct publish_result){0};
-    return RC_OK;
+    composition_done(&p->composition);
 }
 
 enum rc
 publish(struct publish_result *ret, const struct publication *publication, struct why *why)
 {
-    closing(publisher_done) struct publisher p = {0};
+    closing(publisher_done) struct publisher p = {
+        .publication = publication, .deadline_ms = pause_clock_ms() + PUBLISH_DEADLINE_S * 1000};
     bool is_done = false;
 
-    enum rc rc = publisher_init(&p, publication, why);
+    enum rc rc = composition_init(&p.composition, publication, why);
     while (!rc && !is_done) {
         rc = go_round(&p, &is_done, why);
         if (!rc && !is_done && pause_clock_ms() > p.deadline_ms)
@@ -516,5 +340,5 @@ publish(struct publish_result *ret, const struct publication *publication, struc
         return RC_OK;
     }
 
-    return rc ? rc : make_result(ret, &p, why);
+    return rc ? rc : composition_report(ret, &p.composition, why);
 }
