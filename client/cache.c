@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -230,5 +231,80 @@ cache_store(const struct cache *cache, const char *role, struct span file, struc
         return rc;
     }
 
+    return RC_OK;
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len > end_len && !strcmp(text + len - end_len, end);
+}
+
+/* A file of the cache, or one that was to become such, "targets.json.a1b2c3". */
+static bool
+is_ours(const char *name)
+{
+    return ends_with(name, ".json") || strstr(name, ".json.") || ends_with(name, ".change");
+}
+
+/*
+ * Files of a directory and of those below it. A repository may lie below another one, in a
+ * directory of its own which has "metadata" in turn: that is left alone.
+ */
+static enum rc
+remove_files(size_t *ret_n, int parent, const char *name, struct why *why)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    enum rc rc = RC_OK;
+
+    if (!dir) {
+        int error = errno;
+        if (fd >= 0)
+            close(fd);
+        return error == ENOENT || error == ENOTDIR || error == ELOOP
+                   ? RC_OK
+                   : fail(why, RC_SYSTEM, "cannot read '%s': %s", name, strerror(error));
+    }
+
+    for (const struct dirent *entry; !rc && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "metadata"))
+            continue;
+
+        if (!is_ours(entry->d_name)) {
+            rc = remove_files(ret_n, dirfd(dir), entry->d_name, why);
+            (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR); /* if nothing is left in it */
+        } else if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT) {
+            rc = fail(why, RC_SYSTEM, "cannot remove '%s': %s", entry->d_name, strerror(errno));
+        } else {
+            ++*ret_n;
+        }
+    }
+
+    closedir(dir);
+    return rc;
+}
+
+enum rc
+cache_remove(size_t *ret_n, const struct cache *cache, struct why *why)
+{
+    static const char *const names[] = {"metadata", "changelist"};
+    closing(fd_close) int fd = open(cache->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t n = 0;
+
+    if (fd < 0)
+        return fail(why, RC_SYSTEM, "cannot read '%s': %s", cache->dir, strerror(errno));
+
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        enum rc rc = remove_files(&n, fd, names[i], why);
+        if (rc)
+            return within(why, rc, "'%s'", cache->dir);
+        (void)unlinkat(fd, names[i], AT_REMOVEDIR);
+    }
+
+    (void)rmdir(cache->dir); /* unless a repository lies below it */
+    *ret_n = n;
     return RC_OK;
 }

@@ -35,3 +35,10 @@ must_check enum rc cache_lock(int *ret, const struct cache *cache, struct why *w
 /* Replace the file of role, by rename; the lock is held. RC_SYSTEM: the old one is still there. */
 must_check enum rc cache_store(
     const struct cache *cache, const char *role, struct span file, struct why *why);
+
+/*
+ * Take everything away that is there of the repository, notary's list of changes included; not
+ * other repositories below its name. The lock is held, and of no use afterwards. *ret_n: so many
+ * files. RC_SYSTEM: some of it may be left. RC_NO_MEMORY.
+ */
+must_check enum rc cache_remove(size_t *ret_n, const struct cache *cache, struct why *why);

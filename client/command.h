@@ -53,6 +53,7 @@ COMMAND(cmd_cosignature_add);
 COMMAND(cmd_cosignature_show);
 COMMAND(cmd_delegation_add);
 COMMAND(cmd_delegation_list);
+COMMAND(cmd_delete);
 COMMAND(cmd_deny);
 COMMAND(cmd_explain_sign);
 COMMAND(cmd_init);

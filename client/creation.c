@@ -85,5 +85,11 @@ creation_run(struct session *session, struct repository *repository, struct why 
             [RANK_TARGETS] = {cast.targets.keys, cast.targets.n, 1},
             [RANK_SNAPSHOT] = {&cast.snapshot, 1, 1},
             [RANK_TIMESTAMP] = {&cast.timestamp, 1, 1}}};
-    return publish_first(session, repository, &plan, why);
+    rc = publish_first(session, repository, &plan, why);
+    if (rc == RC_DENIED && repository->pin.n_roots > 0)
+        progress_note(session_progress(session),
+            "the agent knows a root of '%s', which the trust server does not have: if it was "
+            "deleted on purpose, 'countersign retire %s' lets it begin again",
+            repository->name, repository->name);
+    return rc;
 }

@@ -114,6 +114,21 @@ trust_is_cached(const struct trust *trust)
     return cache_load(&root, trust->cache, "root", NULL) != RC_NOT_FOUND;
 }
 
+enum rc
+trust_forget(size_t *ret_n, struct trust *trust, struct why *why)
+{
+    closing(fd_close) int lock = -1;
+
+    enum rc rc = cache_lock(&lock, trust->cache, why);
+    return rc ? rc : cache_remove(ret_n, trust->cache, why);
+}
+
+const char *
+trust_dir(const struct trust *trust)
+{
+    return cache_dir(trust->cache);
+}
+
 static struct view_sources
 sources_of(struct trust *trust)
 {

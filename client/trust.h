@@ -64,6 +64,11 @@ struct repo *trust_repo(const struct trust *trust); /* borrowed */
 /* A root of the repository is in the cache, readable or not. */
 bool trust_is_cached(const struct trust *trust);
 
+/* Take the copies of this machine away; *ret_n files. What the view says stays. RC_SYSTEM. */
+must_check enum rc trust_forget(size_t *ret_n, struct trust *trust, struct why *why);
+/* Where they are: "DIR/tuf/REPOSITORY". */
+const char *trust_dir(const struct trust *trust);
+
 /*
  * Make the view that of the newest published version, and store it. Cheap where nothing changed:
  * one request. On failure the view before stays. RC_NOT_FOUND: the server has no such repository,
