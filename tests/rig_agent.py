@@ -123,6 +123,11 @@ class Agent:
         with (user or rig_users.RELEASER).acting():
             return Varlink(self.socket)
 
+    def takes(self, connection):
+        """Wait until it has read what was sent, and has begun with it: others are answered."""
+        self.process.wait_until(connection.is_read)
+        assert self.call("Status")
+
     def call(self, method, user=None, **parameters):
         """One call on a connection of its own."""
         with self.connect(user) as connection:

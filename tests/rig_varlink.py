@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """varlink: a raw client of the agent's socket, which sends whatever it is told to."""
+import fcntl
 import json
 import socket
 import struct
+import termios
 
 INTERFACE = "org.countersign.Agent"
 
@@ -40,6 +42,11 @@ class Varlink:
 
     def send_message(self, message):
         self.send(json.dumps(message).encode() + b"\0")
+
+    def is_read(self):
+        """Whether the other side has taken all that was sent. It answers others in any order."""
+        (left,) = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))
+        return left == 0
 
     def receive(self):
         """The next reply, parsed; None at the end of the stream."""

@@ -166,7 +166,7 @@ def test_what_waits_for_the_token_is_decided_anew_without_its_door(case, ci, pol
         for connection, gun in ((first, f"{case.gun}/a"), (second, f"{case.gun}/b")):
             connection.send_message({"method": "org.countersign.Agent.Sign", "parameters": {
                 "documents": [case.request(gun=gun)]}})
-            assert case.agent.call("Status")
+            case.agent.takes(connection)
         change(ci, policy)
         case.agent.set_policy(policy)
         case.agent.hang_up()

@@ -102,11 +102,11 @@ def test_a_full_queue_says_when_to_come_back(case, users, slow_token):
             connection.send_message({"method": f"{INTERFACE}.Sign", "parameters": {"documents": [
                 case.request(targets(), gun=f"{case.gun}/{n_requests}-{i}", key=case.key)
                 for i in range(n_documents)]}})
-            assert case.agent.call("Status")
+            case.agent.takes(connection)
             n_requests += 1
         reply = connection.receive()
         other = Asked(case, users[2], "other")
-        assert case.agent.call("Status")
+        case.agent.takes(other.connection)
     os.kill(worker, signal.SIGCONT)
     other.wait()
     assert reply["error"].endswith(".Busy"), reply

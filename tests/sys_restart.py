@@ -106,7 +106,7 @@ def test_a_signature_that_nobody_saw_leaves_no_mark(case):
     with case.agent.connect() as connection:
         connection.send_message({"method": f"{INTERFACE}.Sign",
                                  "parameters": {"documents": [case.request(other(1))]}})
-        assert case.agent.call("Status")
+        case.agent.takes(connection)
         case.agent.kill()
         assert connection.receive() is None
     case.agent.start()
@@ -257,7 +257,7 @@ def test_what_a_killed_worker_had_is_asked_of_the_next_one(case):
     with case.agent.connect() as connection:
         connection.send_message({"method": f"{INTERFACE}.Sign",
                                  "parameters": {"documents": [case.request(targets(version=2))]}})
-        assert case.agent.call("Status")
+        case.agent.takes(connection)
         os.kill(worker, signal.SIGKILL)
         signs(connection.receive()["parameters"]["documents"][0], "qa")
 

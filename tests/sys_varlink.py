@@ -199,10 +199,12 @@ def test_forgets_the_work_of_who_hangs_up(role_in_work, agent, document, stopped
     with agent.connect() as busy, agent.connect() as gone:
         busy.send_message({"method": f"{INTERFACE}.Sign", "parameters": {
             "documents": [{**document(1), "role": role_in_work}]}})
+        agent.takes(busy)
         gone.send_message({"method": f"{INTERFACE}.Sign",
                            "parameters": {"documents": [document(2)]}})
+        agent.takes(gone)
         gone.close()
-        assert agent.call("Status")
+        agent.process.wait_until(lambda: agent.call("Audit")["records"])
         stopped_worker()
         assert busy.receive()["parameters"]["documents"][0]["signatures"]
     different = rig_document.targets(version=2, names={"v1": rig_document.target()})
