@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/base_keys.h"
 
+#include "client/pubkey_arg.h"
+#include "proto/certificate.h"
+
 void
 base_keys_done(struct base_keys *keys)
 {
@@ -35,6 +38,54 @@ add(struct chosen *chosen, const struct signer_key *key, struct why *why)
     return RC_OK;
 }
 
+/* A key of another agent, by its PEM file. */
+static bool
+is_file(const struct base_keys_choice *choice, size_t i)
+{
+    return i < choice->n_names && !pubkey_arg_is_agents(choice->names[i]);
+}
+
+static size_t
+n_files(const struct base_keys_choice *choice)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < choice->n_names; i++)
+        n += is_file(choice, i);
+    return n;
+}
+
+static enum rc
+add_file(
+    struct base_keys *ret, const struct base_keys_choice *choice, const char *path, struct why *why)
+{
+    closing(pubkey_args_done) struct pubkey_args key = {.n = 0};
+
+    enum rc rc = pubkey_args_read(&key, choice->session, &path, 1, why);
+    if (!rc && choice->rank == RANK_ROOT)
+        rc = certificate_check_root(
+            key.keys[0], choice->repository->name, session_now(choice->session), why);
+    if (rc)
+        return within(
+            why, rc, "'%s' is no %s key of '%s'", path, role_of(choice), choice->repository->name);
+    if (ret->n == OPTION_VALUES_MAX)
+        return fail(why, RC_TOO_LARGE, "more than %d keys", OPTION_VALUES_MAX);
+
+    ret->keys[ret->n++] = pubkey_ref(key.keys[0]);
+    return RC_OK;
+}
+
+static enum rc
+add_files(struct base_keys *ret, const struct base_keys_choice *choice, struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < choice->n_names; i++)
+        if (is_file(choice, i))
+            rc = add_file(ret, choice, choice->names[i], why);
+    return rc;
+}
+
 /* Those of the command line; NULL among names: the only one there is. */
 static enum rc
 choose(struct chosen *ret, const struct signer *signer, const struct base_keys_choice *choice,
@@ -42,6 +93,8 @@ choose(struct chosen *ret, const struct signer *signer, const struct base_keys_c
 {
     for (size_t i = 0; i < choice->n_names || i == 0; i++) {
         const struct signer_key *key = NULL;
+        if (is_file(choice, i))
+            continue;
 
         enum rc rc = signer_choose(&key, signer, choice->n_names > 0 ? choice->names[i] : NULL,
             choice->repository->name, role_of(choice), why);
@@ -148,7 +201,7 @@ base_keys_choose(struct base_keys *ret, const struct base_keys_choice *choice, s
     for (size_t i = 0; !rc && i < chosen.n; i++)
         rc = list(ret, signer, choice, chosen.keys[i], false, why);
 
-    return rc;
+    return rc ? rc : add_files(ret, choice, why);
 }
 
 enum rc
@@ -166,7 +219,7 @@ base_keys_replace(struct base_keys *ret, const struct base_keys_choice *choice, 
         n_listed += find_listed(choice, chosen.keys[i]) != NULL;
     bool is_renewal =
         n_listed == trust_root(choice->repository->trust)->roles[choice->rank].n_keyids &&
-        n_listed == chosen.n;
+        n_listed == chosen.n && n_files(choice) == 0;
 
     for (size_t i = 0; !rc && i < chosen.n; i++) {
         struct pubkey *listed = find_listed(choice, chosen.keys[i]);
@@ -174,7 +227,7 @@ base_keys_replace(struct base_keys *ret, const struct base_keys_choice *choice, 
                                    : list(ret, signer, choice, chosen.keys[i], is_renewal, why);
     }
 
-    return rc;
+    return rc ? rc : add_files(ret, choice, why);
 }
 
 enum rc

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * base_keys — the agent's keys that role root or targets of a repository is to have, as a command
- * line names them.
+ * base_keys — the keys that role root or targets of a repository is to have, as a command line
+ * names them: the agent's own, and by PEM files those of other agents.
  */
 #include "client/session.h"
 
@@ -17,13 +17,14 @@ struct base_keys_choice {
     struct session *session;
     const struct repository *repository;
     enum rank rank;           /* RANK_ROOT or RANK_TARGETS */
-    const char *const *names; /* "agent:NAME" */
+    const char *const *names; /* "agent:NAME", or a PEM file; of a root key its certificate */
     size_t n_names;
 };
 
 /*
  * For a new repository; without names the only key that the caller may use. base_keys_done() in any
- * case. What signer_choose() and signer_root_certificate() say. RC_REFUSED: one is named twice.
+ * case. What signer_choose(), signer_root_certificate() and pubkey_args_read() say. RC_UNTRUSTED:
+ * no certificate of a root key of the repository. RC_REFUSED: one is named twice.
  */
 must_check enum rc base_keys_choose(
     struct base_keys *ret, const struct base_keys_choice *choice, struct why *why);

@@ -4,15 +4,17 @@
 
 COMMAND(cmd_init)
 {
-    for (size_t i = 0; i < n; i++) {
+    enum rc rc = session_check_out(session, n, why);
+
+    for (size_t i = 0; !rc && i < n; i++) {
         struct repository *repository = NULL;
 
-        enum rc rc = session_repository(&repository, session, arguments[i], why);
+        rc = session_repository(&repository, session, arguments[i], why);
         if (!rc)
             rc = creation_run(session, repository, why);
         if (rc)
             return within(why, rc, "init '%s'", arguments[i]);
     }
 
-    return RC_OK;
+    return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/command.h"
 #include "proto/bounds.h"
+#include "proto/reference.h"
 
 /* The options as parameters; what is not given is left to the agent. */
 static enum rc
@@ -27,8 +28,41 @@ add_options(json_t *parameters, const struct options *options, const char *name,
     return json_object_set_new(parameters, "days", json_integer(n_days)) ? fail_memory(why) : RC_OK;
 }
 
+/* That of a root key, for who makes a repository whose root has keys of several agents. */
+static enum rc
+print_root_certificate(struct session *session, const char *name, const char *gun, struct why *why)
+{
+    closing(pubkey_unrefp) struct pubkey *certificate = NULL;
+    closing(freep) char *repository = NULL;
+    struct signer *signer = NULL;
+
+    enum rc rc = repository_normalise(&repository, gun, why);
+    if (rc)
+        return within(why, rc, "'%s'", gun);
+
+    rc = session_signer(&signer, session, why);
+    if (rc)
+        return rc;
+
+    const struct signer_key *key = signer_find(signer, name);
+    if (!key)
+        return fail(
+            why, RC_NOT_FOUND, "the agent has no key '%s'; see 'countersign key list'", name);
+
+    rc = signer_root_certificate(&certificate, signer, repository, key, false, why);
+    if (rc)
+        return rc;
+
+    const struct span pem = pubkey_public(certificate);
+    return fwrite(pem.p, 1, pem.len, stdout) == pem.len
+               ? RC_OK
+               : fail(why, RC_SYSTEM, "cannot write to standard output");
+}
+
 COMMAND(cmd_key_certificate)
 {
+    const struct options *options = session_options(session);
+    const char *gun = options->values[OPTION_REPOSITORY];
     closing(json_decrefp) json_t *parameters = json_pack("{s:s}", "key", arguments[0]);
     closing(json_decrefp) json_t *reply = NULL;
     struct agent_call *agent = NULL;
@@ -36,6 +70,13 @@ COMMAND(cmd_key_certificate)
     struct members m;
 
     (void)n;
+    if (gun && (options_has(options, OPTION_REQUEST) || options->values[OPTION_CN] ||
+                   options->values[OPTION_DAYS]))
+        return fail(why, RC_REFUSED,
+            "the agent makes one root certificate of a repository, for which no --cn, --days and "
+            "--request are of use");
+    if (gun)
+        return print_root_certificate(session, arguments[0], gun, why);
     if (!parameters)
         return fail_memory(why);
 

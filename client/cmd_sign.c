@@ -211,6 +211,8 @@ COMMAND(cmd_sign)
     enum rc rc = signing_restrict(session, why);
     if (!rc)
         rc = image_args_read(&sign.images, session, arguments, n, why);
+    if (!rc)
+        rc = session_check_out(session, sign.images.n_repositories, why);
     if (rc)
         return rc;
 

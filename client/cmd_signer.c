@@ -25,6 +25,9 @@ add_signer(struct session *session, const char *name, const char *gun,
     enum rc rc = session_repository(&repository, session, gun, why);
     if (!rc)
         rc = session_update(session, repository, why);
+    if (rc == RC_NOT_FOUND && options_has(session_options(session), OPTION_OUT))
+        return fail(
+            why, rc, "%s; 'countersign init' makes it, and then --out is of use", why->text);
     if (rc == RC_NOT_FOUND)
         rc = make_repository(session, repository, why);
     return rc ? rc : signer_role_add(session, repository, name, keys->keys, keys->n, why);
@@ -39,6 +42,8 @@ COMMAND(cmd_signer_add)
     if (!rc && options->n_keys == 0)
         rc = fail(why, RC_MALFORMED, "--key is missing: the signer's PEM file, or agent:NAME");
     if (!rc)
+        rc = session_check_out(session, n - 1, why);
+    if (!rc)
         rc = pubkey_args_read(&keys, session, options->keys, options->n_keys, why);
 
     for (size_t i = 1; !rc && i < n; i++) {
@@ -47,7 +52,8 @@ COMMAND(cmd_signer_add)
         if (rc)
             return within(why, rc, "signer '%s' in '%s'", arguments[0], arguments[i]);
 
-        printf("Successfully added signer: %s to %s\n\n", arguments[0], arguments[i]);
+        if (!options_has(options, OPTION_OUT))
+            printf("Successfully added signer: %s to %s\n\n", arguments[0], arguments[i]);
     }
     return rc;
 }

@@ -73,7 +73,7 @@ static const struct command commands[] = {
     {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
         1, cmd_key_attest},
     {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",
-        BIT(CN) | BIT(DAYS) | BIT(REQUEST), 1, 1, cmd_key_certificate},
+        BIT(CN) | BIT(DAYS) | BIT(REQUEST) | BIT(REPOSITORY), 1, 1, cmd_key_certificate},
     {"unlock", "TOKEN", "let the agent log in to a token (admins only)", BIT(PIN_FILE) | BIT(FORCE),
         1, 1, cmd_unlock},
     {"lock", "[TOKEN]", "log out of a token, or of all (admins only)", 0, 0, 1, cmd_lock},

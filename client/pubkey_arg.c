@@ -21,6 +21,12 @@ pubkey_arg_agent_name(const char **ret, const char *text, struct why *why)
     return RC_OK;
 }
 
+bool
+pubkey_arg_is_agents(const char *text)
+{
+    return !strncmp(text, prefix, strlen(prefix));
+}
+
 static enum rc
 read_agent(struct pubkey **ret, struct session *session, const char *name, struct why *why)
 {
@@ -51,7 +57,7 @@ read_one(struct pubkey **ret, struct session *session, const char *text, struct 
 {
     closing(bytes_done) struct bytes pem = BYTES_INIT(PUBLIC_KEY_MAX_BYTES);
 
-    if (!strncmp(text, prefix, strlen(prefix)))
+    if (pubkey_arg_is_agents(text))
         return read_agent(ret, session, text + strlen(prefix), why);
 
     enum rc rc = file_load(&pem, text, why);

@@ -16,5 +16,7 @@ must_check enum rc pubkey_args_read(struct pubkey_args *ret, struct session *ses
     const char *const *texts, size_t n, struct why *why);
 void pubkey_args_done(struct pubkey_args *args);
 
+/* It begins with "agent:"; else it is a path. */
+bool pubkey_arg_is_agents(const char *text);
 /* "agent:NAME" → "NAME"; NULL where text is NULL. RC_MALFORMED: something else. */
 must_check enum rc pubkey_arg_agent_name(const char **ret, const char *text, struct why *why);

@@ -82,6 +82,8 @@ must_check enum rc session_disconnect(struct session *session, struct why *why);
 must_check enum rc session_publication(struct publication *ret, struct session *session,
     struct repository *repository, const struct publish_role *roles, size_t n_roles,
     struct why *why);
+/* One file takes what is signed of one repository. RC_REFUSED: --out with n of them. */
+must_check enum rc session_check_out(const struct session *session, size_t n, struct why *why);
 /* publish(), or what --out says. Appends to ret what became of each role, a line for each, for
  * people and scripts; there is room for it within PUBLISH_LINES_MAX_BYTES. */
 must_check enum rc session_run_publication(struct bytes *ret, struct session *session,

@@ -67,6 +67,14 @@ write_out(struct bytes *ret, struct session *session, const struct publication *
 }
 
 enum rc
+session_check_out(const struct session *session, size_t n, struct why *why)
+{
+    return n > 1 && options_has(session_options(session), OPTION_OUT)
+               ? fail(why, RC_REFUSED, "--out takes one repository, and these are %zu", n)
+               : RC_OK;
+}
+
+enum rc
 session_run_publication(struct bytes *ret, struct session *session,
     const struct publication *publication, struct why *why)
 {
