@@ -232,7 +232,8 @@ fail_short(const struct batch_document *document, struct why *why)
 {
     return fail(why, RC_REFUSED,
         "%s of '%s' must be signed by %" PRId64 " of %zu keys%s, and this agent does not give so "
-        "many: '--out FILE' publishes nothing, and others add theirs by 'cosignature add FILE'",
+        "many: verbs that sign take '--out FILE', which publishes nothing, and others add theirs "
+        "by 'cosignature add FILE'",
         document->role, document->repository, document->threshold, document->n_listed,
         document->n_former > 0 ? " and by those of the root before" : "");
 }
@@ -248,23 +249,29 @@ n_to_sign(const struct batch_document *document, const struct signer *signer,
     return n;
 }
 
-/* Before the agent releases a version that cannot be published. Where the caller may use no key at
- * all the agent says why. */
+enum rc
+batch_document_check(
+    const struct batch_document *document, const struct signer *signer, struct why *why)
+{
+    int64_t n = n_to_sign(document, signer, document->listed, document->n_listed);
+    int64_t n_former = n_to_sign(document, signer, document->former, document->n_former);
+
+    if (n + n_former > 0 && (n < document->threshold ||
+                                (document->n_former > 0 && n_former < document->former_threshold)))
+        return fail_short(document, why);
+
+    return RC_OK;
+}
+
+/* Before the agent releases a version that cannot be published. */
 static enum rc
 check_thresholds(const struct batch *batch, const struct signer *signer, struct why *why)
 {
-    for (size_t i = 0; !batch->is_gathering && i < batch->n_documents; i++) {
-        const struct batch_document *document = batch->documents[i];
+    enum rc rc = RC_OK;
 
-        int64_t n = n_to_sign(document, signer, document->listed, document->n_listed);
-        int64_t n_former = n_to_sign(document, signer, document->former, document->n_former);
-        if (n + n_former > 0 &&
-            (n < document->threshold ||
-                (document->n_former > 0 && n_former < document->former_threshold)))
-            return fail_short(document, why);
-    }
-
-    return RC_OK;
+    for (size_t i = 0; !rc && !batch->is_gathering && i < batch->n_documents; i++)
+        rc = batch_document_check(batch->documents[i], signer, why);
+    return rc;
 }
 
 /* One Signed of the interface, for the document that was asked for. */

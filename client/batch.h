@@ -57,6 +57,10 @@ struct batch {
 
 /* Whether the caller may use a key for the document that did not sign yet. */
 bool batch_document_can_sign(const struct batch_document *document, const struct signer *signer);
+/* RC_REFUSED: the caller may use some keys, but not enough of them. Where he may use none, the
+ * agent says why. */
+must_check enum rc batch_document_check(
+    const struct batch_document *document, const struct signer *signer, struct why *why);
 /* Who has signed it, of those who may: borrows. */
 struct quorum batch_document_quorum(const struct batch_document *document);
 /* Verify signatures of others, and have them count from now on; borrowed. What quorum_verify()

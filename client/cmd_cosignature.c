@@ -88,24 +88,28 @@ show_first(const struct review *review, const struct signer *signer, const char 
 
 static enum rc
 sign_and_publish(struct session *session, struct repository *repository,
-    const struct cosignature *cosignature, const char *path, struct why *why)
+    const struct review *review, const char *path, struct why *why)
 {
-    closing(freep) struct publish_role *roles = calloc(cosignature->n, sizeof *roles);
+    closing(freep) struct publish_role *roles = calloc(review->n, sizeof *roles);
     closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
     closing(gathering_done) struct gathering gathering = {.is_published_when_met = true};
+    const struct cosignature_document *root = NULL;
     struct publication publication;
     size_t n = 0;
 
     if (!roles)
         return fail_memory(why);
 
-    for (size_t i = 0; i < cosignature->n; i++)
-        if (!cosignature->documents[i].root)
-            roles[n++] = (struct publish_role){
-                .role = cosignature->documents[i].role, .prepared = &cosignature->documents[i]};
+    for (size_t i = 0; i < review->n; i++) {
+        const struct cosignature_document *document = review->documents[i].document;
+        if (document->root)
+            root = document;
+        else
+            roles[n++] = (struct publish_role){.role = document->role, .prepared = document};
+    }
 
     enum rc rc = session_publication(&publication, session, repository, roles, n, why);
-    publication.prepared_root = cosignature_find(cosignature, "root");
+    publication.prepared_root = root;
     publication.gathering = &gathering;
     if (!rc)
         rc = session_run_gathering(&lines, session, &publication, path, why);
@@ -135,5 +139,5 @@ COMMAND(cmd_cosignature_add)
         rc = show_first(&review, signer, cosignature->repository, why);
     return rc || review.is_published
                ? rc
-               : sign_and_publish(session, repository, cosignature, arguments[0], why);
+               : sign_and_publish(session, repository, &review, arguments[0], why);
 }

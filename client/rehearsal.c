@@ -89,8 +89,11 @@ judge(const struct step *step, const struct publication *publication, const json
     struct verdict verdict = {.grant = NULL};
 
     enum rc rc = verdict_read(&verdict, answer, why);
-    if (rc || verdict_is_good(&verdict))
+    if (rc)
         return rc;
+
+    if (verdict_is_good(&verdict))
+        return batch_document_check(&step->signature, publication->signer, why);
 
     if (publication->mode == BATCH_PARTIAL && verdict_is_because(&verdict, "token-unavailable") &&
         is_enough_without(step, publication->signer))

@@ -21,9 +21,23 @@ struct published_file {
     int64_t version;
 };
 
-static void
-find_published(struct published_file *ret, const struct trust *trust, const char *name)
+/* What does not verify counts for nobody, unless the document was made to replace it. */
+static bool
+replaces_unverified(const struct cosignature_document *document, const struct trust_role *role)
 {
+    struct digest digest;
+
+    if (!role || role->file || role->unverified.len == 0)
+        return false;
+
+    digest_of(&digest, bytes_span(&role->unverified));
+    return digest_eq(&digest, &document->base);
+}
+
+static void
+find_published(struct published_file *ret, struct review_document *one, const struct trust *trust)
+{
+    const char *name = one->document->role;
     const struct trust_role *role = trust_root(trust) ? trust_find(trust, name) : NULL;
     const struct tuf_file *file = role ? role->file : NULL;
 
@@ -32,6 +46,9 @@ find_published(struct published_file *ret, const struct trust *trust, const char
         file = trust_root_file(trust);
         ret->version = file ? trust_root(trust)->version : 0;
     }
+    one->is_on_unverified = replaces_unverified(one->document, role);
+    if (one->is_on_unverified)
+        ret->raw = bytes_span(&role->unverified);
     if (!file)
         return;
 
@@ -117,7 +134,7 @@ look_at(struct review_document *ret, const struct cosignature *cosignature,
     const struct cosignature_document *document = ret->document;
     struct published_file published;
 
-    find_published(&published, trust, document->role);
+    find_published(&published, ret, trust);
     ret->is_published = span_eq(published.message, bytes_span(&document->message));
     if (ret->is_published)
         return RC_OK;

@@ -11,7 +11,8 @@
 
 struct review_document {
     const struct cosignature_document *document;
-    bool is_published; /* as it is; nothing is to be done about it */
+    bool is_published;     /* as it is; nothing is to be done about it */
+    bool is_on_unverified; /* it replaces what does not verify: somebody witnesses it */
     struct intent intent;
     struct pubkey **listed, **former; /* borrowed keys, of the view or of other documents */
     struct quorum quorum;
