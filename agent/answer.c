@@ -85,6 +85,7 @@ answer_error(struct conn *conn, enum rc rc, const struct why *why)
         parameters = json_pack("{s:s}", "remedy", why->text);
         break;
     case RC_OK:
+    case RC_USAGE:
     case RC_DENIED:
     case RC_PENDING:
     case RC_ROLLBACK:

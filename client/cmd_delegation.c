@@ -2,24 +2,39 @@
 #include <inttypes.h>
 
 #include "client/command.h"
+#include "client/keyid_arg.h"
+#include "client/mending.h"
 #include "client/pubkey_arg.h"
-#include "client/skipped.h"
-#include "client/table.h"
 #include "proto/bounds.h"
 
-/* "a,b" → two spans; none without the option. */
+static const struct span every_path[] = {{(const uint8_t *)"", 0}};
+
+/* Paths of a command line, or those of a role. */
+struct paths {
+    struct span list[PATHS_MAX];
+    size_t n;
+    char *owned[PATHS_MAX]; /* those that had to be decoded */
+    size_t n_owned;
+};
+
+static void
+paths_done(struct paths *paths)
+{
+    for (size_t i = 0; i < paths->n_owned; i++)
+        free(paths->owned[i]);
+}
+
+/* "a,b" → two paths; none without the option. */
 static enum rc
-read_paths(
-    struct span ret[PATHS_MAX], size_t *ret_n, const struct options *options, struct why *why)
+paths_read(struct paths *ret, const struct options *options, struct why *why)
 {
     const char *at = options->values[OPTION_PATHS];
 
     if (at && options_has(options, OPTION_ALL_PATHS))
         return fail(why, RC_MALFORMED, "--paths and --all-paths exclude each other");
 
-    *ret_n = 0;
     for (; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-        if (*ret_n == PATHS_MAX)
+        if (ret->n == PATHS_MAX)
             return fail(why, RC_TOO_LARGE, "more than %d paths", PATHS_MAX);
 
         /* An unset variable of a script must not admit every tag. */
@@ -28,197 +43,268 @@ read_paths(
             return fail(why, RC_MALFORMED,
                 "--paths '%s': an empty path admits every tag: say --all-paths if that is meant",
                 options->values[OPTION_PATHS]);
-        ret[(*ret_n)++] = path;
+        ret->list[ret->n++] = path;
     }
     return RC_OK;
 }
 
-/* Readers restrict a role by those above it: a path that they exclude would admit nothing. */
+/* What is changed: a role, and the one above, whose document lists it. */
+struct change_of_role {
+    struct session *session;
+    struct repository *repository;
+    const struct trust_role *role; /* NULL: it is not there */
+    const struct trust_role *parent;
+};
+
 static enum rc
-check_paths(const struct trust *trust, const char *parent, const struct edit *edit, struct why *why)
+check_role(const char *name, struct why *why)
 {
-    for (size_t i = 0; i < edit->n_paths && trust_find(trust, parent); i++)
-        if (!trust_admits(trust, parent, edit->paths[i]))
-            return fail(why, RC_MALFORMED,
-                "the paths of '%s' exclude '%.*s' below it; say --paths with longer ones", parent,
-                (int)edit->paths[i].len, (const char *)edit->paths[i].p);
+    return role_rank(span_of(name)) == RANK_DELEGATION
+               ? RC_OK
+               : fail(why, RC_MALFORMED, "'%s' is no delegation: want targets/NAME", name);
+}
+
+/* GUN and ROLE of the command line. */
+static enum rc
+find_role(struct change_of_role *ret, struct session *session, char **arguments, struct why *why)
+{
+    struct span name = span_of(arguments[1]);
+    *ret = (struct change_of_role){.session = session};
+
+    enum rc rc = session_repository(&ret->repository, session, arguments[0], why);
+    if (!rc)
+        rc = session_update_existing(session, ret->repository, why);
+    if (rc)
+        return rc;
+
+    closing(freep) char *parent = span_dup(role_parent(name));
+    if (!parent)
+        return fail_memory(why);
+
+    ret->role = trust_find(ret->repository->trust, arguments[1]);
+    ret->parent = trust_find(ret->repository->trust, parent);
+    if (!ret->parent)
+        return fail(why, RC_NOT_FOUND,
+            "'%s' has no role %s, which would list %s; 'countersign delegation add %s %s KEY' "
+            "makes it",
+            ret->repository->name, parent, arguments[1], ret->repository->name, parent);
+    if (ret->parent->problem)
+        return fail(why, RC_UNTRUSTED,
+            "nothing is listed below a role that does not verify: %s; 'countersign witness %s %s' "
+            "signs it again",
+            ret->parent->why.text, ret->repository->name, parent);
 
     return RC_OK;
 }
 
-COMMAND(cmd_delegation_add)
+/* All that the role above may sign: readers heed nothing beyond. */
+static enum rc
+add_paths_of_parent(struct paths *paths, const struct change_of_role *change, struct why *why)
 {
-    closing(pubkey_args_done) struct pubkey_args keys = {0};
-    struct span paths[PATHS_MAX];
-    struct repository *repository = NULL;
-    struct edit edit = {.kind = EDIT_DELEGATE, .name = span_of(arguments[1]), .paths = paths};
+    const struct trust *trust = change->repository->trust;
+    const char *parent = change->parent->name;
 
-    if (role_rank(edit.name) != RANK_DELEGATION)
-        return fail(why, RC_MALFORMED, "'%s' is no delegation: want targets/NAME", arguments[1]);
+    if (trust_admits(trust, parent, every_path[0])) {
+        paths->list[paths->n++] = every_path[0];
+        return RC_OK;
+    }
 
-    enum rc rc = read_paths(paths, &edit.n_paths, session_options(session), why);
-    if (!rc)
-        rc = session_repository(&repository, session, arguments[0], why);
-    if (!rc)
-        rc = pubkey_args_read(&keys, session, (const char *const *)arguments + 2, n - 2, why);
-    if (!rc)
-        rc = session_update_existing(session, repository, why);
-    if (rc)
-        return rc;
+    for (size_t i = 0; i < change->parent->listed->n_paths; i++) {
+        closing(bytes_done) struct bytes path = BYTES_INIT(DOCUMENT_MAX_BYTES);
+        canon_decode(&path, change->parent->listed->paths[i]);
+        char *text = span_dup(bytes_span(&path));
+        if (!text)
+            return fail_memory(why);
 
-    /* A key that is given to a role which is there does not widen its paths. */
-    if (options_has(session_options(session), OPTION_ALL_PATHS) ||
-        (edit.n_paths == 0 && !trust_find(repository->trust, arguments[1])))
-        paths[edit.n_paths++] = SPAN("");
+        paths->owned[paths->n_owned++] = text;
+        if (trust_admits(trust, parent, span_of(text)) && paths->n < PATHS_MAX)
+            paths->list[paths->n++] = span_of(text);
+    }
+    progress_note(session_progress(change->session),
+        "%s may sign some tags only, and so may what is below it", parent);
+    return RC_OK;
+}
 
-    closing(freep) char *parent = span_dup(role_parent(edit.name));
+static enum rc
+check_paths(const struct paths *paths, const struct change_of_role *change, struct why *why)
+{
+    for (size_t i = 0; i < paths->n; i++)
+        if (!trust_admits(change->repository->trust, change->parent->name, paths->list[i]))
+            return fail(why, RC_REFUSED,
+                "the paths of '%s' exclude '%.*s' below it; say --paths with longer ones",
+                change->parent->name, (int)paths->list[i].len, (const char *)paths->list[i].p);
+
+    return RC_OK;
+}
+
+/* The edits are of the document of the role above. */
+static enum rc
+publish_edits(
+    const struct change_of_role *change, const struct edit *edits, size_t n_edits, struct why *why)
+{
+    closing(mending_done) struct mending mending = {0};
+    closing(freep) char *parent = strdup(change->parent->name);
     if (!parent)
         return fail_memory(why);
 
-    rc = check_paths(repository->trust, parent, &edit, why);
+    const struct publish_role role = {.role = parent, .edits = edits, .n_edits = n_edits};
+    enum rc rc = mending_plan(&mending, change->session, change->repository, &role, 1, why);
+    return rc ? rc : mending_publish(&mending, change->session, change->repository, why);
+}
+
+static enum rc
+read_threshold(int64_t *ret, const struct options *options, struct why *why)
+{
+    const char *text = options->values[OPTION_THRESHOLD];
+    if (!text)
+        return RC_OK;
+
+    enum rc rc = integer_parse(ret, span_of(text), 1, KEYS_MAX, why);
+    return rc ? within(why, RC_USAGE, "--threshold '%s'", text) : RC_OK;
+}
+
+COMMAND(cmd_delegation_add)
+{
+    const struct options *options = session_options(session);
+    closing(pubkey_args_done) struct pubkey_args keys = {0};
+    closing(paths_done) struct paths paths = {0};
+    struct change_of_role change;
+    struct edit edit = {.kind = EDIT_DELEGATE, .name = span_of(arguments[1])};
+
+    enum rc rc = check_role(arguments[1], why);
+    if (!rc)
+        rc = paths_read(&paths, options, why);
+    if (!rc)
+        rc = read_threshold(&edit.threshold, options, why);
+    if (!rc)
+        rc = pubkey_args_read(&keys, session, (const char *const *)arguments + 2, n - 2, why);
+    if (!rc)
+        rc = find_role(&change, session, arguments, why);
+    if (rc)
+        return rc;
+
+    bool is_all = options_has(options, OPTION_ALL_PATHS);
+    if (keys.n == 0 && (!change.role || (paths.n == 0 && !is_all && edit.threshold == 0)))
+        return fail(
+            why, RC_USAGE, "a key for %s is missing: its PEM file, or agent:NAME", arguments[1]);
+
+    /* A key that is given to a role which is there does not widen its paths. */
+    if (is_all || (paths.n == 0 && !change.role))
+        rc = add_paths_of_parent(&paths, &change, why);
+    else
+        rc = check_paths(&paths, &change, why);
     if (rc)
         return rc;
 
     edit.keys = keys.keys;
     edit.n_keys = keys.n;
-    struct publish_role role = {.role = parent, .edits = &edit, .n_edits = 1};
-    return session_publish(session, repository, &role, 1, why);
+    edit.paths = paths.list;
+    edit.n_paths = paths.n;
+    return publish_edits(&change, &edit, 1, why);
 }
 
-static const char *
-canonical_id(const struct trust_role *role, size_t i)
+static bool
+role_has_key(const struct trust_role *role, const struct keyid *id)
 {
-    const struct pubkey *key = tuf_keys_find(role->listed_keys, &role->listed->keyids[i]);
+    const struct edit edit = {.kind = EDIT_REMOVE_KEYS, .ids = id, .n_ids = 1};
 
-    return key ? pubkey_canonical_id(key)->hex : role->listed->keyids[i].hex;
+    for (size_t i = 0; i < role->listed->n_keyids; i++)
+        if (edit_takes_key(&edit, &role->listed->keyids[i],
+                tuf_keys_find(role->listed_keys, &role->listed->keyids[i])))
+            return true;
+
+    return false;
 }
 
-static int
-path_cmp(const void *a, const void *b)
+static bool
+role_has_path(const struct trust_role *role, struct span path)
 {
-    const struct span *x = a, *y = b;
-
-    return canon_cmp(*x, *y);
-}
-
-static void
-put_path(struct table *table, const struct span *path)
-{
-    closing(bytes_done) struct bytes text = BYTES_INIT(DOCUMENT_MAX_BYTES);
-
-    if (path && path->len == 0)
-        bytes_puts(&text, "\"\" <all paths>");
-    else if (path)
-        canon_decode(&text, *path);
-    table_cell(table, bytes_text(&text));
-}
-
-/* A path in a row, and a key in a row: by canonical ID, as people know it. */
-static enum rc
-put_role(struct table *table, const struct trust_role *role, struct why *why)
-{
-    size_t n_keys = role->listed->n_keyids, n_paths = role->listed->n_paths;
-    closing(freep) struct span *paths = calloc(n_paths + 1, sizeof *paths);
-
-    if (!paths)
-        return fail_memory(why);
-
-    for (size_t i = 0; i < n_paths; i++)
-        paths[i] = role->listed->paths[i];
-    qsort(paths, n_paths, sizeof *paths, path_cmp);
-
-    for (size_t i = 0; i == 0 || i < n_paths || i < n_keys; i++) {
-        table_cell(table, i == 0 ? role->name : "");
-        put_path(table, i < n_paths ? &paths[i] : NULL);
-        table_cell(table, i < n_keys ? canonical_id(role, i) : "");
-        if (i == 0)
-            table_cell_printf(table, "%" PRId64, role->listed->threshold);
-        else
-            table_cell(table, "");
+    for (size_t i = 0; i < role->listed->n_paths; i++) {
+        closing(bytes_done) struct bytes text = BYTES_INIT(DOCUMENT_MAX_BYTES);
+        canon_decode(&text, role->listed->paths[i]);
+        if (span_eq(bytes_span(&text), path))
+            return true;
     }
+
+    return false;
+}
+
+/* What is to be removed must be there: who mistypes an ID believes that a key is gone. */
+static enum rc
+check_removal(const struct trust_role *role, const struct keyid_args *keys,
+    const struct paths *paths, struct why *why)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (!role_has_key(role, &keys->ids[i]))
+            return fail(why, RC_NOT_FOUND,
+                "%s has no key %s, so nothing was changed; see 'countersign delegation list'",
+                role->name, keys->ids[i].hex);
+
+    for (size_t i = 0; i < paths->n; i++)
+        if (!role_has_path(role, paths->list[i]))
+            return fail(why, RC_NOT_FOUND,
+                "%s has no path '%.*s', so nothing was changed; see 'countersign delegation list'",
+                role->name, (int)paths->list[i].len, (const char *)paths->list[i].p);
 
     return RC_OK;
 }
 
-static int
-role_cmp(const void *a, const void *b)
-{
-    const struct trust_role *const *x = a, *const *y = b;
-
-    return strcmp((*x)->name, (*y)->name);
-}
-
-/* As notary delegation list 0.7 shows it, byte for byte. */
 static enum rc
-print_roles(const struct trust *trust, struct why *why)
+remove_role(const struct change_of_role *change, struct why *why)
 {
-    closing(table_done) struct table table = TABLE_INIT_NOTARY(4);
-    size_t n = trust_n_roles(trust);
-    closing(freep) const struct trust_role **roles = calloc(n, sizeof *roles);
-
-    if (!roles)
+    closing(freep) char *name = strdup(change->role->name);
+    int64_t version = change->role->version;
+    if (!name)
         return fail_memory(why);
 
-    if (n == 1) {
-        puts("\n\nNo delegations present in this repository.\n\n");
-        return RC_OK;
-    }
-
-    for (size_t i = 0; i < n; i++)
-        roles[i] = trust_role_at(trust, i);
-    qsort(roles + 1, n - 1, sizeof(struct trust_role *), role_cmp);
-
-    table_header_ruled(&table, (const char *[]){"ROLE", "PATHS", "KEY IDS", "THRESHOLD"});
-    for (size_t i = 1; i < n; i++) {
-        enum rc rc = put_role(&table, roles[i], why);
-        if (rc)
-            return rc;
-    }
-
-    putchar('\n');
-    enum rc rc = table_print(&table, why);
-    putchar('\n');
+    const struct edit edit = {.kind = EDIT_REMOVE_ROLE, .name = span_of(name)};
+    enum rc rc = publish_edits(change, &edit, 1, why);
+    if (!rc && version > 0)
+        progress_note(session_progress(change->session),
+            "%s: the trust server keeps version %" PRId64
+            " of its file, which no reader heeds any more",
+            name, version);
     return rc;
 }
 
-static json_t *
-format_role(const struct trust_role *role)
+COMMAND(cmd_delegation_remove)
 {
-    json_t *keys = json_array(), *paths = json_array();
+    const struct options *options = session_options(session);
+    bool is_all = options_has(options, OPTION_ALL_PATHS);
+    closing(paths_done) struct paths paths = {0};
+    struct keyid_args keys = {0};
+    struct change_of_role change;
+    struct edit edits[2];
+    size_t n_edits = 0;
 
-    for (size_t i = 0; i < role->listed->n_keyids; i++) {
-        const struct pubkey *key = tuf_keys_find(role->listed_keys, &role->listed->keyids[i]);
-        json_array_append_new(keys, json_pack("{s:s,s:s}", "id", role->listed->keyids[i].hex,
-                                        "canonical", key ? pubkey_canonical_id(key)->hex : ""));
-    }
-    for (size_t i = 0; i < role->listed->n_paths; i++) {
-        closing(bytes_done) struct bytes path = BYTES_INIT(DOCUMENT_MAX_BYTES);
-        canon_decode(&path, role->listed->paths[i]);
-        json_array_append_new(paths, json_string(bytes_text(&path)));
-    }
-
-    return json_pack("{s:s,s:o,s:o,s:I,s:I}", "role", role->name, "keys", keys, "paths", paths,
-        "threshold", (json_int_t)role->listed->threshold, "version", (json_int_t)role->version);
-}
-
-COMMAND(cmd_delegation_list)
-{
-    struct repository *repository = NULL;
-
-    (void)n;
-    enum rc rc = session_repository(&repository, session, arguments[0], why);
+    enum rc rc = check_role(arguments[1], why);
     if (!rc)
-        rc = session_look(session, repository, why);
+        rc = paths_read(&paths, options, why);
+    if (!rc)
+        rc = keyid_args_read(&keys, session, (const char *const *)arguments + 2, n - 2, why);
+    if (!rc)
+        rc = find_role(&change, session, arguments, why);
+    if (!rc && !change.role)
+        rc = fail(why, RC_NOT_FOUND, "'%s' has no role %s", change.repository->name, arguments[1]);
     if (rc)
         return rc;
 
-    skipped_note(repository->trust, session_progress(session));
-    if (options_has(session_options(session), OPTION_JSON)) {
-        json_auto_t *roles = json_array();
-        for (size_t i = 1; i < trust_n_roles(repository->trust); i++)
-            json_array_append_new(roles, format_role(trust_role_at(repository->trust, i)));
-        return table_print_json(roles, why);
-    }
+    if (keys.n == 0 && paths.n == 0 && !is_all)
+        return remove_role(&change, why);
 
-    return print_roles(repository->trust, why);
+    rc = check_removal(change.role, &keys, &paths, why);
+    if (rc)
+        return rc;
+
+    if (keys.n > 0)
+        edits[n_edits++] = (struct edit){.kind = EDIT_REMOVE_KEYS,
+            .name = span_of(arguments[1]),
+            .ids = keys.ids,
+            .n_ids = keys.n};
+    if (paths.n > 0 || is_all)
+        edits[n_edits++] = (struct edit){.kind = is_all ? EDIT_SET_PATHS : EDIT_REMOVE_PATHS,
+            .name = span_of(arguments[1]),
+            .paths = paths.list,
+            .n_paths = paths.n};
+    return publish_edits(&change, edits, n_edits, why);
 }

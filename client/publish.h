@@ -24,7 +24,14 @@ struct publish_role {
     const char *role;
     const struct edit *edits;
     size_t n_edits;
-    bool is_renewed; /* published with a new expiry, even if no edit changes anything */
+    bool is_renewed;   /* published with a new expiry, even if no edit changes anything */
+    bool is_witnessed; /* stands on what is published even where that does not verify; the agent
+                        * sees it as new then */
+    int64_t after;     /* the version of a file that the server still has of a role to which nobody
+                        * delegated; 0: none */
+    bool is_pinned;    /* RC_STALE unless this file is what is published before: the edits were
+                        * chosen by what it says */
+    struct digest pinned; /* SHA-256 of it, or of nothing */
     /* Others have signed it: published as it is, on the base that it says. NULL: it is drafted. */
     const struct cosignature_document *prepared;
 };

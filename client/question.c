@@ -14,7 +14,7 @@ question_ask(struct session *session, const char *text, struct why *why)
         return RC_OK;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-        return fail(why, RC_REFUSED,
+        return fail(why, RC_USAGE,
             "there is no terminal at which to ask, so nothing was done: say --yes to mean it");
 
     fflush(stdout); /* what the question is about stands above it */

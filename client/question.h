@@ -7,7 +7,7 @@
 
 /*
  * Go on only if somebody at a terminal types "yes", or --yes was given. text: the question, without
- * a question mark. RC_INTERRUPTED: he types something else. RC_REFUSED: there is no terminal to ask
+ * a question mark. RC_INTERRUPTED: he types something else. RC_USAGE: there is no terminal to ask
  * at.
  */
 must_check enum rc question_ask(struct session *session, const char *text, struct why *why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/signer_role.h"
 
+#include "client/mending.h"
 #include "proto/bounds.h"
 
 enum rc
@@ -8,6 +9,7 @@ signer_role_add(struct session *session, struct repository *repository, const ch
     struct pubkey *const *keys, size_t n_keys, struct why *why)
 {
     static const struct span all_paths[] = {{(const uint8_t *)"", 0}};
+    closing(mending_done) struct mending mending = {0};
     char role[ROLE_MAX_BYTES + 1];
 
     if (snprintf(role, sizeof role, "targets/%s", name) >= (int)sizeof role)
@@ -24,6 +26,8 @@ signer_role_add(struct session *session, struct repository *repository, const ch
         edits[i].n_paths = 1;
     }
 
-    struct publish_role targets = {.role = "targets", .edits = edits, .n_edits = N_ELEMENTS(edits)};
-    return session_publish(session, repository, &targets, 1, why);
+    const struct publish_role targets = {
+        .role = "targets", .edits = edits, .n_edits = N_ELEMENTS(edits)};
+    enum rc rc = mending_plan(&mending, session, repository, &targets, 1, why);
+    return rc ? rc : mending_publish(&mending, session, repository, why);
 }

@@ -125,8 +125,10 @@ signing_plan(struct signing *ret, struct session *session, struct repository *re
 
     for (size_t i = 0; i < ret->n_owned; i++) {
         const struct role_edits *entry = &ret->owned[i];
-        ret->roles[ret->n_roles++] = (struct publish_role){
-            entry->role, entry->edits, entry->n_edits, is_due(session, repository, entry->role)};
+        ret->roles[ret->n_roles++] = (struct publish_role){.role = entry->role,
+            .edits = entry->edits,
+            .n_edits = entry->n_edits,
+            .is_renewed = is_due(session, repository, entry->role)};
     }
     return RC_OK;
 }

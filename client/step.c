@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "client/chain.h"
+#include "client/footing.h"
 #include "client/slip.h"
 
 static void
@@ -72,59 +73,6 @@ find_listing(const struct tuf_role **ret, const struct tuf_keys **ret_keys, cons
 
     *ret = role->listed;
     *ret_keys = role->listed_keys;
-    return RC_OK;
-}
-
-/* What the draft starts from. */
-struct footing {
-    struct span file; /* empty: none */
-    const struct tuf_targets *document;
-    struct tuf_targets *owned; /* where it is not of the view */
-    int64_t version;
-};
-
-static void
-footing_done(struct footing *footing)
-{
-    tuf_targets_free(footing->owned);
-}
-
-static enum rc
-find_footing(
-    struct footing *ret, const struct step *step, const struct step_scene *scene, struct why *why)
-{
-    const struct publication *publication = scene->publication;
-    const struct trust_role *role =
-        scene->is_first ? NULL : trust_find(publication->trust, step->want->role);
-
-    if (step->broken) {
-        enum rc rc = tuf_targets_parse(&ret->owned, bytes_span(&step->broken->message), why);
-        if (rc)
-            return rc;
-
-        ret->file = bytes_span(&step->broken->raw);
-        ret->document = ret->owned;
-        ret->version = ret->owned->version;
-        return RC_OK;
-    }
-
-    if (!role)
-        return RC_OK;
-
-    /* Readers skip a role that does not verify, so nothing that it says counts. What cannot be read
-     * at all may be good, though, and must not be lost. */
-    if (role->problem && role->version == 0)
-        return fail(why, role->problem,
-            "%s of '%s' cannot be read, so nothing is published on top "
-            "of it: %s",
-            role->name, publication->repository, role->why.text);
-    if (role->problem)
-        progress_note(publication->progress, "%s does not verify and starts empty: %s", role->name,
-            role->why.text);
-
-    ret->file = role->file ? bytes_span(&role->file->raw) : (struct span){0};
-    ret->document = role->document;
-    ret->version = role->version;
     return RC_OK;
 }
 
@@ -263,7 +211,7 @@ step_draft(struct step *step, const struct step_scene *scene, struct why *why)
     const struct tuf_keys *keys = NULL;
     size_t n_edits = 0;
 
-    enum rc rc = find_footing(&footing, step, scene, why);
+    enum rc rc = footing_find(&footing, step, scene, why);
     if (rc)
         return rc;
 
@@ -335,22 +283,38 @@ is_shown(const struct step *step, const struct publication *publication, const j
            (!is_there || chain_has(bases, step->want->role));
 }
 
+/* Nothing changes against what the draft stands on, but what the edits are about. What is witnessed
+ * stands on more than base, which is all that the agent knows. */
+static enum rc
+check_meant(const struct step *step, struct span base, size_t n_documents, struct why *why)
+{
+    closing(intent_done) struct intent witnessed = {0};
+    const struct intent *intent = &step->signature.intent;
+    closing(freep) struct edit *edits = NULL;
+    size_t n_edits = 0;
+
+    enum rc rc = gather_edits(&edits, &n_edits, step, why);
+    if (!rc && !span_eq(base, bytes_span(&step->base))) {
+        rc = intent_of_targets(
+            &witnessed, bytes_span(&step->base), step->document, n_documents, why);
+        intent = &witnessed;
+    }
+
+    return rc ? rc : intent_check_edits(intent, edits, n_edits, why);
+}
+
 static enum rc
 intend(struct step *step, const struct publication *publication, const json_t *bases,
     size_t n_documents, struct why *why)
 {
     const struct trust_role *published = trust_find(publication->trust, step->want->role);
     struct span base = published && published->file ? bytes_span(&published->file->raw) : SPAN("");
-    closing(freep) struct edit *edits = NULL;
-    size_t n_edits = 0;
 
     step->signature.intent.is_required = is_shown(step, publication, bases);
-    enum rc rc = gather_edits(&edits, &n_edits, step, why);
-    if (!rc)
-        rc = intent_of_targets(&step->signature.intent, base, step->document, n_documents, why);
+    enum rc rc = intent_of_targets(&step->signature.intent, base, step->document, n_documents, why);
     if (!rc && !step->broken &&
         !step_is_prepared(step)) /* the former is ours, and has earlier edits in it */
-        rc = intent_check_edits(&step->signature.intent, edits, n_edits, why);
+        rc = check_meant(step, base, n_documents, why);
     return rc ? within(why, rc, "%s of '%s'", step->want->role, publication->repository) : RC_OK;
 }
 

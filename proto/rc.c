@@ -14,6 +14,7 @@ static const struct {
     [RC_UNSUPPORTED] = {"Unsupported", 1},
     [RC_TOO_LARGE] = {"TooLarge", 1},
     [RC_NOT_FOUND] = {"NotFound", 1},
+    [RC_USAGE] = {NULL, 2},
     [RC_REFUSED] = {"Refused", 1},
     [RC_DENIED] = {"Denied", 3},
     [RC_PENDING] = {"NeedsApproval", 3},

@@ -38,6 +38,7 @@ enum rc {
     RC_UNTRUSTED,   /* trust data does not verify */
     RC_NETWORK,     /* a server or the way to it */
     RC_CONFLICT,    /* others publish faster than we can */
+    RC_USAGE,       /* the command line does not say enough; the sentence says what is missing */
     RC_INTERRUPTED, /* the user does not want it any more */
     RC_MAX_
 };

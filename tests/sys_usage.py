@@ -18,7 +18,7 @@ def stranger(new_client):
 @pytest.mark.parametrize("line,says", [
     ("", "a verb is missing"),
     ("sing a:1", "unknown verb 'sing'"),
-    ("delegation", "there is 'delegation add' and 'delegation list'"),
+    ("delegation", "there is 'delegation add' and 'delegation remove' and 'delegation purge'"),
     ("audit", "there is 'audit show' and 'audit verify' and 'audit export'"),
     ("audit show -f --server x", "'audit show' takes no option --server"),
     ("sign", "'sign' takes more arguments"),
@@ -134,7 +134,7 @@ printf '%s\\n' "${COMPREPLY[@]}" """
 
 def test_completion(programs):
     assert complete(programs, "s") == ["sign", "signer", "status", "supersede"]
-    assert complete(programs, "delegation", "") == ["add", "list"]
+    assert complete(programs, "delegation", "") == ["add", "list", "purge", "remove"]
     assert complete(programs, "-q", "explain", "s") == ["sign"]
     assert complete(programs, "inspect", "--p") == ["--pretty"]
     assert complete(programs, "delegation", "add", "gun", "--pat") == ["--paths"]

@@ -84,6 +84,7 @@ test_each_kind_has_its_exit_status(void **state)
         [RC_UNSUPPORTED] = 1,
         [RC_TOO_LARGE] = 1,
         [RC_NOT_FOUND] = 1,
+        [RC_USAGE] = 2,
         [RC_REFUSED] = 1,
         [RC_DENIED] = 3,
         [RC_PENDING] = 3,
