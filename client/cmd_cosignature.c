@@ -105,7 +105,9 @@ sign_and_publish(struct session *session, struct repository *repository,
         if (document->root)
             root = document;
         else
-            roles[n++] = (struct publish_role){.role = document->role, .prepared = document};
+            roles[n++] = (struct publish_role){.role = document->role,
+                .is_witnessed = review->documents[i].is_on_unverified,
+                .prepared = document};
     }
 
     enum rc rc = session_publication(&publication, session, repository, roles, n, why);

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents that want the signatures of several agents, each with a token of its own: signed on one
+host, carried as a file to the next, and published by whoever completes them.
+"""
+import base64
+import json
+
+import pytest
+
+from rig_policy import Policy
+from rig_readers import rows
+
+ROLE = "targets/release"
+DIGEST = "11" * 32
+
+
+class Host:
+    """An agent that has some of the keys, and a user of it with a home of his own."""
+
+    def __init__(self, client, token):
+        self.client, self.token = client, token
+        self.run, self.refused, self.json = client.run, client.refused, client.json
+
+    def pem(self, name):
+        return self.client.write(f"{name}.pem", self.token.public_key(name))
+
+
+@pytest.fixture
+def new_host(new_agent, new_client, new_token, registry, sanitizer):
+    """Makes a host whose agent has these keys: they are for any delegation, or for root."""
+    def make(*names, roots=()):
+        token = new_token()
+        policy = Policy(token, registry.host, sanitizer)
+        for name in list(policy["keys"]):
+            if name not in names:
+                del policy["keys"][name]
+            elif name in roots:
+                policy["keys"][name]["scope"][0]["roles"] = ["root"]
+            elif name not in ("root", "targets"):
+                policy["keys"][name]["scope"][0]["roles"] = ["targets/*", "targets/*/*"]
+        policy["grants"]["releaser"]["keys"] = list(names)
+        return Host(new_client(new_agent(policy).start()), token)
+    return make
+
+
+@pytest.fixture
+def near(new_host):
+    return new_host("root", "targets", "qa")
+
+
+@pytest.fixture
+def far(new_host):
+    return new_host("developer")
+
+
+@pytest.fixture
+def release(near, far, gun):
+    """A repository with a role that both have to sign."""
+    near.run("init", gun)
+    near.run("delegation", "add", gun, ROLE, "agent:qa", far.pem("developer"), "--threshold", "2")
+    return gun
+
+
+def carry(here, file, there):
+    """The file on another host."""
+    return there.client.write("carried.json", (here.client.home / file).read_text())
+
+
+def seen(new_notary, new_client, gun):
+    """What a fresh notary and a fresh client see, which must be the same."""
+    by_notary = rows(new_notary().run("list", gun, "-r", ROLE))
+    assert rows(new_client().run("list", gun, "-r", ROLE)) == by_notary
+    return {name for name, _ in by_notary}
+
+
+def test_two_hosts_sign_what_wants_two_signatures(release, near, far, new_notary, new_client):
+    error = near.refused(1, "addhash", release, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
+    assert "must be signed by 2 of 2 keys" in error and "--out FILE" in error
+
+    said = near.run("addhash", release, "v1", "7", "--sha256", DIGEST, "-r", ROLE, "--out", "f")
+    developer = far.json("key", "list", "--json")[0]["key"]
+    assert f"{ROLE}: version 1, signed by qa; wanted: 1 more by {developer}" in said
+    assert "nothing is published yet" in said
+    assert not seen(new_notary, new_client, release)
+
+    shown = near.run("cosignature", "show", "f")
+    assert f"wanted: 1 more by {developer}" in shown and "tag 'v1': was not there" in shown
+    # Whoever has signed it already adds nothing, and it stays as it is.
+    assert "wants more" in near.run("cosignature", "add", "f")
+
+    file = carry(near, "f", far)
+    said = far.run("cosignature", "add", file)
+    assert "tag 'v1': was not there" in said and f"{ROLE}: version 1, signed by developer" in said
+    assert seen(new_notary, new_client, release) == {"v1"}
+    for host, path in ((near, "f"), (far, file)):
+        assert "published already" in host.run("cosignature", "add", path)
+
+
+def change(host, path, **changes):
+    """The file with other members, in a file of its own; its path. A change of "documents" gets the
+    list of them and may change it."""
+    content = json.loads((host.client.home / path).read_text())
+    for name, value in changes.items():
+        content[name] = value(content[name]) if callable(value) else value
+    return host.client.write("changed.json", json.dumps(content))
+
+
+def signed_file(host, gun, name, path, *more):
+    host.run("addhash", gun, name, "7", "--sha256", DIGEST, "-r", ROLE, "--out", path, *more)
+    return path
+
+
+def test_what_somebody_changed_on_the_way_is_signed_by_nobody(release, near, far, gun,
+                                                              notary_server):
+    """Nor what belongs somewhere else."""
+    signed_file(near, release, "v1", "one")
+    signed_file(near, release, "v2", "two")
+    one, two = (json.loads((near.client.home / name).read_text()) for name in ("one", "two"))
+    (document,), (other,) = one["documents"], two["documents"]
+    near.run("init", f"{gun}/other")
+    with_another = {**document, "message": other["message"]}
+    message = base64.b64decode(document["message"])
+    no_base = {**document, "base": {"version": 1, "sha256": "00" * 32}}
+    cases = (
+        (4, "signature by key", {"documents": [with_another]}),
+        (4, "signature by key", {"documents": [{**document, "message": base64.b64encode(
+            message.replace(b'"length":7', b'"length":8')).decode()}]}),
+        (4, "signature by key", {"documents": [{**document, "signatures": other["signatures"]}]}),
+        (4, "may not sign it", {"documents": [{**document, "signatures": [
+            {**document["signatures"][0], "keyid": "00" * 32}]}]}),
+        (1, "nobody delegates to it", {"repository": f"{gun}/other"}),
+        (1, "second document", {"documents": [document, document]}),
+        (1, "documents[0]", {"documents": [{**document, "role": "snapshot"}]}),
+        (1, "documents[0]", {"documents": [{**document, "role": "root"}]}),
+        (1, "second signature", {"documents": [{**document, "signatures": [
+            document["signatures"][0]] * 2}]}),
+        (1, "threshold", {"documents": [{**document, "threshold": 1}]}),
+        (1, "more", {"more": 1}),
+        (1, "a newer one made it", {"cosignature": 2}),
+        (1, "no document", {"documents": []}),
+        (7, "make it again", {"documents": [no_base]}),
+    )
+    before = notary_server.document(release, "targets")
+    for status, because, changes in cases:
+        path = change(near, "one", **changes)
+        for verb in ("show", "add"):
+            error = far.refused(status, "cosignature", verb, carry(near, path, far))
+            assert because in error and "carried.json" in error or ROLE in error, error
+    huge = near.client.write("huge", " " * (64 * 1024 * 1024 + 1))
+    assert "67108864" in near.refused(1, "cosignature", "show", huge)
+    huge.unlink()
+    assert notary_server.document(release, "targets") == before
+    # The agent of the other host was asked for nothing.
+    assert not far.run("audit", "show", "--outcome", "released")
+
+
+def test_what_others_published_since_is_not_lost(release, near, far, new_notary, new_client):
+    signed_file(near, release, "v1", "one")
+    signed_file(near, release, "v2", "two")
+    far.run("cosignature", "add", carry(near, "two", far))
+    error = far.refused(7, "cosignature", "add", carry(near, "one", far))
+    assert f"{ROLE} of '{release}'" in error and "make it again" in error
+    signed_file(near, release, "v1", "one")
+    far.run("cosignature", "add", carry(near, "one", far))
+    assert seen(new_notary, new_client, release) == {"v1", "v2"}
+
+
+def test_an_agent_that_released_something_else_says_so(release, near, far, new_notary, new_client):
+    signed_file(far, release, "v1", "mine")
+    error = far.refused(7, "cosignature", "add", carry(near, signed_file(near, release, "v2", "f"),
+                                                       far))
+    assert "has released version 1" in error and "make it again, here first" in error
+    again = signed_file(far, release, "v2", "again")
+    near.run("cosignature", "add", carry(far, again, near))
+    assert seen(new_notary, new_client, release) == {"v2"}
+
+
+def test_a_file_is_not_lost_by_another(release, near, gun):
+    near.client.write("notes.txt", "what to do")
+    error = near.refused(1, "remove", release, "v1", "--out", "notes.txt", "-r", ROLE)
+    assert "nothing to publish" in error or "no cosignature" in error
+    signed_file(near, release, "v1", "f")
+    before = (near.client.home / "f").read_text()
+    near.run("init", f"{gun}/other")
+    error = near.refused(1, "addhash", f"{gun}/other", "v1", "7", "--sha256", DIGEST, "--out", "f")
+    assert f"is a cosignature of '{release}'" in error
+    assert (near.client.home / "f").read_text() == before
+    assert (near.client.home / "f").stat().st_mode & 0o777 == 0o644
+    # The same again is not: who makes it again has the same command.
+    signed_file(near, release, "v2", "f")
+    assert not list(near.client.home.glob("f.*"))
+
+
+def test_several_roles_and_hosts_in_one_file(near, far, new_host, gun, new_notary, new_client):
+    """A delegation is changed and what it may sign is signed, by three hosts, all at once."""
+    third = new_host("devops")
+    near.run("init", gun)
+    near.run("delegation", "add", gun, ROLE, "agent:qa", far.pem("developer"), third.pem("devops"),
+             "--threshold", "3")
+    signed_file(near, gun, "v1", "f")
+    path = carry(near, "f", far)
+    said = far.run("cosignature", "add", path)
+    assert f"{ROLE}: version 1, signed by " in said and "wanted: 1 more by" in said
+    assert "nothing is published yet" in said
+    state = far.json("cosignature", "show", path, "--json")
+    assert not state["complete"] and len(state["documents"][0]["signed_by"]) == 2
+    third.run("cosignature", "add", carry(far, path, third))
+    assert seen(new_notary, new_client, gun) == {"v1"}
+    # Whoever has no key that is missing hears so.
+    signed_file(near, gun, "v2", "f")
+    stranger = new_host("root")
+    error = stranger.refused(3, "cosignature", "add", carry(near, "f", stranger))
+    assert "gives you no key that may sign it" in error
+
+
+def test_several_keys_of_one_host_sign_at_once(new_host, gun, new_notary, new_client):
+    host = new_host("root", "targets", "qa", "developer", "devops")
+    host.run("init", gun)
+    host.run("delegation", "add", gun, ROLE, "agent:qa", "agent:developer", "agent:devops",
+             "--threshold", "2")
+    said = host.run("addhash", gun, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
+    assert "signed by qa, developer, devops" in said or "signed by" in said
+    assert seen(new_notary, new_client, gun) == {"v1"}
+    # With --out nothing is published, whoever has signed; then anybody may do so.
+    said = host.run("addhash", gun, "v2", "7", "--sha256", DIGEST, "-r", ROLE, "--out", "f")
+    assert "has all signatures" in said
+    assert seen(new_notary, new_client, gun) == {"v1"}
+    host.run("cosignature", "add", "f")
+    assert seen(new_notary, new_client, gun) == {"v1", "v2"}
+
+
+# Roots
+
+
+def roots(notary_server, gun):
+    document = notary_server.document(gun, "root")
+    return document["signed"], len(document["signatures"])
+
+
+def test_a_root_of_two_hosts(new_host, gun, new_notary, new_client, docker, notary_server):
+    """Made, and its keys changed, by both: everybody who knew it follows."""
+    here = new_host("root", "targets", "developer", roots={"developer"})
+    vault = new_host("devops", roots={"devops"})
+    certificate = here.client.write(
+        "vault.pem", vault.run("key", "certificate", "devops", "--repository", gun))
+    said = here.run("init", gun, "--root-key", "agent:root", "--root-key", certificate,
+                    "--threshold", "2", "--out", "f")
+    assert "root: version 1, signed by root; wanted: 1 more by " in said
+    assert "initialized" not in said
+    assert "no such repository" in here.refused(4, "list", gun)
+    shown = vault.run("cosignature", "show", carry(here, "f", vault))
+    assert "root: version 1, signed by" in shown and "targets: version 1" in shown
+    said = vault.run("cosignature", "add", carry(here, "f", vault))
+    assert "root: version 1, signed by devops" in said
+    signed, n_signatures = roots(notary_server, gun)
+    assert signed["roles"]["root"]["threshold"] == 2 and n_signatures == 2
+    here.run("addhash", gun, "v1", "7", "--sha256", DIGEST)
+    follower = new_notary()
+    for reader in (follower, new_client()):
+        assert set(rows(reader.run("list", gun))) == {("v1", "targets")}
+
+    # Alone, neither host can change it.
+    rotate = ("key", "rotate", gun, "root", "--key", "agent:developer", "--key", certificate, "--yes")
+    assert "--out FILE" in here.refused(1, *rotate)
+    said = here.run(*rotate, "--out", "f")
+    assert "of the keys of the root before: 1 more by" in said
+    path = carry(here, "f", vault)
+    assert "key 'root'" in vault.run("cosignature", "show", path)
+    vault.run("cosignature", "add", path)
+    signed, n_signatures = roots(notary_server, gun)
+    assert signed["version"] == 2 and n_signatures == 3
+    for reader in (follower, new_notary(), new_client(), here):
+        assert set(rows(reader.run("list", gun))) == {("v1", "targets")}
+    assert docker.trust_inspect(f"{gun}:v1")[0]["SignedTags"][0]["Digest"] == DIGEST
+    assert "published already" in here.run("cosignature", "add", "f")
