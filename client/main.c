@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "client/command.h"
+#include "client/completion.h"
 #include "client/docker_cli.h"
 #include "client/docker_trust.h"
 #include "client/interrupt.h"
@@ -218,8 +219,13 @@ run_plugin(const char *plugin, int argc, char **argv)
     }
 
     if (is_trust)
+        program = docker_trust;
+    if (completion_is_wanted(cli.argc, cli.argv))
+        return completion_run(&program, cli.argc, cli.argv);
+
+    if (is_trust)
         docker_trust_translate(&cli.argc, cli.argv);
-    return run_line(is_trust ? &docker_trust : &program, cli.argc, cli.argv);
+    return run_line(&program, cli.argc, cli.argv);
 }
 
 int
@@ -232,5 +238,9 @@ main(int argc, char **argv)
 
     interrupt_init();
     signal(SIGPIPE, SIG_IGN);
-    return plugin ? run_plugin(plugin, argc, argv) : run_line(&countersign, argc, argv);
+    if (plugin)
+        return run_plugin(plugin, argc, argv);
+
+    return completion_is_wanted(argc, argv) ? completion_run(&countersign, argc, argv)
+                                            : run_line(&countersign, argc, argv);
 }

@@ -9,6 +9,7 @@ static const struct {
     const char *name;
     const char *argument; /* NULL: none */
     const char *help;
+    const char *choices; /* "a|b": what a value is, or begins with; NULL: anything */
 } table[OPTION_MAX_] = {
     [OPTION_HELP] = {'h', "--help", NULL, "show this and exit"},
     [OPTION_VERSION] = {0, "--version", NULL, "show the version and exit"},
@@ -40,9 +41,10 @@ static const struct {
     [OPTION_TOKEN] = {0, "--token", "TOKEN", "a token of the policy"},
     [OPTION_NAME] = {0, "--name", "NAME", "the key's name in the policy, and its label"},
     [OPTION_TYPE] = {0, "--type", "TYPE",
-        "ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519"},
+        "ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519",
+        "ec-p256|ec-p384|ec-p521|rsa-2048|rsa-3072|rsa-4096|ed25519"},
     [OPTION_PASSPHRASE] = {0, "--passphrase", "SOURCE",
-        "file:PATH or credential:NAME (default: the terminal)"},
+        "file:PATH or credential:NAME (default: the terminal)", "file:|credential:"},
     [OPTION_CERTIFICATE] = {0, "--certificate", "CN",
         "also a certificate of that common name, in NAME.pem"},
     [OPTION_CN] = {0, "--cn", "NAME", "the certificate's common name (default: the key's name)"},
@@ -61,7 +63,8 @@ static const struct {
     [OPTION_USER] = {0, "--user", "USER", "requests of that user (of others: admins only)"},
     [OPTION_REPOSITORY] = {0, "--repository", "GUN", "what is about that repository"},
     [OPTION_OUTCOME] = {0, "--outcome", "OUTCOME",
-        "released, done, parked, refused, failed or cancelled"},
+        "released, done, parked, refused, failed or cancelled",
+        "released|done|parked|refused|failed|cancelled"},
     [OPTION_REASON] = {0, "--reason", "REASON",
         "what was refused for that one; of deny: why, for who asked"},
     [OPTION_LINES] = {'n', "--lines", "NUMBER",
@@ -73,11 +76,13 @@ static const struct {
     [OPTION_ACCEPT_REPLAY] = {0, "--accept-replay", NULL,
         "let root keys sign again whose old roots can come back"},
     [OPTION_FROM] = {0, "--from", "SOURCE",
-        "daemon, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or registry:IMAGE"},
+        "daemon, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or registry:IMAGE",
+        "daemon|oci:|oci-archive:|docker-archive:|registry:"},
     [OPTION_PLATFORM] = {0, "--platform", "OS/ARCH", "this one of an index only"},
     [OPTION_REFERRERS] = {0, "--referrers", NULL, "also artifacts that refer to the image"},
     [OPTION_IMMUTABLE] = {0, "--immutable", NULL, "move no tag that exists"},
-    [OPTION_KEEP] = {0, "--keep", "all|none|TAG,...", "tags of the signer that stay released"},
+    [OPTION_KEEP] = {0, "--keep", "all|none|TAG,...", "tags of the signer that stay released",
+        "all|none"},
     [OPTION_YES] = {'y', "--yes", NULL, "do not ask"},
     [OPTION_THRESHOLD] = {0, "--threshold", "N", "how many keys must sign (default: 1)"},
     [OPTION_SERVER_MANAGED] = {0, "--server-managed", NULL, "let the trust server keep the key"},
@@ -94,7 +99,8 @@ static const struct {
         "signed by one of these roles at least"},
     [OPTION_REQUIRE_CERT] = {0, "--require-cert", "FILE",
         "signed with the key of that certificate; may be given several times"},
-    [OPTION_OUTPUT] = {0, "--output", "FORMAT", "admission-patch: for a webhook of Kubernetes"},
+    [OPTION_OUTPUT] = {0, "--output", "FORMAT", "admission-patch: for a webhook of Kubernetes",
+        "admission-patch"},
     [OPTION_PINNING] = {0, "--pinning", "FILE", "which roots to trust, see countersign-verify(1)"},
     [OPTION_CONFIG] = {'c', "--config", "PATH", "for old scripts: is not read"},
     [OPTION_ALL] = {0, "--all", NULL, "for old scripts: nothing is ever staged"},
@@ -252,4 +258,82 @@ options_help(option_mask mask)
             table[id].argument ? " " : "", table[id].argument ? table[id].argument : "");
         printf("  %-32s %s\n", left, table[id].help);
     }
+}
+
+const char *
+options_argument(enum option_id id)
+{
+    return table[id].argument;
+}
+
+const char *
+options_choices(enum option_id id)
+{
+    return table[id].choices;
+}
+
+const char *
+options_summary(enum option_id id)
+{
+    return table[id].help;
+}
+
+static bool
+find_long(enum option_id *ret, const char *name, size_t len)
+{
+    for (int id = 0; id < OPTION_MAX_; id++)
+        if (strlen(table[id].name + 2) == len && !strncmp(table[id].name + 2, name, len)) {
+            *ret = (enum option_id)id;
+            return true;
+        }
+    for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
+        if (strlen(aliases[i].name) == len && !strncmp(aliases[i].name, name, len)) {
+            *ret = aliases[i].id;
+            return true;
+        }
+
+    return false;
+}
+
+static bool
+find_letter(enum option_id *ret, char letter)
+{
+    for (int id = 0; id < OPTION_MAX_; id++)
+        if (table[id].letter == letter) {
+            *ret = (enum option_id)id;
+            return true;
+        }
+    for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
+        if (aliases[i].letter == letter) {
+            *ret = aliases[i].id;
+            return true;
+        }
+
+    return false;
+}
+
+bool
+options_read(enum option_id *ret, const char **ret_value, const char *word)
+{
+    *ret_value = NULL;
+    if (word[0] != '-' || !word[1])
+        return false;
+
+    if (word[1] == '-') {
+        size_t len = strcspn(word + 2, "=");
+        if (word[2 + len])
+            *ret_value = word + 2 + len + 1;
+        return find_long(ret, word + 2, len);
+    }
+
+    /* Letters may stand together; the first one that takes a value takes the rest. */
+    for (const char *letter = word + 1; *letter; letter++) {
+        if (!find_letter(ret, *letter))
+            return false;
+        if (table[*ret].argument) {
+            *ret_value = letter[1] ? letter + 1 : NULL;
+            return true;
+        }
+    }
+    return true;
 }

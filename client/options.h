@@ -126,3 +126,12 @@ bool options_has(const struct options *options, enum option_id id);
 const char *options_name(enum option_id id);
 /* Write the lines of --help for those in mask to stdout. */
 void options_help(option_mask mask);
+
+/* For shells, of a line that is being typed. Of an option: "FILE", NULL where it takes no value;
+ * "a|b", what a value may be or begin with, NULL where that is anything; its line of --help. */
+const char *options_argument(enum option_id id);
+const char *options_choices(enum option_id id);
+const char *options_summary(enum option_id id);
+/* False: word is no option that we have. *ret_value: the value in the word itself, NULL: none; of
+ * several letters, the last one counts. */
+bool options_read(enum option_id *ret, const char **ret_value, const char *word);

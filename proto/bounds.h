@@ -155,6 +155,7 @@
 #define HELPER_TIMEOUT_S          60                 /* someone may have to unlock a keychain */
 #define BUSY_WAIT_S               30                 /* for an agent that says it is busy */
 #define ROOT_PIN_TIMEOUT_S        10                 /* TrustedRoot asks nobody else */
+#define COMPLETION_AGENT_MS       300                /* somebody waits with a finger on the key */
 #define PINNING_MAX_BYTES         (1024 * 1024)      /* 10,000 names with an ID each */
 #define PINNING_NAMES_MAX         10000              /* of one table of a pinning file */
 #define PINNING_ROLES_MAX         256                /* that a gate wants of one repository */

@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a new user meets: slips of the pen, things that are not there, and what is said of them."""
-import subprocess
-from pathlib import Path
-
 import pytest
-from rig_process import environment
-
-COMPLETION = Path(__file__).parent.parent / "contrib" / "completions" / "countersign.bash"
 
 
 @pytest.fixture
@@ -119,29 +113,3 @@ def test_roles_that_cannot_hold_a_tag(client, gun, upload):
     assert "'root' holds no targets" in client.refused(1, "sign", f"{gun}:v1", "-r", "root")
     assert "has no role 'targets/qa'; 'countersign delegation add' makes one" in client.refused(
         1, "sign", f"{gun}:v1", "-r", "targets/qa")
-
-
-def complete(programs, *words):
-    """What bash offers for the last word."""
-    script = """source "$1"; shift
-COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _countersign
-printf '%s\\n' "${COMPREPLY[@]}" """
-    done = subprocess.run(["/bin/bash", "-c", script, "-", COMPLETION, programs.client, *words],
-                          cwd="/", env=environment(), check=True, capture_output=True, text=True)
-    assert not done.stderr
-    return done.stdout.split()
-
-
-def test_completion(programs):
-    assert complete(programs, "s") == ["sign", "signer", "status", "supersede"]
-    assert complete(programs, "delegation", "") == ["add", "list", "purge", "remove"]
-    assert complete(programs, "-q", "explain", "s") == ["sign"]
-    assert complete(programs, "inspect", "--p") == ["--pretty"]
-    assert complete(programs, "delegation", "add", "gun", "--pat") == ["--paths"]
-    assert "--sha256" in complete(programs, "addhash", "--")
-    assert "--pretty" not in complete(programs, "addhash", "--")
-    file, start = str(COMPLETION), str(COMPLETION)[:-2]
-    assert complete(programs, "list", "--tlscacert", start) == [file]
-    assert complete(programs, "push", "--from", "oci-") == ["oci-archive:"]
-    assert complete(programs, "push", "--from", "oci", ":", start) == [file]
-    assert complete(programs, "delegation", "add", "gun", "targets/qa", start) == [file]
