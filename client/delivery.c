@@ -42,19 +42,23 @@ delivery_has_root(const struct composition *composition)
                root_step_file(composition->root));
 }
 
-/* Whether somebody else's root has the version of ours. The server does not call that a conflict.
- */
+/* Whether others have published since the view was made; it is up to date afterwards. */
 static bool
 is_overtaken(const struct composition *composition)
 {
-    closing(bytes_done) struct bytes found = BYTES_INIT(DOCUMENT_MAX_BYTES);
-    char name[32];
+    closing(bytes_done) struct bytes root = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    const struct publication *publication = composition->publication;
+    int64_t before = 0, after = 0;
 
-    if (!composition_has_root(composition))
+    if (composition_is_first(composition))
+        return !repo_get(&root, publication->repo, "root", DOCUMENT_MAX_BYTES, NULL);
+
+    trust_head(publication->trust, "snapshot", &before);
+    if (trust_update(publication->trust, NULL))
         return false;
 
-    snprintf(name, sizeof name, "%" PRId64 ".root", root_step_version(composition->root));
-    return !repo_get(&found, composition->publication->repo, name, DOCUMENT_MAX_BYTES, NULL);
+    trust_head(publication->trust, "snapshot", &after);
+    return after > before;
 }
 
 /* Whether the server has all that was posted. */
@@ -90,6 +94,8 @@ delivery_post(const struct composition *composition, struct why *why)
         enum rc rc = repo_publish(publication->repo, uploads, n, why);
         if ((rc == RC_TIMEOUT || rc == RC_CONFLICT) && are_posted(composition))
             return RC_OK;
+        /* What others made of root and delegations a moment ago makes ours bad in the eyes of the
+         * server, which does not call that a conflict. */
         if (rc == RC_NETWORK && is_overtaken(composition))
             return RC_CONFLICT;
         if (rc != RC_TIMEOUT)

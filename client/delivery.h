@@ -8,7 +8,7 @@
 /*
  * Post all at once. Where no answer comes nobody knows whether it arrived: look, and send the same
  * bytes again, POSTS_MAX times. RC_CONFLICT: HTTP 400 VERSION, and it was not ourselves who posted
- * them. RC_NETWORK. RC_NO_MEMORY.
+ * them; or another refusal, after others have published. RC_NETWORK. RC_NO_MEMORY.
  */
 must_check enum rc delivery_post(const struct composition *composition, struct why *why);
 /* Whether the server has the root that goes along, or none does. */

@@ -202,6 +202,24 @@ forget_draft(struct step *step)
     step->is_signed = false;
 }
 
+/* A signed draft, on a base that is still the newest, and by those who may sign it now. */
+static bool
+is_still_good(
+    const struct step *step, const struct footing *footing, const struct step_scene *scene)
+{
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+    const struct tuf_role *listing = NULL;
+    const struct tuf_keys *keys = NULL;
+
+    if (!step->is_signed || step->n_slips > 0 || !span_eq(footing->file, bytes_span(&step->base)))
+        return false;
+
+    return step_is_prepared(step) || scene->publication->gathering ||
+           (!find_listing(&listing, &keys, step, scene, NULL) &&
+               !tuf_file_parse(&file, bytes_span(&step->signature.file), TUF_STRICT, NULL) &&
+               !tuf_role_verify(listing, keys, file, NULL));
+}
+
 enum rc
 step_draft(struct step *step, const struct step_scene *scene, struct why *why)
 {
@@ -215,7 +233,7 @@ step_draft(struct step *step, const struct step_scene *scene, struct why *why)
     if (rc)
         return rc;
 
-    if (step->is_signed && step->n_slips == 0 && span_eq(footing.file, bytes_span(&step->base)))
+    if (is_still_good(step, &footing, scene))
         return RC_OK;
 
     rc = gather_edits(&edits, &n_edits, step, why);

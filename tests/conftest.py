@@ -18,6 +18,8 @@ import rig_users
 from rig_agent import Agent
 from rig_case import Case
 from rig_client import Client
+from rig_crowd import Crowd, inspected, listed
+from rig_crowd_verbs import MEMBERS, SPARES, Verbs, allow
 from rig_docker import Docker, Engine
 from rig_document import key_id, key_object
 from rig_image import Image
@@ -35,6 +37,7 @@ from rig_scratch import Scratch
 from rig_slow_token import SlowToken
 from rig_token import Token
 from rig_tpm import TpmToken
+from rig_turnstile import Turnstile
 from rig_victim import Victim
 from rig_workload import scopes
 
@@ -295,6 +298,68 @@ def proxy(notary_server):
     proxy = HoldingProxy(notary_server, notary_server.tls)
     yield proxy
     proxy.stop()
+
+
+@pytest.fixture
+def crowd_users():
+    """Members of a crowd who are not the releaser. Without root, all are."""
+    if not rig_users.IS_ROOT:
+        return {}
+    return {name: rig_users.user(uid) for name, uid in (
+        ("qa", 61021), ("developer", 61022), ("devops", 61023), ("tagger", 61024))}
+
+
+@pytest.fixture(scope="session")
+def crowd_token(made_token, scratch):
+    token = made_token.copy(scratch.directory("token"))
+    for name in SPARES:
+        token.generate(name)
+    return token
+
+
+@pytest.fixture
+def crowd_agents(crowd_users, crowd_token, new_agent, scratch, registry, sanitizer):
+    tokens = [crowd_token.copy(scratch.directory("token")) for _ in range(2)]
+    return [new_agent(allow(Policy(token, registry.host, sanitizer), crowd_users, registry.host,
+                            token)).start() for token in tokens]
+
+
+@pytest.fixture
+def crowd_looks(crowd_agents, gun, new_notary, new_client, docker):
+    """How readers look at the repository; some have been there before."""
+    notary, reader = new_notary(), new_client(crowd_agents[0])
+    return {
+        "notary": ("listed", lambda: listed(notary.run("list", gun))),
+        "a new notary": ("listed", lambda: listed(new_notary().run("list", gun))),
+        "docker": ("inspected", lambda: inspected(docker.run("trust", "inspect", gun))),
+        "inspect": ("inspected", lambda: inspected(reader.run("inspect", gun))),
+        "list": ("listed", lambda: listed(reader.run("list", gun))),
+        "a new list": ("listed", lambda: listed(new_client(crowd_agents[0]).run("list", gun))),
+    }
+
+
+@pytest.fixture
+def let_loose(crowd_agents, crowd_users, crowd_token, crowd_looks, gun, new_client, notary_server):
+    """Makes a repository and lets a crowd change it: let_loose(seed, deeds of each)."""
+    verbs = Verbs(gun, crowd_token)
+    verbs.found(new_client(crowd_agents[0]))
+
+    def act(seed, n, is_free=False):
+        crowd, members = Crowd(notary_server, gun), {}
+        sticks = random.Random(seed).choice([0.2, 0.8, 0.95])
+        turnstile = Turnstile(notary_server, None if is_free else seed, sticks)
+        for kind, i in MEMBERS:
+            member = new_client(crowd_agents[i], crowd_users.get(kind))
+            member.use_server(turnstile.door(f"{kind}{i}").url)
+            members[f"{kind}{i}"] = member, verbs.choose(kind)
+        try:
+            crowd.act(members, n, seed, crowd_looks, turnstile)
+        finally:
+            turnstile.stop()
+        crowd.check()
+        return crowd
+
+    return act
 
 
 @pytest.fixture(autouse=True)

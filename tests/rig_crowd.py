@@ -90,18 +90,19 @@ def inspected(text):
 
 
 class Crowd:
-    """members: name to (client, choose), where choose(random) returns its next Deed."""
+    """Of one repository."""
 
-    def __init__(self, server, gun, turnstile):
-        self.server, self.gun, self._turnstile = server, gun, turnstile
+    def __init__(self, server, gun):
+        self.server, self.gun = server, gun
         self.deeds, self.looks = [], []
 
-    def act(self, members, n, seed, looks):
-        """Each member does n deeds; looks as Reader takes them."""
+    def act(self, members, n, seed, looks, turnstile):
+        """Each member does n deeds. members: name to (client, choose), where choose(random) returns
+        its next Deed; looks: as Reader takes them."""
         reader = Reader(self.server, self.gun, looks)
         try:
             with concurrent.futures.ThreadPoolExecutor(len(members)) as pool:
-                tasks = [pool.submit(self._act, name, *member, n, seed)
+                tasks = [pool.submit(self._act, name, *member, n, seed, turnstile)
                          for name, member in members.items()]
             for task in tasks:
                 task.result()
@@ -109,15 +110,20 @@ class Crowd:
             reader.stop()
         self.looks += reader.seen
 
-    def _act(self, name, client, choose, n, seed):
+    def _act(self, name, client, choose, n, seed, turnstile):
         choice = random.Random(f"{seed} {name}")
         for _ in range(n):
             deed = choose(choice)
             deed.begin(name, moment(self.server, self.gun))
-            with self._turnstile.inside(name) as visit:
+            with turnstile.inside(name) as visit:
                 done = client.try_run(*deed.args)
             deed.end(done, visit, moment(self.server, self.gun))
             self.deeds.append(deed)
+
+    def summary(self):
+        ends = sorted(deed.done.returncode for deed in self.deeds)
+        return "crowd: " + ", ".join(f"{ends.count(end)} ended with {end}" for end in set(ends)) + \
+            f"; {len(self.looks)} looks"
 
     # What must hold
 

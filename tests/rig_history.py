@@ -2,7 +2,8 @@
 """history: all that was ever to be seen of a repository, one state for each snapshot of the server.
 
 A register is one thing of a repository that people set: ("target", role, name) is a digest in hex,
-("key", role, key ID) is True; what is not there is not among them.
+("key", role, key ID) is True, ("base", "targets") is the one key ID of it; what is not there is not
+among them.
 """
 import base64
 import hashlib
@@ -22,6 +23,13 @@ class _File:
         return {name: base64.b64decode(target["hashes"]["sha256"]).hex()
                 for name, target in (self.signed["targets"] or {}).items()}
 
+    def listing(self, role):
+        """Of a base role, in a root."""
+        return self.signed["roles"][role]
+
+    def is_signed_by(self, listing):
+        return len(self.signers & set(listing["keyids"] or [])) >= listing["threshold"]
+
     def delegations(self):
         return self.signed["delegations"]["roles"] or []
 
@@ -36,6 +44,7 @@ class State:
         found = {}
         for role, file in self.files.items():
             if role == "root":
+                (found["base", BASE],) = file.listing(BASE)["keyids"]
                 continue
             found |= {("target", role, name): digest for name, digest in file.digests().items()}
             found |= {("key", child["name"], key): True
@@ -44,11 +53,12 @@ class State:
 
     def roles(self):
         """Those whose files count, breadth first: [(role, paths)]."""
+        assert self.files[BASE].is_signed_by(self.files["root"].listing(BASE))
         found = [(BASE, [""])]
         for role, paths in found:
             for child in self.files[role].delegations():
                 file = self.files.get(child["name"])
-                if file and len(file.signers & set(child["keyids"] or [])) >= child["threshold"]:
+                if file and file.is_signed_by(child):
                     found.append((child["name"], [
                         path for path in child.get("paths") or []
                         if any(path.startswith(above) for above in paths)]))

@@ -46,8 +46,9 @@ class _Door(HoldingProxy):
     def _forward(self, method, path, headers, body):
         with self._turnstile.turn(self._name):
             status, answered, data = self._ask(method, path, headers, body)
-        if method == "POST":
-            self._turnstile.saw(self._name, path, body, status)
+        published = PATH.search(path)
+        if method == "POST" and published:
+            self._turnstile.saw(self._name, published.group(1), body, status)
         return status, answered, data
 
     def _ask(self, method, path, headers, body):
@@ -112,7 +113,7 @@ class Turnstile:
             with self._stirring():
                 self._passing = None
 
-    def saw(self, name, path, body, status):
+    def saw(self, name, gun, body, status):
         """The server has answered a publication."""
         with self._changed:
             visit = self._inside.get(name)
@@ -121,7 +122,6 @@ class Turnstile:
             if status != 200:
                 visit.n_refused += 1
                 return
-            gun = PATH.search(path).group(1)
             visit.posted |= {(gun, role.decode(), hashlib.sha256(file).hexdigest())
                              for role, file in PART.findall(body)}
 

@@ -113,6 +113,24 @@ def test_what_was_so_already_is_so_when_the_rest_is_published(client, through_pr
     assert not names(client, gun, "targets/qa") and not names(client, gun, "targets/releases")
 
 
+def test_a_key_that_is_replaced_meanwhile_is_no_reason_to_give_up(
+        through_proxy, proxy, client, policy, token, agent, gun):
+    """The server says that the signature is bad, and not that others were faster."""
+    token.generate("targets2")
+    policy["keys"]["targets2"] = policy["keys"]["targets"] | {"uri": token.key_uri("targets2")}
+    policy["grants"]["releaser"]["keys"].append("targets2")
+    agent.set_policy(policy)
+    agent.hang_up()
+    client.run("init", gun, "--targets-key", "agent:targets")
+    adding = through_proxy("addhash", gun, "v1", 7, "--sha256", digest("v1"), "-r", "targets")
+    proxy.wait_held(1)
+    client.run("key", "rotate", gun, "targets", "--key", "agent:targets2", "--yes")
+    proxy.let_all_go()
+    done = client.finish(adding)
+    assert done.returncode == 0, done.stderr
+    assert "signed by targets2" in done.stdout and names(client, gun, "targets") == {"v1"}
+
+
 def die(process):
     process.kill()
     process.communicate()
