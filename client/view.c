@@ -8,6 +8,9 @@
 #include "client/view_inside.h"
 #include "proto/role.h"
 
+#define ROOT_NAME_MAX  32
+#define ROOT_RACES_MAX 8 /* where a new root comes each time that we look */
+
 static void
 role_done(struct trust_role *role)
 {
@@ -179,17 +182,27 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
     return RC_OK;
 }
 
+/* Append the root after the one that the walk has come to. ret_name: "5.root". What repo_get()
+ * says.
+ */
+static enum rc
+get_next_root(struct bytes *ret, char ret_name[ROOT_NAME_MAX], const struct view *view,
+    const struct view_sources *from, struct why *why)
+{
+    snprintf(
+        ret_name, ROOT_NAME_MAX, "%" PRId64 ".root", walk_root_document(view->walk)->version + 1);
+    return repo_get(ret, from->repo, ret_name, DOCUMENT_MAX_BYTES, why);
+}
+
 /* Follow N+1.root.json until there is none. */
 static enum rc
 walk_roots(struct view *view, const struct view_sources *from, struct why *why)
 {
     for (size_t i = 0; i < ROOT_CHAIN_MAX; i++) {
         closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
-        char name[32];
+        char name[ROOT_NAME_MAX];
 
-        snprintf(
-            name, sizeof name, "%" PRId64 ".root", walk_root_document(view->walk)->version + 1);
-        enum rc rc = repo_get(&file, from->repo, name, DOCUMENT_MAX_BYTES, why);
+        enum rc rc = get_next_root(&file, name, view, from, why);
         if (rc == RC_NOT_FOUND)
             return RC_OK;
         if (rc)
@@ -326,23 +339,52 @@ check_pin(struct view *view, const struct view_sources *from, struct why *why)
     return rc;
 }
 
+/* Whether one more root was published while we looked at the rest. */
+static bool
+is_outrun(const struct view *view, const struct view_sources *from)
+{
+    closing(bytes_done) struct bytes file = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    char name[ROOT_NAME_MAX];
+
+    return !get_next_root(&file, name, view, from, NULL);
+}
+
+static enum rc
+walk_new_roots(
+    struct view *view, bool *ret_is_outrun, const struct view_sources *from, struct why *why)
+{
+    *ret_is_outrun = false;
+    enum rc rc = walk_roots(view, from, why);
+    if (rc)
+        return rc;
+
+    rc = fetch_timestamp(view, from, why);
+    if (!rc)
+        rc = walk_head(view, from, why);
+    *ret_is_outrun = rc == RC_UNTRUSTED && is_outrun(view, from);
+    return rc;
+}
+
 /* Start anew, ask for newer roots first. */
 static enum rc
 view_new_roots(struct view **ret, const struct view_sources *from, struct why *why)
 {
-    closing(view_freep) struct view *view = view_alloc();
-    if (!view)
-        return fail_memory(why);
+    closing(view_freep) struct view *view = NULL;
+    bool is_again = true;
+    enum rc rc = RC_OK;
 
-    enum rc rc = start_walk(view, from, why);
-    if (rc)
-        return rc;
+    for (int n = 0; is_again && n < ROOT_RACES_MAX; n++) {
+        view_free(steal(view));
+        view = view_alloc();
+        if (!view)
+            return fail_memory(why);
 
-    rc = walk_roots(view, from, why);
-    if (!rc)
-        rc = fetch_timestamp(view, from, why);
-    if (!rc)
-        rc = walk_head(view, from, why);
+        rc = start_walk(view, from, why);
+        if (rc)
+            return rc;
+
+        rc = walk_new_roots(view, &is_again, from, why);
+    }
     view_blame(from, view_cause(view->walk));
     if (rc)
         return rc == RC_UNTRUSTED ? fail_unrelated(view, from, why) : rc;

@@ -200,6 +200,23 @@ def test_a_reader_that_another_process_of_its_user_outruns_reads_again(
     assert "v2" in done.stdout
 
 
+def test_a_reader_follows_roots_that_come_while_it_reads(new_client, agent, repository, proxy):
+    owner, reader = new_client(agent), new_client(agent)
+    add(owner, repository, "v1")
+    reader.run("list", repository)
+    reader.use_server(proxy.url)
+    proxy.holds = lambda method, path: path.endswith("timestamp.json")
+    owner.run("key", "rotate", repository, "timestamp", "--server-managed")
+    reading = reader.start("list", repository)
+    proxy.wait_held(1)
+    proxy.let_go(0)
+    proxy.wait_held(2)  # it has found the second root, and no third one
+    owner.run("key", "rotate", repository, "timestamp", "--server-managed")
+    proxy.let_all_go()
+    done = reader.finish(reading)
+    assert done.returncode == 0 and "v1" in done.stdout, done.stderr
+
+
 def test_says_who_can_publish_where_the_owner_keeps_the_snapshot_key(client, token, notary, gun):
     notary.run("init", gun, "-p")
     key = client.write("qa.pem", token.public_key("qa"))
