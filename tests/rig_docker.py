@@ -10,12 +10,12 @@ from rig_port import free_port
 from rig_process import Process, environment
 from rig_tls import Tls
 
-UNPACK = Path(__file__).parent.parent / "contrib" / "unpack-docker"
+UNPACK = Path(__file__).parent.parent / "contrib" / "unpack"
 
 
-def unpacked():
-    """The directory with docker and dockerd."""
-    return Path(subprocess.run([UNPACK], check=True, stdout=subprocess.PIPE, text=True,
+def unpacked(group="docker"):
+    """The directory with docker and dockerd, or with another group of contrib/packages."""
+    return Path(subprocess.run([UNPACK, group], check=True, stdout=subprocess.PIPE, text=True,
                                timeout=300).stdout.strip())
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""notary-server: Debian's, with its data in memory and TLS on the loopback interface."""
+"""notary-server: Debian's, with its data in memory or in a database, and TLS on the loopback interface."""
 import json
 import ssl
 import urllib.error
@@ -13,9 +13,10 @@ from rig_tls import Tls
 
 class NotaryServer:
     """auth: what goes into the server's "auth" member; None: everybody may do everything. is_plain:
-    without TLS, to stand behind something that has it."""
+    without TLS, to stand behind something that has it. database: one of rig_database; None: its
+    data is in memory."""
 
-    def __init__(self, scratch, auth=None, is_plain=False):
+    def __init__(self, scratch, auth=None, is_plain=False, database=None):
         self.directory = scratch.directory("notary-server")
         self.tls = Tls(self.directory)
         self.port = free_port()
@@ -26,7 +27,7 @@ class NotaryServer:
             "trust_service": {"type": "local", "hostname": "", "port": "",
                               "key_algorithm": "ecdsa"},
             "logging": {"level": "error"},
-            "storage": {"backend": "memory"},
+            "storage": database.storage if database else {"backend": "memory"},
         }
         if not is_plain:
             config["server"] |= {"tls_key_file": str(self.tls.key),
