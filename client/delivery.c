@@ -100,8 +100,9 @@ delivery_post(const struct composition *composition, struct why *why)
             return RC_CONFLICT;
         if (rc != RC_TIMEOUT)
             return rc;
+        /* With PostgreSQL, HTTP 500 is how it says that others were faster, more often than not. */
         if (i + 1 == POSTS_MAX)
-            return RC_NETWORK;
+            return is_overtaken(composition) ? RC_CONFLICT : RC_NETWORK;
 
         progress_note(publication->progress, "publication: no answer: %s", why->text);
         pause_about(pause_backoff_ms(2 * i + 3, BACKOFF_MAX_MS));

@@ -82,6 +82,20 @@ def test_a_publication_without_an_answer_ends_well(cuts, two, repository, images
     assert readers.read(repository) == sizes(images, *TEAMS)
 
 
+def test_who_gets_no_answer_goes_on_while_others_publish(
+        two, new_client, agent, repository, images, proxy, readers):
+    """With PostgreSQL the server fails where it should say that somebody was faster."""
+    proxy.cuts = ["before"] * 6  # libcurl sends each of three twice
+    running = [(two[0], two[0].start("sign", f"{repository}:a"))]
+    proxy.wait_held(1)
+    new_client(agent).run("sign", f"{repository}:b", "-r", "targets/devops")
+    proxy.let_all_go()
+    succeed(running)
+    assert not proxy.cuts
+    assert readers.read(repository) == sizes({"a": images["a"]}, *TEAMS) | \
+        sizes({"b": images["b"]}, "targets/devops")
+
+
 def test_two_without_an_answer_do_not_undo_each_other(two, repository, images, proxy, readers):
     proxy.cuts = ["after", "after"]
     running = start_both(two, repository, proxy)

@@ -8,7 +8,6 @@ import urllib.error
 import pytest
 
 from rig_database import MariaDb, PostgreSql
-from rig_document import canonical
 from rig_notary_server import NotaryServer
 from rig_readers import TEAMS
 
@@ -77,6 +76,23 @@ def test_a_repository_lives_as_it_does_in_memory(
     assert {record["Category"] for record in told} == {"update"}
     assert len(versions(notary_server, repository, "root")) == 3
     assert len(versions(notary_server, repository, "targets/releases")) == 3
+
+
+def test_a_name_is_as_long_as_its_column(client, registry):
+    name = f"{registry.host}/{'a' * 255}"[:255]
+    client.run("init", name)
+    client.run("addhash", name, "v1", 7, "--sha256", DIGEST, "-r", "targets")
+    assert names(client, name) == {"v1"}
+    assert "want 1 to 255" in client.refused(1, "init", f"{name}a")
+
+
+def test_nobody_trusts_what_the_server_takes_for_the_same_name(client, database, notary, gun):
+    """MariaDB compares names as people do; who does not look at the root would publish in what
+    belongs to somebody else."""
+    notary.run("init", f"{gun}/SHOP", "-p")
+    end = client.try_run("init", f"{gun}/shop")
+    assert end.returncode == (4 if database.group == "mariadb" else 0), end.stderr
+    assert notary.run("list", f"{gun}/SHOP")
 
 
 def test_a_crowd_loses_nothing(let_loose, record_property):
