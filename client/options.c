@@ -122,6 +122,7 @@ static const struct {
 };
 
 #define FIRST_LONG 256
+#define WORD       1 /* what getopt says of what is no option */
 
 static bool
 add_value(const char **values, size_t *n, const char *value, enum option_id id)
@@ -175,6 +176,7 @@ describe(struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1], char *lette
 {
     size_t n = 0, at = 0;
 
+    letters[at++] = '-'; /* getopt: words that are no options, too, in their order */
     for (int id = 0; id < OPTION_MAX_; id++) {
         int kind = table[id].argument ? required_argument : no_argument;
         longs[n++] = (struct option){table[id].name + 2, kind, NULL, FIRST_LONG + id};
@@ -195,9 +197,20 @@ describe(struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1], char *lette
     letters[at] = 0;
 }
 
-static int
-of_letter(int letter)
+/* After 'key rotate', -r is notary's: --server-managed, without an argument. */
+static bool
+is_rotation(const struct options *options)
 {
+    return options->n_arguments >= 2 && !strcmp(options->arguments[0], "key") &&
+           !strcmp(options->arguments[1], "rotate");
+}
+
+static int
+of_letter(const struct options *options, int letter)
+{
+    if (letter == 'r' && is_rotation(options))
+        return OPTION_SERVER_MANAGED;
+
     for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
         if (aliases[i].letter == letter)
             return (int)aliases[i].id;
@@ -212,21 +225,24 @@ bool
 options_parse(struct options *ret, int argc, char **argv)
 {
     struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1];
-    char letters[2 * OPTION_MAX_ + N_ELEMENTS(aliases) + 1];
-    struct options options = {0};
+    char letters[2 * OPTION_MAX_ + N_ELEMENTS(aliases) + 2];
+    struct options options = {.arguments = argv + 1};
 
     describe(longs, letters, sizeof letters);
     for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-        int id = c < FIRST_LONG ? of_letter(c) : c - FIRST_LONG;
-        if (c == '?' && optopt == 'r')
-            fputs("countersign: with 'key rotate', what notary calls -r is --server-managed\n",
-                stderr);
-        if (c == '?' || !take(&options, (enum option_id)id, optarg))
+        int id = c < FIRST_LONG ? of_letter(&options, c) : c - FIRST_LONG;
+        if (c == WORD)
+            options.arguments[options.n_arguments++] = optarg;
+        else if (c == '?' || !take(&options, (enum option_id)id, optarg))
             return false;
+
+        char *of_role = strstr(letters, "r:");
+        if (of_role && is_rotation(&options))
+            memmove(of_role + 1, of_role + 2, strlen(of_role + 2) + 1);
     }
 
-    options.arguments = argv + optind;
-    options.n_arguments = (size_t)(argc - optind);
+    while (optind < argc)
+        options.arguments[options.n_arguments++] = argv[optind++];
     *ret = options;
     return true;
 }

@@ -4,7 +4,6 @@ import pytest
 
 from rig_differences import Table, reasons
 from rig_pair import Pair, World
-from rig_sameness import ABSENT
 from rig_scenario import Scenario, Step
 
 SCENARIOS = 150
@@ -22,7 +21,7 @@ def world(scratch, programs, sanitizer, registry, notary_server, made_token):
 def perform(world, scenario, changed=None, without=None):
     """What differs, with the scenario; nothing if nothing does. changed: what we do instead of its
     steps. without: a difference of the table that is not allowed."""
-    pair = Pair(world, world.new_name(), Table(without).allows)
+    pair = Pair(world, Table(without).allows, scenario.number)
     try:
         found = pair.differences(scenario.steps, changed)
     except AssertionError as error:  # a step that should have gone well
@@ -45,12 +44,12 @@ PLANTED = [
     ("addhash", {"roles": ["targets"]}),
     ("addhash", {"sha512": "e" * 128}),
     ("add", {"custom": False}),
-    ("remove", {"name": ABSENT}),
+    ("remove", {"name": "v4"}),
     ("delegate", {"keys": ["cid"]}),
     ("delegate", {"paths": ["v"]}),
     ("delegate", {"role": "targets/dev"}),
 ]
-STORY = Scenario("planted", [
+STORY = Scenario(0, [
     Step("init"), Step("delegate", role="targets/qa", keys=["ann"], paths=[""]),
     Step("addhash", name="v1", roles=["targets/qa"], size=5, sha256="1" * 64, sha512=None),
     Step("add", name="v2", roles=["targets"], content="text", custom=True),
@@ -73,7 +72,7 @@ def test_one_step_that_differs_is_found(world, verb, planted):
 
 @pytest.mark.parametrize("name", reasons())
 def test_each_difference_of_the_table_is_needed(world, name):
-    scenario = Scenario(name, NEEDED[name])
+    scenario = Scenario(0, NEEDED[name])
     assert not perform(world, scenario)
     assert perform(world, scenario, without=name)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """hands: those who do what a scenario says, one with notary and one with our program."""
+import collections
 import hashlib
 import json
 import urllib.request
@@ -7,6 +8,9 @@ import urllib.request
 from rig_image import CONFIG, MANIFEST
 
 CUSTOM = {"built": {"by": "ci", "tries": 3}, "notes": ["one", "two"]}
+# What the agent has for roles that no delegate signs.
+FOUNDERS = {"root": ["root", "root2", "root3"], "targets": ["targets", "targets2"]}
+OF_SERVER = ("snapshot", "timestamp")
 
 
 class Hands:
@@ -82,6 +86,12 @@ class Theirs(Hands):
         return self._stage(step, "delegation", "add", self.gun, step.role,
                            *(self.publics[key] for key in step.keys), *_paths(step))
 
+    def _rotate(self, step):
+        self.settle()
+        self.notary.answer("yes", "key", "rotate", self.gun, step.role,
+                           *(["-r"] if step.role in OF_SERVER else []))
+        return True
+
     def _publish(self, _):
         self.settle()
         return True
@@ -93,6 +103,7 @@ class Ours(Hands):
     def __init__(self, gun, publics, client, registry):
         super().__init__(gun, publics)
         self.client, self._registry = client, registry
+        self._keys = {role: collections.deque(keys) for role, keys in FOUNDERS.items()}
 
     def settle(self):
         """Nothing is ever staged."""
@@ -104,7 +115,8 @@ class Ours(Hands):
         return self.client.try_run(*args).returncode == 0
 
     def _init(self, _):
-        self.client.run("init", self.gun)
+        self.client.run("init", self.gun, "--root-key", f"agent:{self._keys['root'][0]}",
+                        "--targets-key", f"agent:{self._keys['targets'][0]}")
         return True
 
     def _addhash(self, step):
@@ -134,6 +146,13 @@ class Ours(Hands):
     def _delegate(self, step):
         keys = [f"agent:{key}" if key < "c" else self.publics[key] for key in step.keys]
         return self._run(step, "delegation", "add", self.gun, step.role, *keys, *_paths(step))
+
+    def _rotate(self, step):
+        if step.role in OF_SERVER:
+            return self._run(step, "key", "rotate", self.gun, step.role, "-r")
+        self._keys[step.role].rotate(1)
+        return self._run(step, "key", "rotate", self.gun, step.role, "--yes", "--key",
+                         f"agent:{self._keys[step.role][0]}")
 
     def _publish(self, step):
         return self._run(step, "publish", self.gun)

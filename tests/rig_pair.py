@@ -7,15 +7,14 @@ import rig_users
 from rig_agent import Agent
 from rig_client import Client
 from rig_document import key_id, key_object
-from rig_hands import Ours, Theirs
+from rig_hands import FOUNDERS, Ours, Theirs
 from rig_notary import Notary
 from rig_policy import Policy
 from rig_publisher import new_private_key, private_pem, public_pem
-from rig_sameness import ABSENT, differences, readings, state
+from rig_sameness import differences, questions, readings, state
 from rig_scenario import KEYS
 from rig_scratch import write
 
-FOUNDERS = {"root": ["root"], "targets": ["targets"]}
 
 
 class World:
@@ -45,10 +44,16 @@ class World:
     def _agent(self, token, private):
         policy = Policy(token, self.registry.host, self.setting["sanitizer"])
         everywhere = [f"{self.registry.host}/**"]
+        roles = {name: ["targets/**"] for name in KEYS}
+        roles |= {name: [role] for role, names in FOUNDERS.items() for name in names}
         policy["keys"] = {name: {"token": "hsm", "uri": token.key_uri(name), "scope": [
-            {"repositories": everywhere, "roles": FOUNDERS.get(name, ["targets/**"])}]}
-            for name in (*FOUNDERS, *KEYS)}
-        policy["grants"]["releaser"]["keys"] = list(policy["keys"])
+            {"repositories": everywhere, "roles": of}]} for name, of in roles.items()}
+        for name in [name for names in FOUNDERS.values() for name in names[1:]]:
+            token.generate(name)
+        # To become another user takes longer than all that the client does.
+        who = {"users": [rig_users.own().uid]}
+        policy["grants"] = {"all": {**who, "keys": list(policy["keys"]), "delegate": True}}
+        policy["admins"] = who
         for name, key in private.items():
             token.take_key(name, private_pem(key))
         return Agent(self.setting["programs"], self.setting["sanitizer"],
@@ -65,7 +70,7 @@ class World:
 
     def client(self, agent=None):
         return Client(self.setting["programs"], self.setting["sanitizer"],
-                      self._scratch.directory("home"), rig_users.RELEASER, agent=agent,
+                      self._scratch.directory("home"), rig_users.own(), agent=agent,
                       notary_server=self.server)
 
     def readers(self):
@@ -81,11 +86,11 @@ class World:
 
 
 class Pair:
-    """allows: of the Table of differences."""
+    """allows: of the Table of differences. turn: which question comes first."""
 
-    def __init__(self, world, name, allows):
-        self._world, self._allows = world, allows
-        below = f"{world.registry.host}/{name}"
+    def __init__(self, world, allows, turn=0):
+        self._world, self._allows, self._turn = world, allows, turn
+        below = f"{world.registry.host}/{world.new_name()}"
         self.theirs = Theirs(f"{below}/theirs", world.publics, world.publisher())
         self.ours = Ours(f"{below}/ours", world.publics, world.client(world.agent),
                          world.registry)
@@ -120,11 +125,14 @@ class Pair:
     def _compare(self, readers):
         """Every reader of each repository must see the same."""
         self.theirs.settle()
+        # Processes are what costs: lists of roles each time, and one of the other questions.
+        always, others = questions(self._roles, self._names)
+        asked = [*always, others[self._turn % len(others)]]
+        self._turn += 1
         first, first_label = None, None
         for program, reader in readers.items():
             for hands in (self.theirs, self.ours):
-                seen = readings(reader, hands.gun, self._roles, [*self._names, ABSENT],
-                                self._allows)
+                seen = readings(reader, hands.gun, asked, self._allows)
                 label = f"{program} reads {hands.gun}"
                 if first is None:
                     first, first_label = seen, label

@@ -4,23 +4,26 @@ import difflib
 import json
 import urllib.error
 
+GUN = "GUN"
 BASE = ("root", "targets", "snapshot", "timestamp")
-ABSENT = "absent"
 
 
-def readings(reader, gun, roles, names, allows):
+def questions(roles, names):
+    """Those about roles, and others; GUN stands for the repository."""
+    return [("delegation", "list", GUN),
+            ("list", GUN, *(part for role in roles for part in ("-r", role)))], [
+                ("list", GUN), *(("lookup", "--", GUN, name) for name in (*names, "absent"))]
+
+
+def readings(reader, gun, asked, allows):
     """What one reader says: question to whether it answers, and its answer, byte for byte. allows: of
     a Table."""
-    questions = [("list", gun), ("delegation", "list", gun)]
-    questions += [("list", gun, *(part for role in roles for part in ("-r", role)))]
-    questions += [("lookup", "--", gun, name) for name in (*names, ABSENT)]
     answers = {}
-    for question in questions:
-        done = reader.try_run(*question)
-        asked = " ".join(part for part in question if part != gun)
+    for question in asked:
+        done = reader.try_run(*(gun if word is GUN else word for word in question))
         is_answered = done.returncode == 0
         is_shown = is_answered or not allows("errors on standard output")
-        answers[asked] = is_answered, done.stdout if is_shown else ""
+        answers[" ".join(question)] = is_answered, done.stdout if is_shown else ""
     return answers
 
 

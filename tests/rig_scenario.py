@@ -73,7 +73,7 @@ class Scenario:
     def __init__(self, number, steps=None):
         self.number = number
         self._random = random.Random(f"scenario {number}")
-        self._story = Story()
+        self._story, self._rotations = Story(), 0
         self.steps = steps or self._tell()
 
     def __str__(self):
@@ -196,6 +196,13 @@ class Scenario:
     def _delegate_orphan(self):
         return Step("delegate", True, role="targets/absent/deep", keys=["ann"], paths=[""])
 
+    # Keys
+
+    def _rotate(self):
+        (role,) = self._random.choices(("targets", "root", "snapshot", "timestamp"), (4, 3, 1, 1))
+        self._rotations += 1
+        return Step("rotate", role=role) if self._rotations < 3 else None
+
     # Readers
 
     def _publish(self):
@@ -211,5 +218,5 @@ WEIGHTS = {
     Scenario._nowhere: 0.3, Scenario._remove: 3, Scenario._remove_absent: 0.3,
     Scenario._delegate: 5, Scenario._delegate_more: 2, Scenario._delegate_orphan: 0.2,
     Scenario._delegate_outside: 0.4,
-    Scenario._publish: 0.5, Scenario._look: 0.5,
+    Scenario._rotate: 1, Scenario._publish: 0.5, Scenario._look: 0.5,
 }

@@ -120,7 +120,7 @@ def test_we_follow_rotations_of_their_keys(theirs, notary, client, new_client, u
     reader = new_client()
     reader.run("list", theirs)
     for role in ("targets", "root"):
-        notary.run("key", "rotate", theirs, role)
+        notary.answer("yes", "key", "rotate", theirs, role)
     image = upload(f"{theirs}:v1")
     client.run("sign", f"{theirs}:v1")
     assert readers.read(theirs, QA) == {("v1", QA): (image.hex, image.size)}

@@ -74,6 +74,14 @@ test_takes_notarys_spelling(void **state)
     assert_true(options_has(&options, OPTION_VERBOSE));
     assert_string_equal(options.values[OPTION_CONFIG], "C");
     assert_string_equal(options.values[OPTION_LINES], "3");
+    assert_true(parse(&options, &line, "countersign -q key rotate -r g snapshot -p"));
+    assert_true(options_has(&options, OPTION_SERVER_MANAGED));
+    assert_false(options_has(&options, OPTION_ROLE));
+    assert_int_equal(options.n_arguments, 4);
+    assert_string_equal(options.arguments[2], "g");
+    assert_true(parse(&options, &line, "countersign key list -r rotate"));
+    assert_false(options_has(&options, OPTION_SERVER_MANAGED));
+    assert_int_equal(options.n_roles, 1);
     assert_true(parse(&options, &line, "countersign list g --debug -d D"));
     assert_true(options_has(&options, OPTION_VERBOSE));
     assert_string_equal(options.values[OPTION_TRUST_DIR], "D");
