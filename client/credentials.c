@@ -19,6 +19,8 @@ struct wanted {
     const char *server; /* the host as docker and its helpers name it */
 };
 
+#define BLANKS " \t\r\n"
+
 /* base64 of "user:password"; the password may have colons. */
 static enum rc
 read_pair(struct credentials *ret, struct span base64, struct why *why)
@@ -230,6 +232,18 @@ find_in_user_files(struct credentials *ret, const struct wanted *wanted, struct 
     return rc;
 }
 
+static void
+trim(struct bytes *b)
+{
+    while (b->len > 0 && memchr(BLANKS, b->p[b->len - 1], sizeof BLANKS - 1))
+        bytes_cut(b, b->len - 1);
+
+    size_t n = 0;
+    while (n < b->len && memchr(BLANKS, b->p[n], sizeof BLANKS - 1))
+        n++;
+    bytes_drop(b, n);
+}
+
 static enum rc
 find_in_notary_auth(struct credentials *ret, struct why *why)
 {
@@ -237,9 +251,19 @@ find_in_notary_auth(struct credentials *ret, struct why *why)
     if (!text || !*text)
         return fail(why, RC_NOT_FOUND, "NOTARY_AUTH is not set");
 
-    size_t len = strcspn(text, " \t\r\n"); /* base64(1) ends its line */
-    enum rc rc = read_pair(ret, (struct span){(const uint8_t *)text, len}, why);
-    return rc ? within(why, rc, "NOTARY_AUTH") : RC_OK;
+    closing(bytes_wipe) struct bytes base64 = BYTES_INIT(2 * SECRET_MAX_BYTES);
+    for (; *text; text++) /* base64(1) ends its lines, and breaks long ones */
+        if (!strchr(BLANKS, *text))
+            bytes_put(&base64, (struct span){(const uint8_t *)text, 1});
+
+    enum rc rc = bytes_check(&base64, why);
+    if (!rc)
+        rc = read_pair(ret, bytes_span(&base64), why);
+    if (rc)
+        return within(why, rc, "NOTARY_AUTH");
+
+    trim(&ret->secret); /* as notary does: 'echo user:password | base64' ends a line, too */
+    return RC_OK;
 }
 
 static enum rc

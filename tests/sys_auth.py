@@ -157,6 +157,20 @@ def test_signs_with_the_variable_of_notary(world, new_user, image):
     signs(client, world.gun, image)
 
 
+def test_the_variable_of_notary_is_for_trust_servers_only(world, new_user, image, token_server):
+    """And it may be what a shell makes of a line, as notary takes it."""
+    client = new_user({"auths": {world.registry.host: {"auth": basic("reader")}}})
+    client.environment["NOTARY_AUTH"] = base64.encodebytes(
+        f"alice:{SECRETS['alice']}\n".encode()).decode()
+    token_server.requests.clear()
+    signs(client, world.gun, image)
+    name = world.gun.split("/", 1)[1]
+    assert {(request.user, request.scope.split(":", 1)[1].rsplit(":", 1)[0])
+            for request in token_server.requests} == {("alice", world.gun), ("reader", name)}
+    client.environment["NOTARY_AUTH"] = base64.b64encode(b":nobody").decode()
+    assert "NOTARY_AUTH: want base64 of USER:PASSWORD" in client.refused(1, "list", world.gun)
+
+
 @pytest.mark.parametrize("entry", [
     None, {"auth": base64.b64encode(b"alice:wrong").decode()}, {"auth": basic("reader")}],
     ids=["nobody", "wrong-password", "only-reads"])

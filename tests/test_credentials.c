@@ -226,6 +226,11 @@ test_looks_in_one_place_after_the_other(void **state)
     find(found, "h", NULL, false);
     assert_string_equal(found, "env p");
 
+    /* "echo bob: b | base64", and base64 that breaks its lines */
+    setenv("NOTARY_AUTH", "Ym9i\nOiBi\r\nCg==\n", 1);
+    find(found, "h", NULL, true);
+    assert_string_equal(found, "bob b");
+
     setenv("NOTARY_AUTH", "bob:b", 1);
     assert_int_equal(find(found, "h", NULL, true), RC_MALFORMED);
     assert_non_null(strstr(found, "NOTARY_AUTH: "));
