@@ -224,7 +224,7 @@ test_notes_keys_under_ids_that_are_not_theirs_or_in_no_role(void **state)
     closing(freep) char *roles = NULL;
     assert_true(asprintf(&roles, "[\"%s\"]", id) > 0);
     swap(&message, roles, "[]");
-    assert_flaw("a role without keys", "targets", &message, REASON_THRESHOLD);
+    assert_flaw("a key that its role has no longer", "targets", &message, REASON_KEY_ID);
 }
 
 static void
