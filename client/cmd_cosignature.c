@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/command.h"
 #include "client/cosignature_file.h"
+#include "client/question.h"
 #include "client/review.h"
 #include "client/table.h"
 #include "proto/bounds.h"
@@ -86,6 +87,19 @@ show_first(const struct review *review, const struct signer *signer, const char 
         bytes_text(&text));
 }
 
+/* A file that comes from anybody may hold what nobody wanted. What somebody has signed who may, one
+ * other at least wanted. */
+static enum rc
+ask_about_unsigned(struct session *session, const struct review *review, struct why *why)
+{
+    for (size_t i = 0; i < review->n; i++)
+        if (!review->documents[i].is_published && review->documents[i].quorum.n_signatures == 0)
+            return question_ask(
+                session, "Nobody has signed all of it yet: sign what is shown above", why);
+
+    return RC_OK;
+}
+
 static enum rc
 sign_and_publish(struct session *session, struct repository *repository,
     const struct review *review, const char *path, struct why *why)
@@ -139,6 +153,8 @@ COMMAND(cmd_cosignature_add)
         rc = session_signer(&signer, session, why);
     if (!rc)
         rc = show_first(&review, signer, cosignature->repository, why);
+    if (!rc)
+        rc = ask_about_unsigned(session, &review, why);
     return rc || review.is_published
                ? rc
                : sign_and_publish(session, repository, &review, arguments[0], why);

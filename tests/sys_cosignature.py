@@ -105,6 +105,11 @@ def change(host, path, **changes):
     return host.client.write("changed.json", json.dumps(content))
 
 
+def snapshot(notary_server, gun):
+    """How often it was published."""
+    return notary_server.document(gun, "snapshot")["signed"]["version"]
+
+
 def signed_file(host, gun, name, path, *more):
     host.run("addhash", gun, name, "7", "--sha256", DIGEST, "-r", ROLE, "--out", path, *more)
     return path
@@ -143,7 +148,7 @@ def test_what_somebody_changed_on_the_way_is_signed_by_nobody(release, near, far
     before = notary_server.document(release, "targets")
     for status, because, changes in cases:
         path = change(near, "one", **changes)
-        for verb in ("show", "add"):
+        for verb in ("show", "add") if status == 4 else ("add",):
             error = far.refused(status, "cosignature", verb, carry(near, path, far))
             assert because in error and "carried.json" in error or ROLE in error, error
     huge = near.client.write("huge", " " * (64 * 1024 * 1024 + 1))
@@ -152,6 +157,17 @@ def test_what_somebody_changed_on_the_way_is_signed_by_nobody(release, near, far
     assert notary_server.document(release, "targets") == before
     # The agent of the other host was asked for nothing.
     assert not far.run("audit", "show", "--outcome", "released")
+
+
+def test_what_nobody_has_signed_is_asked_about(release, near, far, new_notary, new_client):
+    signed_file(near, release, "v1", "f")
+    (document,) = json.loads((near.client.home / "f").read_text())["documents"]
+    path = carry(near, change(near, "f", documents=[{**document, "signatures": []}]), far)
+    assert "signed by nobody" in far.run("cosignature", "show", path)
+    assert "say --yes to mean it" in far.refused(2, "cosignature", "add", path)
+    assert "nothing is published yet" in far.run("cosignature", "add", path, "--yes")
+    near.run("cosignature", "add", carry(far, path, near))
+    assert seen(new_notary, new_client, release) == {"v1"}
 
 
 def test_what_others_published_since_is_not_lost(release, near, far, new_notary, new_client):
@@ -227,6 +243,39 @@ def test_several_keys_of_one_host_sign_at_once(new_host, gun, new_notary, new_cl
     assert seen(new_notary, new_client, gun) == {"v1"}
     host.run("cosignature", "add", "f")
     assert seen(new_notary, new_client, gun) == {"v1", "v2"}
+
+
+def test_every_verb_that_publishes_can_leave_it_to_others(new_host, gun, upload, notary_server):
+    """Nothing is published, nor said to be; and the file is what the verb would have published."""
+    here = new_host("root", "targets", "qa", "developer")
+    upload(f"{gun}:v1")
+    here.run("init", gun)
+    qa = here.json("key", "list", "--json")
+    (qa,) = [key["key"] for key in qa if key["name"] == "qa"]
+    for verb in (
+            ("delegation", "add", gun, "targets/qa", "agent:qa", "agent:developer"),
+            ("signer", "add", "dev", gun, "--key", "agent:developer"),
+            ("sign", f"{gun}:v1"),
+            ("addhash", gun, "v2", "7", "--sha256", DIGEST, "-r", "targets/qa"),
+            ("add", gun, "v3", here.client.write("f.txt", "f"), "-r", "targets/qa"),
+            ("witness", gun, "targets/qa"),
+            ("remove", gun, "v2", "-r", "targets/qa"),
+            ("revoke", f"{gun}:v1", "--yes"),
+            ("delegation", "purge", gun, "--key", qa),
+            ("signer", "remove", "dev", gun, "--keep", "all"),
+            ("delegation", "remove", gun, "targets/qa", "--yes"),
+            ("key", "rotate", gun, "timestamp", "--server-managed")):
+        before = snapshot(notary_server, gun)
+        said = here.run(*verb, "--out", "out.json")
+        assert snapshot(notary_server, gun) == before, verb
+        assert "nothing is published yet: out.json has all signatures" in said, (verb, said)
+        assert "Successfully" not in said, verb
+        here.run("cosignature", "add", "out.json")
+        assert snapshot(notary_server, gun) > before, verb
+        assert "published already" in here.run("cosignature", "show", "out.json")
+        (here.client.home / "out.json").unlink()
+    error = here.refused(1, "init", f"{gun}/a", f"{gun}/b", "--out", "out.json")
+    assert "--out takes one repository" in error
 
 
 # Roots
