@@ -29,7 +29,7 @@ add(struct chosen *chosen, const struct signer_key *key, struct why *why)
 {
     for (size_t i = 0; i < chosen->n; i++)
         if (chosen->keys[i] == key)
-            return fail(why, RC_REFUSED, "key '%s' is named twice", key->name);
+            return fail(why, RC_USAGE, "key '%s' is named twice", key->name);
 
     if (chosen->n == OPTION_VALUES_MAX)
         return fail(why, RC_TOO_LARGE, "more than %d keys", OPTION_VALUES_MAX);
@@ -132,7 +132,7 @@ choose_other(struct chosen *ret, const struct signer *signer, const struct base_
     const char *repository = choice->repository->name;
 
     if (role->n_keyids > 1)
-        return fail(why, RC_REFUSED,
+        return fail(why, RC_USAGE,
             "role %s of '%s' has %zu keys: name all that it is to have, with --key agent:NAME",
             role_of(choice), repository, role->n_keyids);
 

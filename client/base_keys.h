@@ -24,7 +24,7 @@ struct base_keys_choice {
 /*
  * For a new repository; without names the only key that the caller may use. base_keys_done() in any
  * case. What signer_choose(), signer_root_certificate() and pubkey_args_read() say. RC_UNTRUSTED:
- * no certificate of a root key of the repository. RC_REFUSED: one is named twice.
+ * no certificate of a root key of the repository. RC_USAGE: one is named twice.
  */
 must_check enum rc base_keys_choose(
     struct base_keys *ret, const struct base_keys_choice *choice, struct why *why);
@@ -32,7 +32,7 @@ must_check enum rc base_keys_choose(
 /*
  * For a repository that is there, in place of those that it has; without names the only other one.
  * A root key that it has already keeps its certificate; where all of them are such, they get new
- * ones. Likewise; RC_REFUSED: it has more than one, so none can be supposed.
+ * ones. Likewise; RC_USAGE: it has more than one, so none can be supposed.
  */
 must_check enum rc base_keys_replace(
     struct base_keys *ret, const struct base_keys_choice *choice, struct why *why);

@@ -85,6 +85,9 @@ file_of(const struct trust_role *role)
     closing(tuf_file_freep) struct tuf_file *file = NULL;
     struct span raw = bytes_span(&role->unverified);
 
+    if (role->is_mislisted)
+        return (struct span){0};
+
     if (role->file)
         return role->file->is_exact ? bytes_span(&role->file->raw) : (struct span){0};
 
@@ -99,7 +102,7 @@ is_reached(const struct trust *trust, struct span name)
     for (name = role_parent(name); name.len > 0; name = role_parent(name)) {
         closing(freep) char *text = span_dup(name);
         const struct trust_role *role = text ? trust_find(trust, text) : NULL;
-        if (!role || !role->file || !role->file->is_exact)
+        if (!role || !role->file || file_of(role).len == 0)
             return false;
     }
 

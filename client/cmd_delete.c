@@ -50,7 +50,7 @@ COMMAND(cmd_delete)
     (void)n;
     enum rc rc = session_repository(&repository, session, arguments[0], why);
     if (!rc && options_has(options, OPTION_RETIRE) && !options_has(options, OPTION_REMOTE))
-        rc = fail(why, RC_REFUSED,
+        rc = fail(why, RC_USAGE,
             "a repository is retired when it is deleted: say --remote as well, or 'countersign "
             "retire %s' if it is deleted already",
             repository->name);

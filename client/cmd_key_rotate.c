@@ -10,20 +10,20 @@ check_options(const struct options *options, enum rank rank, const char *role, s
     bool names_keys = options->n_keys > 0 || options_has(options, OPTION_THRESHOLD);
 
     if (rank == RANK_DELEGATION)
-        return fail(why, RC_REFUSED,
+        return fail(why, RC_USAGE,
             "the keys of %s are not rotated: 'delegation add' gives it other ones, and 'delegation "
             "remove' takes some away",
             role);
     if (rank == RANK_MAX_)
         return fail(
-            why, RC_REFUSED, "'%s' is no role: want root, targets, snapshot or timestamp", role);
+            why, RC_USAGE, "'%s' is no role: want root, targets, snapshot or timestamp", role);
     if (is_of_server && names_keys)
-        return fail(why, RC_REFUSED, "the trust server makes the key of %s: leave out --key", role);
+        return fail(why, RC_USAGE, "the trust server makes the key of %s: leave out --key", role);
     if (is_of_server && !options_has(options, OPTION_SERVER_MANAGED))
-        return fail(why, RC_REFUSED,
+        return fail(why, RC_USAGE,
             "the key of %s is the trust server's to keep: say --server-managed", role);
     if (!is_of_server && options_has(options, OPTION_SERVER_MANAGED))
-        return fail(why, RC_REFUSED,
+        return fail(why, RC_USAGE,
             "no trust server may have the key of %s: leave out --server-managed", role);
 
     return RC_OK;

@@ -3,6 +3,7 @@
 
 #include "client/command.h"
 #include "client/question.h"
+#include "client/rotation.h"
 #include "proto/bounds.h"
 
 #define NAMES_MAX 20 /* targets of a role that are named */
@@ -95,13 +96,18 @@ look_at(bool *ret_is_doubtful, struct session *session, const struct repository 
         return fail(
             why, RC_UNSUPPORTED, "%s: the trust server signs it again when it is due", name);
     if (rank != RANK_TARGETS && rank != RANK_DELEGATION)
-        return fail(why, RC_MALFORMED, "'%s': want targets or targets/NAME", name);
+        return fail(why, RC_MALFORMED, "'%s': want root, targets or targets/NAME", name);
     if (!role)
         return fail(why, RC_NOT_FOUND,
             "'%s' has no role %s, or a role above it does not verify; see 'countersign delegation "
             "list'",
             repository->name, name);
 
+    if (role->is_mislisted)
+        progress_note(session_progress(session),
+            "%s: the snapshot lists another file, which the server does not have: version %" PRId64
+            ", which it has, is signed again",
+            name, role->version);
     if (role->problem) {
         *ret_is_doubtful = true;
         return look_at_unverified(session, role, why);
@@ -131,16 +137,22 @@ COMMAND(cmd_witness)
 {
     closing(freep) struct publish_role *roles = calloc(n, sizeof *roles);
     struct repository *repository = NULL;
-    bool is_doubtful = false;
+    bool is_doubtful = false, has_root = false;
     size_t n_roles = 0;
 
     if (!roles)
         return fail_memory(why);
 
     enum rc rc = session_repository(&repository, session, arguments[0], why);
-    if (!rc)
+    if (!rc) {
+        trust_allow_mislisted(repository->trust);
         rc = session_update_existing(session, repository, why);
+    }
     for (size_t i = 1; !rc && i < n; i++) {
+        if (!strcmp(arguments[i], "root")) {
+            has_root = true;
+            continue;
+        }
         rc = look_at(&is_doubtful, session, repository, arguments[i], why);
         bool is_there = false;
         for (size_t k = 0; k < n_roles; k++)
@@ -148,6 +160,9 @@ COMMAND(cmd_witness)
         if (!rc && !is_there)
             roles[n_roles++] = witnessed(arguments[i], trust_find(repository->trust, arguments[i]));
     }
+    if (!rc && has_root)
+        return n_roles == 0 ? rotation_renew(session, repository, why)
+                            : fail(why, RC_USAGE, "root is witnessed in a command of its own");
     if (!rc && is_doubtful)
         rc = question_ask(
             session, "Sign again what nobody who may sign now has signed, as it is", why);

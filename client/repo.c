@@ -321,11 +321,17 @@ repo_get_listed(struct bytes *ret, struct repo *repo, const char *role,
         return fail_memory(why);
 
     enum rc rc = get(ret, repo, file, &(struct wanted){repo->pull, max_bytes, RC_UNTRUSTED}, why);
-    if (rc == RC_NOT_FOUND)
-        return fail(why, RC_UNTRUSTED,
-            "the server lists %s, but has no such file: the last publication broke it", file);
+    if (rc != RC_NOT_FOUND)
+        return rc;
 
-    return rc;
+    if (!strcmp(role, "snapshot"))
+        return fail(why, RC_UNTRUSTED,
+            "the server lists %s, but has no such file: whoever runs it must look into it", file);
+
+    return fail(why, RC_UNTRUSTED,
+        "the server lists %s, but has no such file: the last publication broke it; who may sign %s "
+        "repairs it with: countersign witness %s %s",
+        file, role, repo->repository, role);
 }
 
 enum rc

@@ -11,7 +11,7 @@ struct trust {
     struct cache *cache;
     struct trust_options options;
     const struct root_pin *pin; /* NULL: none */
-    bool allows_expired;
+    bool allows_expired, allows_mislisted;
     enum trust_cause cause;
     struct bytes adopted;
     struct bytes *offers;
@@ -94,6 +94,12 @@ trust_allow_expired(struct trust *trust)
     trust->allows_expired = true;
 }
 
+void
+trust_allow_mislisted(struct trust *trust)
+{
+    trust->allows_mislisted = true;
+}
+
 const char *
 trust_repository(const struct trust *trust)
 {
@@ -139,6 +145,7 @@ sources_of(struct trust *trust)
         .options = &trust->options,
         .pin = trust->pin,
         .allows_expired = trust->allows_expired,
+        .allows_mislisted = trust->allows_mislisted,
         .before = trust->view,
         .adopted = bytes_span(&trust->adopted),
         .offers = trust->offers,

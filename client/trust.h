@@ -58,6 +58,9 @@ const struct root_pin *trust_pin(const struct trust *trust);
 
 /* From the next update on, read expired targets and delegations: for who renews them. */
 void trust_allow_expired(struct trust *trust);
+/* From the next update on, where the snapshot lists a file of targets or a delegation that the
+ * server does not have, take the one that it has: for who repairs that. */
+void trust_allow_mislisted(struct trust *trust);
 
 const char *trust_repository(const struct trust *trust);
 struct repo *trust_repo(const struct trust *trust); /* borrowed */
@@ -122,6 +125,7 @@ struct trust_role {
     struct bytes unverified; /* what is published, where it does not verify; else empty */
     int64_t version;         /* of what is published, verified or not; 0: nothing */
     enum trust_cause cause;  /* of problem */
+    bool is_mislisted;       /* taken although the snapshot lists another file, which nobody has */
     enum rc problem;         /* RC_OK, or why it does not verify: readers skip it */
     struct why why;          /* where problem is set: a sentence without the role */
 };

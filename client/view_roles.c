@@ -18,6 +18,25 @@ check_unlisted(const struct view *view, struct trust_role *role, const struct vi
             role->version);
 }
 
+/*
+ * The file that is listed is not to be had: take the one that is. It is judged like any other, and
+ * stays out of the cache and out of chains, as nothing says that it is the newest.
+ */
+static enum rc
+take_mislisted(
+    struct view *view, struct trust_role *role, const struct view_sources *from, struct why *why)
+{
+    closing(bytes_done) struct bytes raw = BYTES_INIT(DOCUMENT_MAX_BYTES);
+
+    enum rc rc = repo_get(&raw, from->repo, role->name, DOCUMENT_MAX_BYTES, why);
+    if (!rc)
+        rc = view_set_floor(view, role->name, bytes_span(&raw), from, why);
+    if (!rc)
+        rc = walk_targets_mislisted(view->walk, span_of(role->name), bytes_span(&raw), why);
+    role->is_mislisted = !rc;
+    return rc == RC_NOT_FOUND ? RC_UNTRUSTED : rc;
+}
+
 /* Fetch and verify one role. Where the fault is the file's, it is noted in the role. */
 static enum rc
 load_role(
@@ -37,6 +56,8 @@ load_role(
         rc = view_set_floor(view, role->name, bytes_span(&raw), from, &role->why);
     if (!rc)
         rc = walk_targets(view->walk, name, bytes_span(&raw), &role->why);
+    if (rc == RC_UNTRUSTED && raw.len == 0 && from->allows_mislisted)
+        rc = take_mislisted(view, role, from, &role->why);
     if (rc == RC_UNTRUSTED) {
         role->problem = rc;
         role->cause = view_cause(view->walk);

@@ -32,7 +32,7 @@ view_store(const struct view *view, const struct view_sources *from, struct why 
 
     rc = store_file(from->cache, "root", bytes_span(&walk_root_file(view->walk)->raw), why);
     for (size_t i = 0; !rc && i < view->n_roles; i++)
-        if (view->roles[i].file)
+        if (view->roles[i].file && !view->roles[i].is_mislisted)
             rc = store_file(
                 from->cache, view->roles[i].name, bytes_span(&view->roles[i].file->raw), why);
     if (!rc)

@@ -367,9 +367,10 @@ find_targets(const struct walk *w, struct span role)
     return NULL;
 }
 
+/* is_mislisted: the snapshot lists another file of the role, and that does not matter. */
 static enum rc
-targets_read(
-    struct trusted *ret, struct walk *w, struct span role, struct span raw, struct why *why)
+targets_read(struct trusted *ret, struct walk *w, struct span role, struct span raw,
+    bool is_mislisted, struct why *why)
 {
     closing(trusted_done) struct trusted targets = {0};
     const struct tuf_keys *keys = NULL;
@@ -382,7 +383,7 @@ targets_read(
     if (!listed)
         return fail(why, RC_NOT_FOUND, "the snapshot lists no such file");
 
-    enum rc rc = tuf_listed_check(listed, raw, why);
+    enum rc rc = is_mislisted ? RC_OK : tuf_listed_check(listed, raw, why);
     if (!rc)
         rc = tuf_file_parse(&targets.file, raw, w->reading, why);
     if (!rc)
@@ -405,8 +406,8 @@ targets_read(
     return RC_OK;
 }
 
-enum rc
-walk_targets(struct walk *w, struct span role, struct span file, struct why *why)
+static enum rc
+take_targets(struct walk *w, struct span role, struct span file, bool is_mislisted, struct why *why)
 {
     closing(trusted_done) struct trusted targets = {0};
 
@@ -416,7 +417,7 @@ walk_targets(struct walk *w, struct span role, struct span file, struct why *why
         return fail(
             why, RC_NOT_FOUND, "'%.*s' is no role of targets", (int)role.len, (const char *)role.p);
 
-    enum rc rc = targets_read(&targets, w, role, file, why);
+    enum rc rc = targets_read(&targets, w, role, file, is_mislisted, why);
     if (rc)
         return within(why, rc, "%.*s", (int)role.len, (const char *)role.p);
 
@@ -428,6 +429,18 @@ walk_targets(struct walk *w, struct span role, struct span file, struct why *why
     w->targets[w->n_targets++] = targets;
     targets = (struct trusted){0};
     return RC_OK;
+}
+
+enum rc
+walk_targets(struct walk *w, struct span role, struct span file, struct why *why)
+{
+    return take_targets(w, role, file, false, why);
+}
+
+enum rc
+walk_targets_mislisted(struct walk *w, struct span role, struct span file, struct why *why)
+{
+    return take_targets(w, role, file, true, why);
 }
 
 const struct tuf_root *

@@ -78,6 +78,13 @@ enum walk_cause {
     WALK_CAUSE_ROLLBACK, /* a version below the floor */
 };
 enum walk_cause walk_cause(const struct walk *w);
+/*
+ * The same for who repairs a repository: the snapshot lists a file that nobody has, as happens
+ * where somebody publishes what the server writes in another form than it got. Whether a newer file
+ * is hidden that way, nobody can tell, so what is taken counts for nothing but the repair.
+ */
+must_check enum rc walk_targets_mislisted(
+    struct walk *w, struct span role, struct span file, struct why *why);
 
 /* What is trusted; borrowed, NULL where not there (yet). */
 const struct tuf_root *walk_root_document(const struct walk *w);

@@ -54,10 +54,10 @@ def test_what_this_machine_knows_of_it_goes_and_nothing_else(client, repository,
 
 
 def test_the_server_s_goes_only_after_a_question(client, repository, notary_server):
-    said = client.refused(1, "delete", repository, "--remote")
+    said = client.refused(2, "delete", repository, "--remote")
     assert "--yes" in said and "name begins with" in said
     assert is_there(notary_server, repository) and cached(client, repository)
-    assert "--remote" in client.refused(1, "delete", repository, "--retire")
+    assert "--remote" in client.refused(2, "delete", repository, "--retire")
 
     said = client.run("delete", repository, "--remote", "-y")
     assert f"'{repository}' is deleted on {notary_server.url}" in said

@@ -152,7 +152,7 @@ def test_several_root_keys_sign_together(client, gun, crowd, notary_server):
     add(client, gun, "v1")
     crowd.read()
     assert len(notary_server.document(gun, "root")["signatures"]) == 2
-    assert "name all that it is to have" in client.refused(1, "key", "rotate", gun, "root", "-y")
+    assert "name all that it is to have" in client.refused(2, "key", "rotate", gun, "root", "-y")
 
     rotate(client, gun, "root", "--key", "agent:root2", "--key", "agent:root3", "--yes")
     root = notary_server.document(gun, "root")
@@ -263,6 +263,18 @@ def test_a_policy_that_pins_the_first_key_follows(client, new_agent, new_client,
     assert DIGEST in client.run("list", repository)
 
 
+def test_a_root_is_renewed_as_it_is(client, repository, crowd, versions, notary_server):
+    crowd.read()
+    before = notary_server.document(repository, "root")["signed"]
+    assert client.run("witness", repository, "root") == "root: version 2, signed by root\n"
+    after = notary_server.document(repository, "root")["signed"]
+    assert after["expires"] >= before["expires"] and after["roles"] == before["roles"]
+    crowd.read()
+    assert "of its own" in client.refused(2, "witness", repository, "root", "targets")
+    client.run("witness", repository, "targets")
+    assert versions("root", "targets") == [2, 3]
+
+
 def test_nothing_is_rotated_by_mistake(client, repository, versions):
     for args, said in (
             (("root", "--key", "agent:root2"), "--yes"),  # there is no terminal
@@ -273,8 +285,8 @@ def test_nothing_is_rotated_by_mistake(client, repository, versions):
             (("root", "--key", "agent:qa", "--yes"), "not yours to use"),
             (("root", "--key", "agent:root2", "--key", "agent:root2", "--yes"), "named twice"),
             (("root", "--yes"), "say which with --key")):
-        assert said in client.refused(
-            3 if "agent:qa" in args else 1, "key", "rotate", repository, *args), args
+        status = 3 if "agent:qa" in args else 1 if args == ("root", "--yes") else 2
+        assert said in client.refused(status, "key", "rotate", repository, *args), args
     for args in (("snapshot", "-r"), ("-r", "snapshot")):  # as with notary
         assert "--server-managed" in client.refused(2, "key", "rotate", repository, *args)
     assert versions("root") == [1]
