@@ -197,12 +197,19 @@ describe(struct option longs[OPTION_MAX_ + N_ELEMENTS(aliases) + 1], char *lette
     letters[at] = 0;
 }
 
+/* Which verb stands before what is read now. */
+static bool
+is_after(const struct options *options, const char *first, const char *second)
+{
+    return options->n_arguments >= 2 && !strcmp(options->arguments[0], first) &&
+           !strcmp(options->arguments[1], second);
+}
+
 /* After 'key rotate', -r is notary's: --server-managed, without an argument. */
 static bool
 is_rotation(const struct options *options)
 {
-    return options->n_arguments >= 2 && !strcmp(options->arguments[0], "key") &&
-           !strcmp(options->arguments[1], "rotate");
+    return is_after(options, "key", "rotate");
 }
 
 static int
@@ -210,6 +217,8 @@ of_letter(const struct options *options, int letter)
 {
     if (letter == 'r' && is_rotation(options))
         return OPTION_SERVER_MANAGED;
+    if (letter == 'f' && is_after(options, "signer", "remove")) /* docker's */
+        return OPTION_FORCE;
 
     for (size_t i = 0; i < N_ELEMENTS(aliases); i++)
         if (aliases[i].letter == letter)

@@ -57,14 +57,14 @@ def test_somebody_says_which_tags_stay(client, person, shop, docker, notary_serv
 
     before = {role: notary_server.document(shop, role)["signed"]["version"]
               for role in ("targets", RELEASES, "snapshot")}
-    done = client.try_run("signer", "remove", "qa", shop, "--force")
+    done = client.try_run("signer", "remove", "-f", "qa", shop)
     assert done.returncode == 2 and "3 tags of targets/releases are signed by 'qa' only" in done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["mine", "mine2", "moved"]
     assert "no tag 'typo'" in client.refused(2, "signer", "remove", "qa", shop, "--keep", "mine,typo")
     assert before == {role: notary_server.document(shop, role)["signed"]["version"]
                       for role in before}
 
-    said = client.run("signer", "remove", "qa", shop, "--keep", "mine,both")
+    said = client.run("signer", "remove", "qa", shop, "--force", "--keep", "mine,both")
     assert "kept mine\n" in said and "not signed any more: mine2, moved\n" in said
     assert f"Successfully removed qa from {shop}" in said
     assert {role: version + 1 for role, version in before.items()} == {
