@@ -137,8 +137,7 @@ conclude(const struct revocation *r, bool has_published, struct why *why)
             r->argument, bytes_text(&r->left), has_published ? "" : "; nothing was changed");
 
     if (!is_for_others(r))
-        fprintf(
-            session_results(r->session), "Successfully deleted signature for %s\n", r->argument);
+        printf("Successfully deleted signature for %s\n", r->argument);
     return RC_OK;
 }
 

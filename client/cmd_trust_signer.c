@@ -51,3 +51,28 @@ COMMAND(cmd_trust_signer_add)
 
     return first ? fail(why, first, "failed to add signer to: %s", bytes_text(&failed)) : RC_OK;
 }
+
+static void
+free_names(char **names)
+{
+    for (char **name = names; *name; name++)
+        free(*name);
+    free(names);
+}
+
+DEFINE_CLEANUP(char *, free_names);
+
+/* -f says nothing of which tags are to stay, which is all that would be asked: --keep does. */
+COMMAND(cmd_trust_signer_remove)
+{
+    closing(free_namesp) char **names = calloc(n + 1, sizeof *names);
+    if (!names)
+        return fail_memory(why);
+
+    session_set_results_aside(session);
+    names[0] = strdup(arguments[0]);
+    enum rc rc = names[0] ? RC_OK : fail_memory(why);
+    for (size_t i = 1; !rc && i < n; i++)
+        rc = repository_of(&names[i], arguments[i], why);
+    return rc ? rc : cmd_signer_remove(session, names, n, why);
+}

@@ -15,5 +15,7 @@ void docker_trust_translate(int *argc, char **argv);
 
 COMMAND(cmd_trust_key_generate);
 COMMAND(cmd_trust_key_load);
+COMMAND(cmd_trust_revoke);
 COMMAND(cmd_trust_sign);
 COMMAND(cmd_trust_signer_add);
+COMMAND(cmd_trust_signer_remove);

@@ -188,6 +188,85 @@ def test_what_the_registry_holds(pair):
     assert moved.hex not in theirs.stdout + theirs.stderr
 
 
+def test_revocations(pair):
+    pair.do("a signer to revoke", "signer", "add", "--key", "KEY-qa", "qa", "REPO")
+    image = pair.image("1.0", "one")
+    for tag in ("1.0", "2.0", "3.0"):
+        pair.publish(tag, image, "targets/qa", "targets/releases")
+    pair.publish("old", image, "targets")
+    pair.publish("old", image, "targets/releases")
+    pair.do("revoke a tag", "revoke", "REPO:1.0")
+    for name, *args in (
+            ("revoke it again", "REPO:1.0"), ("revoke it again without a question", "-y", "REPO:1.0"),
+            ("revoke where nothing is", "REPO/none:1.0"),
+            ("revoke a digest", "REPO@sha256:" + image.hex), ("revoke nothing",)):
+        theirs, ours = pair.do(name, "revoke", *args, reads=False)
+        assert theirs.returncode and ours.returncode and ours.stderr
+    theirs, ours = pair.do("revoke all without a terminal", "revoke", "REPO")
+    assert "Aborting action" in theirs.stdout and "--yes" in ours.stderr
+    _, ours = pair.do("revoke what the repository itself signed, too", "revoke", "REPO:old")
+    was, is_ = pair.views()
+    assert "Repo Admin" in was and "old" not in is_
+    pair.theirs.publish("remove", pair.theirs.gun, "old")
+    pair.do("revoke all", "revoke", "--yes=true", "REPO")
+    pair.do("revoke all of nothing", "revoke", "-y", "REPO", reads=False)
+
+
+def two_signers(pair):
+    """Steps of which each test that has them needs other names: they are no news."""
+    for name in ("qa", "devops"):
+        for one in pair.both():
+            assert one.trust("signer", "add", "--key", f"KEY-{name}", name, "REPO").returncode == 0
+
+
+def test_a_signer_of_two_leaves(pair):
+    two_signers(pair)
+    pair.publish("1.0", pair.image("1.0", "one"), "targets/qa", "targets/devops", "targets/releases")
+    pair.do("remove nobody", "signer", "remove", "nobody", "REPO")
+    pair.do("remove releases", "signer", "remove", "releases", "REPO", reads=False)
+    pair.do("remove a signer of two", "signer", "remove", "qa", "REPO")
+    _, ours = pair.do("remove the last signer", "signer", "remove", "-f", "devops", "REPO")
+    assert ours.returncode == 2 and "say --keep none if that is meant" in ours.stderr
+    assert pair.ours.trust("signer", "remove", "devops", "REPO", "--keep=none").returncode == 0
+    was, is_ = pair.views()
+    assert was == is_ and '"SignedTags": []' in is_
+
+
+def test_a_signer_leaves_of_his_own_tags(pair):
+    """Docker leaves a file behind that only he has signed, and nobody can repair it."""
+    assert not [one for one in pair.both()
+                if one.trust("signer", "add", "--key", "KEY-qa", "qa", "REPO").returncode]
+    image = pair.image("1.0", "one")
+    for tag in ("1.0", "2.0"):
+        pair.publish(tag, image, "targets/qa", "targets/releases")
+    assert not [one for one in pair.both() if one.trust(
+        "signer", "add", "--key", "KEY-devops", "devops", "REPO").returncode]
+    theirs, ours = pair.do("remove who signed a tag alone", "signer", "remove", "qa", "REPO")
+    assert "Aborting action" in theirs.stdout and ours.returncode == 2
+    _, ours = pair.do("remove who signed a tag alone, by force", "signer", "remove", "-f", "qa", "REPO")
+    assert ours.returncode == 2 and "2 tags of targets/releases are signed by 'qa' only" in ours.stderr
+    was, is_ = pair.views()
+    assert '"SignedTags": []' in was and '"2.0"' in is_
+    ours = pair.ours.trust("signer", "remove", "qa", "REPO", "--keep", "1.0")
+    assert ours.returncode == 0, ours.stderr
+    _, is_ = pair.views()
+    assert '"1.0"' in is_ and '"2.0"' not in is_ and '"qa"' not in is_
+
+    theirs, ours = pair.do("sign after a signer has left", "sign", "REPO:1.0")
+    assert theirs.returncode and ours.returncode == 0
+    _, is_ = pair.views()
+    assert '"devops"' in is_ and image.hex in is_
+
+
+def test_what_failed_is_not_published_later(pair):
+    pair.do("a signer of what follows", "signer", "add", "--key", "KEY-qa", "qa", "REPO")
+    pair.do("a signer in vain", "signer", "add", "--key", "KEY-devops", "devops", "REPO",
+            COUNTERSIGN_SOCKET="/nowhere", DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE="wrong")
+    pair.do("a signer after that", "signer", "add", "--key", "KEY-developer", "developer", "REPO")
+    was, is_ = pair.views()
+    assert '"devops"' in was and '"devops"' not in is_
+
+
 def test_keys(pair):
     pair.do("generate a key", "key", "generate", "fresh", "--dir", "WORK", reads=False)
     pair.do("generate a key again", "key", "generate", "fresh", "--dir", "WORK", reads=False)
