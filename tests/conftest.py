@@ -52,10 +52,12 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """One process makes the TPM, and not each of them."""
+    """One process makes what takes long to make, and not each of them; and begins with it."""
     for item in items:
-        if "made_tpm" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("tpm"))
+        for fixture, group in (("made_tpm", "tpm"), ("database", "database"), ("gate", "gate")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 def pytest_terminal_summary(terminalreporter):
