@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles are taken away as notary does, and no role becomes unreadable, or comes back to life, unseen."""
+import re
+
 import pytest
 
 import rig_users
@@ -189,3 +191,38 @@ def test_a_threshold_wants_so_many_keys(client, repository, keyid, notary_server
     assert ("v1", RELEASES) in readers.read(repository, RELEASES)
     assert "want 1 to 2" in client.refused(
         1, "delegation", "remove", repository, RELEASES, keyid("qa"))
+
+
+def test_others_may_sign_a_removal_first(client, person, repository, keyid, notary_server, readers):
+    """With --out nothing is published, and nobody is told that it is."""
+    addhash(person("developer"), repository, "v1", "-r", RELEASES)
+    file, before = client.home / "removal", notary_server.document(repository, "snapshot")
+    for verb, more in (("signer remove", ["developer", repository, "--keep", "all"]),
+                       ("delegation remove", [repository, RELEASES, keyid("developer")]),
+                       ("revoke", [f"{repository}:v1"])):
+        said = client.run(*verb.split(), *more, "--out", file)
+        assert "nothing is published yet" in said and "Successfully" not in said
+        assert notary_server.document(repository, "snapshot") == before
+        if verb != "revoke":
+            file.unlink()
+    client.run("cosignature", "add", file)
+    assert readers.read(repository, RELEASES) == {}
+
+
+def test_the_last_key_goes_when_others_agree(
+        new_client, agent, policy, repository, keyid, notary_server, client):
+    approver = rig_users.user(61035)
+    policy["grants"]["careful"] = {
+        "users": [rig_users.RELEASER.uid], "keys": ["targets"], "delegate": True,
+        "approvals": {"count": 1, "users": [approver.uid]}}
+    agent.set_policy(policy)
+    agent.call("Reload")
+    line = ("delegation", "remove", repository, QA, keyid("qa"))
+    told = re.search(r"request (\w+), digest (\w+):", client.refused(3, *line))
+    new_client(agent, approver).run("approve", told[1], "--digest", told[2])
+    client.run(*line)
+    (role,) = [role for role in notary_server.document(repository, "targets")["signed"][
+        "delegations"]["roles"] if role["name"] == QA]
+    assert role["keyids"] is None
+    # Who gets the role now starts anew.
+    client.run("delegation", "add", repository, QA, "agent:devops")
