@@ -20,15 +20,10 @@ file_open(int *ret_fd, const char *path, struct why *why)
 }
 
 enum rc
-file_load(struct bytes *ret, const char *path, struct why *why)
+file_read(struct bytes *ret, int fd, const char *name, struct why *why)
 {
-    closing(fd_close) int fd = -1;
     uint8_t part[4096];
     ssize_t len = 0;
-
-    enum rc rc = file_open(&fd, path, why);
-    if (rc)
-        return rc;
 
     while (!ret->failed) {
         len = read(fd, part, sizeof part);
@@ -42,10 +37,19 @@ file_load(struct bytes *ret, const char *path, struct why *why)
     explicit_bzero(part, sizeof part);
 
     if (len < 0 && error == EISDIR)
-        return fail(why, RC_MALFORMED, "'%s' is a directory, want a file", path);
+        return fail(why, RC_MALFORMED, "'%s' is a directory, want a file", name);
     if (len < 0)
-        return fail(why, RC_SYSTEM, "cannot read '%s': %s", path, strerror(error));
+        return fail(why, RC_SYSTEM, "cannot read '%s': %s", name, strerror(error));
 
-    rc = bytes_check(ret, why);
-    return rc ? within(why, rc, "'%s'", path) : RC_OK;
+    enum rc rc = bytes_check(ret, why);
+    return rc ? within(why, rc, "'%s'", name) : RC_OK;
+}
+
+enum rc
+file_load(struct bytes *ret, const char *path, struct why *why)
+{
+    closing(fd_close) int fd = -1;
+
+    enum rc rc = file_open(&fd, path, why);
+    return rc ? rc : file_read(ret, fd, path, why);
 }

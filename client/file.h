@@ -8,6 +8,9 @@
 /* To be read. RC_NOT_FOUND, RC_SYSTEM, as below. */
 must_check enum rc file_open(int *ret_fd, const char *path, struct why *why);
 
+/* Append all that fd has to ret; name is for sentences. What file_load() says, but RC_NOT_FOUND. */
+must_check enum rc file_read(struct bytes *ret, int fd, const char *name, struct why *why);
+
 /*
  * Append all of the file to ret. No copy of it is left in memory, as it may hold secrets.
  * RC_NOT_FOUND: there is none. RC_MALFORMED: it is a directory. RC_SYSTEM: it cannot be read.

@@ -11,6 +11,7 @@
 #include "client/docker_trust.h"
 #include "client/interrupt.h"
 #include "client/unlock.h"
+#include "client/verifier.h"
 
 static void
 help(const struct program *program)
@@ -238,6 +239,8 @@ main(int argc, char **argv)
 
     interrupt_init();
     signal(SIGPIPE, SIG_IGN);
+    if (verifier_is_called(argv[0]))
+        return verifier_main(argc, argv);
     if (plugin)
         return run_plugin(plugin, argc, argv);
 

@@ -159,6 +159,7 @@
 #define PINNING_MAX_BYTES         (1024 * 1024)      /* 10,000 names with an ID each */
 #define PINNING_NAMES_MAX         10000              /* of one table of a pinning file */
 #define PINNING_ROLES_MAX         256                /* that a gate wants of one repository */
+#define VERIFIER_INPUT_MAX_BYTES  (1024 * 1024)      /* a descriptor; the usual is 200 bytes */
 #define PINNING_TIMEOUT_MAX_S     600                /* of one image: containerd waits for 10 s */
 #define CHAIN_WHOLE_MAX_BYTES     (30 * 1024)        /* of a file; a larger one by digest first */
 #define UPLOAD_MAX_BYTES          (64 * 1024 * 1024) /* all files of one publication */
