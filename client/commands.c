@@ -51,8 +51,9 @@ static const struct command commands[] = {
         OPTIONS_TRUST | BIT(OUT) | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT), 2,
         COMMAND_MANY, cmd_signer_add},
     {"verify", "IMAGE[:TAG][@DIGEST]", "show the digest to run, if it is signed as required",
-        OPTIONS_TRUST | BIT(REQUIRE) | BIT(REQUIRE_ANY) | BIT(REQUIRE_CERT) | BIT(JSON), 1, 1,
-        cmd_verify},
+        OPTIONS_TRUST | BIT(REQUIRE) | BIT(REQUIRE_ANY) | BIT(REQUIRE_CERT) | BIT(JSON) |
+            BIT(OUTPUT),
+        1, 1, cmd_verify},
     {"signer remove", "NAME GUN...", "take a signer's role and keys away; tell which tags stay",
         OPTIONS_TRUST | BIT(OUT) | BIT(KEEP) | BIT(FORCE) | BIT(NO_WAIT), 2, COMMAND_MANY,
         cmd_signer_remove},

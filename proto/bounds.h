@@ -159,6 +159,8 @@
 #define PINNING_MAX_BYTES         (1024 * 1024)      /* 10,000 names with an ID each */
 #define PINNING_NAMES_MAX         10000              /* of one table of a pinning file */
 #define PINNING_ROLES_MAX         256                /* that a gate wants of one repository */
+#define ADMISSION_MAX_BYTES       (8 * 1024 * 1024)  /* Kubernetes takes objects up to 3 MiB */
+#define ADMISSION_IMAGES_MAX      1024               /* of one object */
 #define VERIFIER_INPUT_MAX_BYTES  (1024 * 1024)      /* a descriptor; the usual is 200 bytes */
 #define PINNING_TIMEOUT_MAX_S     600                /* of one image: containerd waits for 10 s */
 #define CHAIN_WHOLE_MAX_BYTES     (30 * 1024)        /* of a file; a larger one by digest first */
