@@ -118,3 +118,14 @@ def test_the_page_of_the_client_has_the_options_of_its_help(build):
     of_verify = options_of_page("client/countersign-verify.1")
     assert options_of_page("client/countersign.1") | of_verify == options
     assert of_verify <= options_of_help(client, "verify")
+
+
+def test_the_page_of_the_plugin_has_docker_s_words(build, tmp_path):
+    trust = tmp_path / "docker-trust"
+    trust.symlink_to(build / "client" / "countersign")
+    said = subprocess.run([trust, "--help"], check=True, capture_output=True, text=True).stdout
+    verbs = re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", said, re.MULTILINE)
+    assert re.findall(r"^\.Cm trust ([a-z ]+)$", text("client/docker-countersign.1"),
+                      re.MULTILINE) == verbs
+    for option in ("--local", "--dir", "--keep"):
+        assert option.removeprefix("--") in options_of_page("client/docker-countersign.1")
