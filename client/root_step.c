@@ -14,6 +14,7 @@ struct root_step {
     struct tuf_root *root;            /* the same, read; NULL: nothing is to be published */
     struct pubkey **listed, **former; /* of root and base; borrowed */
     bool is_signed, is_resumed;
+    bool is_like;      /* as a draft of an earlier run was */
     bool is_done;      /* nothing is due any more, whatever is published */
     int64_t published; /* version; 0: none yet */
     struct batch_document document;
@@ -45,7 +46,7 @@ forget_draft(struct root_step *step)
     tuf_root_free(steal(step->root));
     free(steal(step->listed));
     bytes_clear(&step->message);
-    step->is_signed = step->is_resumed = false;
+    step->is_signed = step->is_resumed = step->is_like = false;
 }
 
 static void
@@ -121,36 +122,79 @@ write_draft(
     return take_message(step, why);
 }
 
-/* The plan with the keys that the trust server gave for an earlier draft. It makes new keys
- * whenever it is asked, and signs with any of them. */
+/* Keys of an earlier draft, in place of planned ones; borrowed. */
+struct likeness {
+    struct pubkey *of_server[RANK_DELEGATION];
+    struct pubkey **root;
+};
+
 static void
-liken(struct root_plan *plan, struct pubkey *keys[RANK_DELEGATION], const struct tuf_root *like)
+likeness_done(struct likeness *likeness)
+{
+    free(likeness->root);
+}
+
+/* The same root keys, with the certificates that they had then. */
+static enum rc
+liken_root(struct likeness *likeness, struct root_plan_role *planned, const struct tuf_root *like,
+    struct why *why)
+{
+    const struct tuf_role *role = &like->roles[RANK_ROOT];
+
+    likeness->root = calloc(planned->n_keys + 1, sizeof(struct pubkey *));
+    if (!likeness->root)
+        return fail_memory(why);
+
+    for (size_t i = 0; i < planned->n_keys; i++) {
+        likeness->root[i] = planned->keys[i];
+        for (size_t k = 0; k < role->n_keyids; k++) {
+            struct pubkey *key = tuf_keys_find(&like->keys, &role->keyids[k]);
+            if (key && keyid_eq(pubkey_canonical_id(key), pubkey_canonical_id(planned->keys[i])))
+                likeness->root[i] = key;
+        }
+    }
+
+    planned->keys = likeness->root;
+    return RC_OK;
+}
+
+/* The plan with what an earlier draft got. The trust server makes new keys whenever it is asked,
+ * and signs with any of them; the agent makes a new certificate for who renews one. */
+static enum rc
+liken(
+    struct likeness *likeness, struct root_plan *plan, const struct tuf_root *like, struct why *why)
 {
     static const enum rank ranks[] = {RANK_SNAPSHOT, RANK_TIMESTAMP};
 
     for (size_t i = 0; i < N_ELEMENTS(ranks); i++) {
         const struct tuf_role *role = &like->roles[ranks[i]];
         struct root_plan_role *planned = &plan->roles[ranks[i]];
+        struct pubkey *key =
+            role->n_keyids == 1 ? tuf_keys_find(&like->keys, &role->keyids[0]) : NULL;
 
-        keys[ranks[i]] = role->n_keyids == 1 ? tuf_keys_find(&like->keys, &role->keyids[0]) : NULL;
-        if (planned->n_keys == 1 && keys[ranks[i]])
-            planned->keys = &keys[ranks[i]];
+        likeness->of_server[ranks[i]] = key;
+        if (planned->n_keys == 1 && key)
+            planned->keys = &likeness->of_server[ranks[i]];
     }
+
+    return liken_root(likeness, &plan->roles[RANK_ROOT], like, why);
 }
 
 enum rc
 root_step_redraft(
     struct root_step *step, int64_t expires_at, const struct tuf_root *like, struct why *why)
 {
-    struct root_plan plan = step->prepared ? (struct root_plan){0} : *step->publication->root;
-    struct pubkey *keys[RANK_DELEGATION] = {NULL};
+    closing(likeness_done) struct likeness likeness = {0};
 
     if (step->prepared)
         return RC_OK;
 
-    if (like)
-        liken(&plan, keys, like);
-    return write_draft(step, &plan, expires_at, why);
+    struct root_plan plan = *step->publication->root;
+    enum rc rc = like ? liken(&likeness, &plan, like, why) : RC_OK;
+    if (!rc)
+        rc = write_draft(step, &plan, expires_at, why);
+    step->is_like = like != NULL;
+    return rc;
 }
 
 /* As long as all keys that sign may give. */
@@ -355,8 +399,9 @@ root_step_posted(struct root_step *step, struct why *why)
 
     step->published = step->root->version;
     step->is_due = false;
-    step->is_done = was_first || step->prepared ||
-                    (step->is_resumed && root_plan_is_met(plan, step->root, step->base));
+    step->is_done =
+        was_first || step->prepared ||
+        ((step->is_resumed || step->is_like) && root_plan_is_met(plan, step->root, step->base));
     step->is_first = false;
     enum rc rc =
         was_first ? trust_adopt(step->publication->trust, root_step_file(step), why) : RC_OK;

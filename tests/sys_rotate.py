@@ -9,6 +9,7 @@ from rig_document import canonical_id
 from rig_publisher import new_private_key, private_pem
 from rig_scratch import give_tree
 from rig_terminal import Terminal
+from rig_users import user
 
 DIGEST = "ab" * 32
 MORE = {"root2": "root", "root3": "root", "targets2": "targets"}
@@ -300,3 +301,25 @@ def test_who_types_something_else_than_yes_has_cancelled(client, repository, ver
             terminal.type(answer)
             terminal.finish(status)
         assert versions("root") == [version]
+
+
+def test_what_others_must_agree_to_is_rotated_when_they_have(
+        client, new_client, agent, policy, repository, crowd, versions):
+    """The same command again asks for the very bytes that they agreed to, though certificates and
+    the trust server's keys would be made anew."""
+    approver = user(61021)
+    policy["grants"]["releaser"]["approvals"] = {"count": 1, "users": [approver.uid]}
+    agent.set_policy(policy)
+    agent.hang_up()
+    crowd.read()
+    for n, args in enumerate((("root", "--key", "agent:root2", "-y"),
+                              ("root", "--key", "agent:root2", "-y"),  # a new certificate
+                              ("targets", "--key", "agent:targets2"),
+                              ("snapshot", "--server-managed"))):
+        client.refused(3, "key", "rotate", repository, *args)
+        (waiting,) = client.json("pending", "--json")["requests"]
+        new_client(agent, approver).run("approve", waiting["id"], "--digest", waiting["digest"][:8])
+        rotate(client, repository, *args)
+        assert versions("root") == [n + 2]
+        assert not client.json("pending", "--json")["requests"]
+        crowd.read()
