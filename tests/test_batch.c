@@ -133,6 +133,41 @@ test_puts_signatures_under_the_id_that_the_role_lists(void **state)
     forge_key_done(&certified);
 }
 
+/* A root, whose keys of before sign as well: one of them has a new certificate in it. */
+static void
+test_has_the_keys_of_the_root_before_sign_as_well(void **state)
+{
+    struct forge_key certified = qa;
+    closing(scene_done) struct scene s;
+    closing(tuf_file_freep) struct tuf_file *file = NULL;
+
+    (void)state;
+    EVP_PKEY_up_ref(certified.evp);
+    certified.key = pubkey_ref(qa.key);
+    forge_key_certify(&certified, "qa", 0, 4102444800);
+    struct pubkey *const listed[] = {certified.key};
+    struct pubkey *const former[] = {qa.key, dev.key, stranger.key};
+    scene_init(&s, "targets/releases", listed, N_ELEMENTS(listed));
+    s.document.former = former;
+    s.document.n_former = N_ELEMENTS(former);
+    s.document.former_threshold = 3;
+    assert_int_equal(sign(&s), RC_REFUSED); /* as it could never be enough */
+
+    s.document.former_threshold = 2;
+    if (sign(&s))
+        fail_msg("%s", s.why.text);
+    assert_int_equal(n_asked(&s), 2);
+    assert_int_equal(tuf_file_parse(&file, bytes_span(&s.document.file), TUF_STRICT, NULL), RC_OK);
+    assert_int_equal(file->n_signatures, 3);
+    assert_int_equal(verify_threshold(listed, 1, 1, file->signatures, file->n_signatures,
+                         s.document.message, NULL),
+        RC_OK);
+    assert_int_equal(verify_threshold(former, N_ELEMENTS(former), 2, file->signatures,
+                         file->n_signatures, s.document.message, NULL),
+        RC_OK);
+    forge_key_done(&certified);
+}
+
 static void
 other_digest(json_t *answer)
 {
@@ -365,6 +400,7 @@ main(void)
         cmocka_unit_test(test_makes_a_file_that_everybody_verifies),
         cmocka_unit_test(test_shows_what_is_published_where_it_fits_into_the_call),
         cmocka_unit_test(test_puts_signatures_under_the_id_that_the_role_lists),
+        cmocka_unit_test(test_has_the_keys_of_the_root_before_sign_as_well),
         cmocka_unit_test(test_believes_no_agent),
         cmocka_unit_test(test_does_not_publish_below_the_threshold),
         cmocka_unit_test(test_says_who_was_left_out),

@@ -166,6 +166,41 @@ test_names_what_is_in_the_way_of_a_file(void **state)
     }
 }
 
+static void
+test_removes_a_repository_and_none_below_it(void **state)
+{
+    static const char *const roles[] = {"root", "targets", "targets/qa", "targets/qa/x"};
+    closing(cache_freep) struct cache *cache = NULL, *below = NULL;
+    closing(bytes_done) struct bytes file = BYTES_INIT(100);
+    closing(fd_close) int lock = -1;
+    closing(freep) char *stray = NULL;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(cache_new(&cache, dir, "host/web", NULL), RC_OK);
+    assert_int_equal(cache_new(&below, dir, "host/web/metadata", NULL), RC_OK);
+    for (size_t i = 0; i < N_ELEMENTS(roles); i++) {
+        store(cache, roles[i], "{}");
+        store(below, roles[i], "{}");
+    }
+    assert_true(asprintf(&stray, "%s/tuf/host/web/changelist", dir) > 0);
+    assert_int_equal(mkdir(stray, 0700), 0);
+    free(stray);
+    assert_true(asprintf(&stray, "%s/tuf/host/web/changelist/1_2.change", dir) > 0);
+    assert_int_equal(link("/dev/null", stray) == 0 || symlink("/dev/null", stray) == 0, true);
+
+    assert_int_equal(cache_lock(&lock, cache, NULL), RC_OK);
+    assert_int_equal(cache_remove(&n, cache, NULL), RC_OK);
+    assert_int_equal(n, N_ELEMENTS(roles) + 1);
+    for (size_t i = 0; i < N_ELEMENTS(roles); i++) {
+        assert_int_equal(cache_load(&file, cache, roles[i], NULL), RC_NOT_FOUND);
+        assert_int_equal(cache_load(&file, below, roles[i], NULL), RC_OK);
+    }
+
+    assert_int_equal(cache_remove(&n, below, NULL), RC_OK);
+    assert_int_equal(access(cache_dir(below), F_OK), -1);
+}
+
 int
 main(void)
 {
@@ -175,6 +210,7 @@ main(void)
         cmocka_unit_test(test_refuses_roles_that_are_none),
         cmocka_unit_test(test_uses_dockers_directory_by_default),
         cmocka_unit_test(test_names_what_is_in_the_way_of_a_file),
+        cmocka_unit_test(test_removes_a_repository_and_none_below_it),
     };
 
     return cmocka_run_group_tests(tests, make_dir, drop_dir);

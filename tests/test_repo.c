@@ -108,6 +108,32 @@ test_tells_answers_apart(void **state)
 }
 
 static void
+test_has_the_server_make_keys_and_delete(void **state)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\n\r\nkey";
+    static const char no[] = "HTTP/1.1 403 X\r\n\r\n";
+    closing(bytes_done) struct bytes got = BYTES_INIT(100);
+    struct rig rig;
+    struct why why = {0};
+
+    (void)state;
+    rig_open(&rig, "localhost:5000/shop/web");
+    canned_answer(&rig.server, (const char *const[]){ok, ok, ok, no, NULL});
+    assert_int_equal(repo_new_key(&got, rig.repo, "snapshot", &why), RC_OK);
+    assert_string_equal(bytes_text(&got), "key");
+    assert_int_equal(repo_delete(rig.repo, &why), RC_OK);
+    assert_int_equal(repo_new_key(&got, rig.repo, "timestamp", &why), RC_OK);
+    assert_int_equal(repo_delete(rig.repo, &why), RC_NETWORK);
+    assert_non_null(strstr(why.text, "every permission ('*')"));
+
+    const char *asked = canned_requests(&rig.server);
+    assert_non_null(
+        strstr(asked, "POST /v2/localhost:5000/shop/web/_trust/tuf/snapshot.key HTTP/1.1\r\n"));
+    assert_non_null(strstr(asked, "DELETE /v2/localhost:5000/shop/web/_trust/tuf/ HTTP/1.1\r\n"));
+    rig_close(&rig);
+}
+
+static void
 test_tells_a_conflict_from_a_refusal(void **state)
 {
     static const struct {
@@ -246,6 +272,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_asks_for_files_and_keys_where_notary_has_them),
         cmocka_unit_test(test_tells_answers_apart),
+        cmocka_unit_test(test_has_the_server_make_keys_and_delete),
         cmocka_unit_test(test_tells_a_conflict_from_a_refusal),
         cmocka_unit_test(test_publishes_the_form_that_gos_client_publishes),
         cmocka_unit_test(test_refuses_to_upload_what_is_no_role),

@@ -255,6 +255,32 @@ test_takes_expired_targets_where_it_is_told_to(void **state)
 }
 
 static void
+test_takes_what_the_snapshot_lists_otherwise_where_it_is_told_to(void **state)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(bytes_done) struct bytes other = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(repository_done) struct repository r = {0};
+    closing(walk_freep) struct walk *w = make_walk(TUF_STRICT);
+
+    (void)state;
+    repository_make(&r, &(struct plan){0});
+    repository_take_to(w, &r, SNAPSHOT);
+    forge_targets(&message, 5, FUTURE, NULL, 0, "{}");
+    forge_file(&other, bytes_span(&message),
+        (const struct forge_key *[FORGE_KEYS_MAX]){&repository_keys[QA]});
+    assert_int_equal(
+        walk_targets_mislisted(w, SPAN("targets"), bytes_span(&other), NULL), RC_UNTRUSTED);
+    assert_int_equal(
+        walk_targets_mislisted(w, SPAN("targets/x"), bytes_span(&other), NULL), RC_NOT_FOUND);
+
+    forge_file(&other, bytes_span(&message),
+        (const struct forge_key *[FORGE_KEYS_MAX]){&repository_keys[TARGETS]});
+    assert_int_equal(walk_targets(w, SPAN("targets"), bytes_span(&other), NULL), RC_UNTRUSTED);
+    assert_int_equal(walk_targets_mislisted(w, SPAN("targets"), bytes_span(&other), NULL), RC_OK);
+    assert_int_equal(walk_targets_document(w, SPAN("targets"))->version, 5);
+}
+
+static void
 test_takes_other_forms_and_wildcards_only_tolerantly(void **state)
 {
     const struct plan rows[] = {
@@ -404,6 +430,7 @@ main(void)
         cmocka_unit_test(test_takes_nothing_out_of_order),
         cmocka_unit_test(test_shows_how_roles_and_files_are_listed),
         cmocka_unit_test(test_takes_expired_targets_where_it_is_told_to),
+        cmocka_unit_test(test_takes_what_the_snapshot_lists_otherwise_where_it_is_told_to),
         cmocka_unit_test(test_takes_other_forms_and_wildcards_only_tolerantly),
         cmocka_unit_test(test_restricts_paths_from_the_top_down),
         cmocka_unit_test(test_walks_a_repository_of_notary),
