@@ -22,6 +22,22 @@ cosignature_file_load(struct cosignature **ret, const char *path, struct why *wh
     return rc ? within(why, rc, "'%s'", path) : RC_OK;
 }
 
+/* What is signed and then cannot be written leaves a version behind that nobody publishes. */
+static enum rc
+check_directory(const char *path, struct why *why)
+{
+    const char *slash = strrchr(path, '/');
+    closing(freep) char *directory =
+        slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+
+    if (!directory)
+        return fail_memory(why);
+
+    return access(directory, W_OK | X_OK) < 0
+               ? fail(why, RC_SYSTEM, "'%s' cannot be written: %s", path, strerror(errno))
+               : RC_OK;
+}
+
 enum rc
 cosignature_file_check(const char *path, const char *repository, struct why *why)
 {
@@ -30,7 +46,7 @@ cosignature_file_check(const char *path, const char *repository, struct why *why
 
     enum rc rc = cosignature_file_load(&there, path, &problem);
     if (rc == RC_NOT_FOUND)
-        return RC_OK;
+        return check_directory(path, why);
     if (rc == RC_NO_MEMORY)
         return fail_memory(why);
     if (rc)

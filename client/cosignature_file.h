@@ -12,7 +12,7 @@ must_check enum rc cosignature_file_load(
     struct cosignature **ret, const char *path, struct why *why);
 
 /* Whether a cosignature of repository may be written there: there is nothing, or one of the same
- * repository. RC_REFUSED: something else, which would be lost. */
+ * repository. RC_REFUSED: something else, which would be lost. RC_SYSTEM: nothing can be. */
 must_check enum rc cosignature_file_check(
     const char *path, const char *repository, struct why *why);
 

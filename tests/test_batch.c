@@ -46,6 +46,7 @@ struct scene {
     struct bytes message;
     struct batch_document document;
     const json_t *bases;
+    bool is_gathering;
     struct batch_marks marks;
     struct why why;
 };
@@ -79,7 +80,10 @@ static enum rc
 sign(struct scene *s)
 {
     struct batch_document *documents[] = {&s->document};
-    const struct batch batch = {.documents = documents, .n_documents = 1, .bases = s->bases};
+    const struct batch batch = {.documents = documents,
+        .n_documents = 1,
+        .bases = s->bases,
+        .is_gathering = s->is_gathering};
 
     return batch_sign(s->signer, &batch, &s->marks, &s->why);
 }
@@ -252,6 +256,62 @@ test_does_not_publish_below_the_threshold(void **state)
     assert_non_null(strstr(s.why.text, "--out FILE"));
 }
 
+/* What qa signed goes to the agent again, as another one that has dev alone. */
+static void
+test_gathers_signatures_up_to_the_threshold(void **state)
+{
+    struct pubkey *const listed[] = {qa.key, stranger.key}, *const all[] = {qa.key, dev.key};
+    closing(scene_done) struct scene s;
+    closing(scene_done) struct scene other;
+    struct quorum quorum;
+
+    (void)state;
+    scene_init(&s, "targets/releases", listed, 2);
+    s.document.threshold = 2;
+    s.is_gathering = true;
+    assert_int_equal(sign(&s), RC_OK);
+    quorum = batch_document_quorum(&s.document);
+    assert_int_equal(quorum.n_signatures, 1);
+    assert_false(quorum_is_met(&quorum));
+
+    scene_init(&other, "targets/releases", all, 2);
+    other.document.threshold = 2;
+    assert_int_equal(
+        batch_document_give(&other.document, &s.document.signatures, &other.why), RC_OK);
+    assert_true(batch_document_can_sign(&other.document, other.signer));
+    other.is_gathering = true;
+    assert_int_equal(sign(&other), RC_OK);
+    assert_int_equal(n_asked(&other), 1);
+    quorum = batch_document_quorum(&other.document);
+    assert_true(quorum_is_met(&quorum));
+    assert_int_equal(quorum_verify(&quorum, other.document.message, NULL), RC_OK);
+
+    /* With those of others alone it is what it was. */
+    assert_int_equal(batch_document_take_given(&other.document, NULL), RC_OK);
+    assert_true(span_eq(bytes_span(&other.document.file), bytes_span(&s.document.file)));
+}
+
+static void
+test_gives_no_signature_of_something_else(void **state)
+{
+    struct pubkey *const listed[] = {qa.key, dev.key}, *const others[] = {dev.key, stranger.key};
+    closing(scene_done) struct scene s;
+    closing(scene_done) struct scene other;
+
+    (void)state;
+    scene_init(&s, "targets/releases", listed, 2);
+    assert_int_equal(sign(&s), RC_OK);
+    scene_init(&other, "targets/releases", listed, 2);
+    other.document.message = SPAN("{}");
+    assert_int_equal(
+        batch_document_give(&other.document, &s.document.signatures, &other.why), RC_UNTRUSTED);
+    assert_int_equal(other.document.n_given, 0);
+    other.document.message = s.document.message;
+    other.document.listed = others;
+    assert_int_equal(
+        batch_document_give(&other.document, &s.document.signatures, &other.why), RC_UNTRUSTED);
+}
+
 static void
 test_says_who_was_left_out(void **state)
 {
@@ -403,6 +463,8 @@ main(void)
         cmocka_unit_test(test_has_the_keys_of_the_root_before_sign_as_well),
         cmocka_unit_test(test_believes_no_agent),
         cmocka_unit_test(test_does_not_publish_below_the_threshold),
+        cmocka_unit_test(test_gathers_signatures_up_to_the_threshold),
+        cmocka_unit_test(test_gives_no_signature_of_something_else),
         cmocka_unit_test(test_says_who_was_left_out),
         cmocka_unit_test(test_asks_for_all_keys_where_the_caller_may_use_none),
         cmocka_unit_test(test_reads_the_marks_of_a_rollback),

@@ -178,6 +178,7 @@ test_overwrites_only_its_own_kind(void **state)
     assert_int_equal(truncate(path, 7), 0);
     assert_int_equal(cosignature_file_check(path, GUN, &why), RC_REFUSED);
     assert_int_equal(unlink(path), 0);
+    assert_int_equal(cosignature_file_check("not/there", GUN, &why), RC_SYSTEM);
     assert_int_equal(cosignature_file_store("not/there", made, &why), RC_SYSTEM);
     assert_non_null(strstr(why.text, "'not/there'"));
 }
