@@ -14,6 +14,8 @@ struct gathering {
     /* Set by publish(). */
     struct cosignature *cosignature; /* what was signed, where it was not published; else NULL */
     bool is_met;                     /* all thresholds are reached */
+    bool
+        is_merge; /* what was prepared is published; this merges it with what slipped in below it */
     struct publish_result result;
 };
 void gathering_done(struct gathering *gathering);

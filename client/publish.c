@@ -273,11 +273,13 @@ gather(struct publisher *p, bool *ret_is_to_post, struct why *why)
         gathering_begin(gathering, publication->repository, p->composition.n_steps + 1, why);
     if (!rc && composition_has_root(&p->composition))
         rc = root_step_gather(p->composition.root, gathering, why);
-    for (size_t i = 0; !rc && i < p->composition.n_steps; i++)
-        if (p->composition.steps[i].version > 0)
-            rc = gathering_take(gathering, &p->composition.steps[i].signature,
-                bytes_span(&p->composition.steps[i].base), p->composition.steps[i].base_version,
-                publication->signer, why);
+    for (size_t i = 0; !rc && i < p->composition.n_steps; i++) {
+        const struct step *step = &p->composition.steps[i];
+        gathering->is_merge = gathering->is_merge || step->published > 0;
+        if (step->version > 0)
+            rc = gathering_take(gathering, &step->signature, bytes_span(&step->base),
+                step->base_version, publication->signer, why);
+    }
     if (rc)
         return rc;
 

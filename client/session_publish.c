@@ -39,6 +39,12 @@ session_run_gathering(struct bytes *ret, struct session *session,
         return rc;
 
     publish_result_put_lines(ret, &result, session_progress(session));
+    if (gathering->cosignature && gathering->is_merge)
+        return fail(why, RC_CONFLICT,
+            "it is published, but something that others published at the same time is hidden by "
+            "it: "
+            "'%s' has both, and wants more signatures",
+            path);
     if (gathering->cosignature && gathering->is_met)
         bytes_printf(ret, "nothing is published yet: %s has all signatures\n", path);
     else if (gathering->cosignature)

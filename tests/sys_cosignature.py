@@ -17,8 +17,8 @@ DIGEST = "11" * 32
 class Host:
     """An agent that has some of the keys, and a user of it with a home of his own."""
 
-    def __init__(self, client, token):
-        self.client, self.token = client, token
+    def __init__(self, client, agent, token):
+        self.client, self.agent, self.token = client, agent, token
         self.run, self.refused, self.json = client.run, client.refused, client.json
 
     def pem(self, name):
@@ -39,7 +39,8 @@ def new_host(new_agent, new_client, new_token, registry, sanitizer):
             elif name not in ("root", "targets"):
                 policy["keys"][name]["scope"][0]["roles"] = ["targets/*", "targets/*/*"]
         policy["grants"]["releaser"]["keys"] = list(names)
-        return Host(new_client(new_agent(policy).start()), token)
+        agent = new_agent(policy).start()
+        return Host(new_client(agent), agent, token)
     return make
 
 
@@ -178,6 +179,30 @@ def test_what_others_published_since_is_not_lost(release, near, far, new_notary,
     assert f"{ROLE} of '{release}'" in error and "make it again" in error
     signed_file(near, release, "v1", "one")
     far.run("cosignature", "add", carry(near, "one", far))
+    assert seen(new_notary, new_client, release) == {"v1", "v2"}
+
+
+def test_what_slips_in_at_the_last_moment_is_not_lost(
+        release, near, far, new_host, new_client, proxy, notary_server, new_notary):
+    """A version below the one that was signed, by an agent with a token of the same keys."""
+    signed_file(near, release, "v1", "one")
+    two = carry(near, signed_file(near, release, "v2", "two"), far)
+    slow = new_client(far.agent)
+    slow.use_server(proxy.url)
+    slow.write("two.json", two.read_text())
+    adding = slow.start("cosignature", "add", "two.json", "--tlscacert",
+                        notary_server.tls.certificate)
+    proxy.wait_held(1)
+    spare = new_host("developer")
+    error = far.refused(7, "cosignature", "add", carry(near, "one", far))
+    assert "has released version 2" in error
+    spare.run("cosignature", "add", carry(near, "one", spare))
+    assert seen(new_notary, new_client, release) == {"v1"}
+    proxy.let_all_go()
+    done = slow.finish(adding)
+    assert done.returncode == 7 and "'two.json' has both" in done.stderr, done.stderr
+    near.client.write("merged.json", (slow.home / "two.json").read_text())
+    near.run("cosignature", "add", "merged.json")
     assert seen(new_notary, new_client, release) == {"v1", "v2"}
 
 
