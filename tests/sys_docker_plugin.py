@@ -2,9 +2,9 @@
 """countersign as a plugin of the docker CLI: Debian's runs it, and newer ones are played."""
 import json
 import os
+import resource
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -67,15 +67,21 @@ def test_docker_shows_it_and_its_help(client, by_docker):
     assert "Push and sign images with the keys" in user.run("--help")
 
 
+def spent():
+    """Seconds of a processor, by all that this process has run: others may be busy, too."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_it_says_what_it_is_at_once_and_touches_nothing(client, install):
     plugin = install(client, "docker-countersign")
     took = []
     for _ in range(3):
-        began = time.monotonic()
+        began = spent()
         # Nothing of a user's world is there.
         said = subprocess.run([plugin, "docker-cli-plugin-metadata"], env={}, cwd="/", check=True,
                               stdin=subprocess.DEVNULL, capture_output=True).stdout
-        took.append(time.monotonic() - began)
+        took.append(spent() - began)
     told = json.loads(said)
     assert told["SchemaVersion"] == "0.1.0" and told["Vendor"] == "Countersign"
     assert client.run("--version") == f"countersign {told['Version'].removeprefix('v')}\n"

@@ -285,6 +285,15 @@ def test_keys(pair):
     pair.do("load a key of no name", "key", "load", "--name=Mine", "WORK/mine.pem", reads=False)
     pair.do("load a public key", "key", "load", "WORK/fresh.pub", reads=False)
     pair.do("load nothing", "key", "load", "WORK/none.pem", reads=False)
+    (signer_key,) = (path for path in (pair.theirs.work / "docker/trust/private").iterdir()
+                     if "role: fresh" in path.read_text())
+    for one in pair.both():
+        write(one.work / "fresh.key", signer_key.read_text(), pair.ours.client.user.uid, 0o600)
+        write(one.work / "passphrase", PASSPHRASE, pair.ours.client.user.uid, 0o600)
+    done = pair.ours.trust("key", "load", "--name", "theirs", "WORK/fresh.key", "--passphrase",
+                           "file:WORK/passphrase")
+    assert done.returncode == 0, done.stderr
+
     for one in pair.both():
         subprocess.run(
             ["/usr/bin/openssl", "pkcs8", "-topk8", "-in", one.work / "mine.pem", "-out",
