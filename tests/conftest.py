@@ -18,8 +18,8 @@ import rig_users
 from rig_agent import Agent
 from rig_case import Case
 from rig_client import Client
-from rig_crowd import Crowd, inspected, listed
-from rig_crowd_verbs import MEMBERS, SPARES, Verbs, allow
+from rig_crowd_verbs import SPARES, allow
+from rig_crowd_world import Makers, World
 from rig_docker import Docker, Engine
 from rig_document import key_id, key_object
 from rig_image import Image
@@ -37,7 +37,6 @@ from rig_scratch import Scratch
 from rig_slow_token import SlowToken
 from rig_token import Token
 from rig_tpm import TpmToken
-from rig_turnstile import Turnstile
 from rig_victim import Victim
 from rig_workload import scopes
 
@@ -327,41 +326,12 @@ def crowd_agents(crowd_users, crowd_token, new_agent, scratch, registry, sanitiz
 
 
 @pytest.fixture
-def crowd_looks(crowd_agents, gun, new_notary, new_client, docker):
-    """How readers look at the repository; some have been there before."""
-    notary, reader = new_notary(), new_client(crowd_agents[0])
-    return {
-        "notary": ("listed", lambda: listed(notary.run("list", gun))),
-        "a new notary": ("listed", lambda: listed(new_notary().run("list", gun))),
-        "docker": ("inspected", lambda: inspected(docker.run("trust", "inspect", gun))),
-        "inspect": ("inspected", lambda: inspected(reader.run("inspect", gun))),
-        "list": ("listed", lambda: listed(reader.run("list", gun))),
-        "a new list": ("listed", lambda: listed(new_client(crowd_agents[0]).run("list", gun))),
-    }
-
-
-@pytest.fixture
-def let_loose(crowd_agents, crowd_users, crowd_token, crowd_looks, gun, new_client, notary_server):
-    """Makes a repository and lets a crowd change it: let_loose(seed, deeds of each)."""
-    verbs = Verbs(gun, crowd_token)
-    verbs.found(new_client(crowd_agents[0]))
-
-    def act(seed, n, is_free=False):
-        crowd, members = Crowd(notary_server, gun), {}
-        sticks = random.Random(seed).choice([0.2, 0.8, 0.95])
-        turnstile = Turnstile(notary_server, None if is_free else seed, sticks)
-        for kind, i in MEMBERS:
-            member = new_client(crowd_agents[i], crowd_users.get(kind))
-            member.use_server(turnstile.door(f"{kind}{i}").url)
-            members[f"{kind}{i}"] = member, verbs.choose(kind)
-        try:
-            crowd.act(members, n, seed, crowd_looks, turnstile)
-        finally:
-            turnstile.stop()
-        crowd.check()
-        return crowd
-
-    return act
+def let_loose(crowd_agents, crowd_users, crowd_token, gun, new_client, new_notary, scratch,
+              notary_server):
+    """Makes a repository, and lets a crowd change it: let_loose(seed, deeds of each)."""
+    world = World(notary_server, crowd_agents, crowd_users, crowd_token, Makers(
+        new_client, new_notary, lambda: Docker(scratch.directory("docker"), notary_server)))
+    return lambda seed, n, is_free=False: world.let_loose(f"{gun}/{seed}", seed, n, is_free)
 
 
 @pytest.fixture(autouse=True)

@@ -96,4 +96,4 @@ def test_nobody_trusts_what_the_server_takes_for_the_same_name(client, database,
 
 
 def test_a_crowd_loses_nothing(let_loose, record_property):
-    record_property("summary", let_loose(1, 2, is_free=True).summary())
+    record_property("summary", f"crowd: {let_loose(1, 2, is_free=True).summary()}")
