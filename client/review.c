@@ -189,7 +189,8 @@ put_document(struct bytes *b, const struct review_document *one, const struct si
     }
 
     if (one->document->base_version > 0)
-        bytes_printf(b, " after %" PRId64, one->document->base_version);
+        bytes_printf(b, " after %" PRId64 "%s", one->document->base_version,
+            one->is_on_unverified ? ", which does not verify and comes back to life" : "");
     bytes_puts(b, ", signed by ");
     quorum_put_signed(b, &one->quorum, signer);
     if (!quorum_is_met(&one->quorum)) {

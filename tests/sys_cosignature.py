@@ -10,7 +10,7 @@ import pytest
 from rig_policy import Policy
 from rig_readers import rows
 
-ROLE = "targets/release"
+ROLE = "targets/releases"
 DIGEST = "11" * 32
 
 
@@ -74,7 +74,7 @@ def seen(new_notary, new_client, gun):
     return {name for name, _ in by_notary}
 
 
-def test_two_hosts_sign_what_wants_two_signatures(release, near, far, new_notary, new_client):
+def test_two_hosts_sign_what_wants_two_signatures(release, near, far, new_notary, new_client, docker):
     error = near.refused(1, "addhash", release, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
     assert "must be signed by 2 of 2 keys" in error and "--out FILE" in error
 
@@ -93,6 +93,7 @@ def test_two_hosts_sign_what_wants_two_signatures(release, near, far, new_notary
     said = far.run("cosignature", "add", file)
     assert "tag 'v1': was not there" in said and f"{ROLE}: version 1, signed by developer" in said
     assert seen(new_notary, new_client, release) == {"v1"}
+    assert docker.trust_inspect(f"{release}:v1")[0]["SignedTags"][0]["Digest"] == DIGEST
     for host, path in ((near, "f"), (far, file)):
         assert "published already" in host.run("cosignature", "add", path)
 
@@ -252,6 +253,43 @@ def test_several_roles_and_hosts_in_one_file(near, far, new_host, gun, new_notar
     stranger = new_host("root")
     error = stranger.refused(3, "cosignature", "add", carry(near, "f", stranger))
     assert "gives you no key that may sign it" in error
+
+
+def test_a_threshold_is_raised_by_those_who_have_to_sign_then(near, far, gun, new_notary,
+                                                              new_client):
+    """What is published of the role has too few signatures as soon as the threshold counts: either
+    both go along in one file, or the role is witnessed afterwards, by both."""
+    near.run("init", gun)
+    near.run("delegation", "add", gun, ROLE, "agent:qa", far.pem("developer"))
+    near.run("addhash", gun, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
+    raise_it = ("delegation", "add", gun, ROLE, "agent:qa", "--threshold", "2")
+    said = near.run(*raise_it, "--out", "f")
+    assert "targets: version 3, signed by targets\n" in said
+    assert f"{ROLE}: version 2, signed by qa; wanted: 1 more by " in said
+    assert f"threshold '{ROLE}': was 1, is 2" in near.run("cosignature", "show", "f")
+    assert "nothing is published yet" in near.run("cosignature", "add", "f")
+    assert seen(new_notary, new_client, gun) == {"v1"}
+    both = (near.client.home / "f").read_text()
+
+    assert "readers skip version 1" in near.run(*raise_it)
+    assert not seen(new_notary, new_client, gun)
+    # That was made for what was published before.
+    assert "make it again" in far.refused(7, "cosignature", "add", far.client.write("f", both))
+    near.run("witness", gun, ROLE, "--yes", "--out", "f")
+    said = far.run("cosignature", "add", carry(near, "f", far))
+    assert f"{ROLE}: version 3 after 1, which does not verify and comes back to life" in said
+    assert seen(new_notary, new_client, gun) == {"v1"}
+
+
+def test_a_role_and_who_may_sign_it_change_together(near, far, gun, new_notary, new_client):
+    near.run("init", gun)
+    near.run("delegation", "add", gun, ROLE, "agent:qa", far.pem("developer"))
+    near.run("addhash", gun, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
+    near.run("delegation", "add", gun, ROLE, "agent:qa", "--threshold", "2", "--out", "f")
+    far.run("cosignature", "add", carry(near, "f", far))
+    assert seen(new_notary, new_client, gun) == {"v1"}
+    (role,) = near.json("delegation", "list", gun, "--json")
+    assert role["threshold"] == 2 and role["version"] == 2
 
 
 def test_several_keys_of_one_host_sign_at_once(new_host, gun, new_notary, new_client):
