@@ -5,6 +5,7 @@
 #include "client/departure.h"
 #include "client/mending.h"
 #include "client/signer_name.h"
+#include "client/tag_list.h"
 #include "proto/bounds.h"
 
 static const char releases[] = "targets/releases";
@@ -99,12 +100,12 @@ list_orphans(const struct removal *r)
     const struct departure *d = &r->departure;
 
     for (size_t i = 0; i < d->n_orphans; i++) {
-        struct why name; /* scrubbed */
+        closing(bytes_done) struct bytes name = BYTES_INIT(TAG_MAX_BYTES);
         char hex[DIGEST_HEX_LEN + 1];
+
+        tag_list_add(&name, d->orphans[i]->name);
         digest_hex(hex, &d->orphans[i]->hashes.sha256);
-        (void)!fail(&name, RC_OK, "%.*s", (int)d->orphans[i]->name.len,
-            (const char *)d->orphans[i]->name.p);
-        fprintf(session_results(r->session), "%s sha256:%s\n", name.text, hex);
+        fprintf(session_results(r->session), "%s sha256:%s\n", bytes_text(&name), hex);
     }
 }
 
@@ -276,37 +277,20 @@ publish_plan(const struct removal *r, struct why *why)
 }
 
 static void
-put_tags(const struct removal *r, const char *what, size_t n,
-    const char *(*at)(const struct removal *r, size_t i))
-{
-    fprintf(session_results(r->session), "%s", what);
-    for (size_t i = 0; i < n; i++) {
-        struct why name;
-        (void)!fail(&name, RC_OK, "%s", at(r, i));
-        fprintf(session_results(r->session), "%s%s", i == 0 ? " " : ", ", name.text);
-    }
-    fputc('\n', session_results(r->session));
-}
-
-static const char *
-kept_at(const struct removal *r, size_t i)
-{
-    return r->kept[i].name;
-}
-
-static const char *
-dropped_at(const struct removal *r, size_t i)
-{
-    return r->dropped[i];
-}
-
-static void
 report(const struct removal *r, bool was_last)
 {
-    if (r->n_kept > 0)
-        put_tags(r, "targets/releases: kept", r->n_kept, kept_at);
-    if (r->n_dropped > 0)
-        put_tags(r, "targets/releases: not signed any more:", r->n_dropped, dropped_at);
+    closing(bytes_done) struct bytes kept = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+    closing(bytes_done) struct bytes dropped = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
+
+    for (size_t i = 0; i < r->n_kept; i++)
+        tag_list_add(&kept, span_of(r->kept[i].name));
+    for (size_t i = 0; i < r->n_dropped; i++)
+        tag_list_add(&dropped, span_of(r->dropped[i]));
+    if (kept.len > 0)
+        fprintf(session_results(r->session), "targets/releases: kept %s\n", bytes_text(&kept));
+    if (dropped.len > 0)
+        fprintf(session_results(r->session), "targets/releases: not signed any more: %s\n",
+            bytes_text(&dropped));
 
     const struct trust_role *targets = trust_find(r->repository->trust, "targets");
     if (was_last)

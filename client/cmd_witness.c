@@ -4,9 +4,8 @@
 #include "client/command.h"
 #include "client/question.h"
 #include "client/rotation.h"
+#include "client/tag_list.h"
 #include "proto/bounds.h"
-
-#define NAMES_MAX 20 /* targets of a role that are named */
 
 /* The name of a key that may be the agent's, and its ID. */
 static void
@@ -19,22 +18,6 @@ put_key(struct bytes *b, const struct signer *signer, const struct keyid *id)
         bytes_printf(b, "'%s' (%.16s)", key->name, id->hex);
     else
         bytes_printf(b, "%.16s", id->hex);
-}
-
-/* Names come from whoever signed them: progress_note() is given printable text only. */
-static void
-put_targets(struct bytes *b, const struct tuf_targets *document)
-{
-    for (size_t i = 0; i < document->n_targets && i < NAMES_MAX; i++) {
-        struct why name;
-        if (fail(&name, RC_UNTRUSTED, "%.*s", (int)document->targets[i].name.len,
-                (const char *)document->targets[i].name.p))
-            bytes_printf(b, "%s%s", i == 0 ? "" : ", ", name.text);
-    }
-    if (document->n_targets > NAMES_MAX)
-        bytes_printf(b, " and %zu more", document->n_targets - NAMES_MAX);
-    if (document->n_roles > 0)
-        bytes_printf(b, "; it lists %zu roles below it", document->n_roles);
 }
 
 static enum rc
@@ -51,7 +34,9 @@ note_comeback(struct session *session, const struct trust_role *role, const stru
 
     for (size_t i = 0; i < file->n_signatures; i++)
         put_key(&keys, signer, &file->signatures[i].keyid);
-    put_targets(&names, document);
+    tag_list_add_all(&names, document);
+    if (document->n_roles > 0)
+        bytes_printf(&names, "; it lists %zu roles below it", document->n_roles);
     rc = bytes_check(&names, why);
     if (rc)
         return rc;

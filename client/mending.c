@@ -3,9 +3,8 @@
 
 #include <inttypes.h>
 
+#include "client/tag_list.h"
 #include "proto/bounds.h"
-
-#define NAMES_MAX 8 /* targets that are named */
 
 struct plan {
     struct mending *mending;
@@ -58,20 +57,6 @@ mending_can_sign(bool *ret, struct session *session, const struct repository *re
     return rc;
 }
 
-static void
-name_targets(struct mend *mend, const struct tuf_targets *document)
-{
-    mend->n_targets = document->n_targets;
-    for (size_t i = 0; i < document->n_targets && i < NAMES_MAX; i++) {
-        struct span name = document->targets[i].name;
-        bytes_puts(&mend->names, i == 0 ? "" : ", ");
-        for (size_t k = 0; k < name.len && k < TAG_MAX_BYTES; k++)
-            bytes_putc(&mend->names, name.p[k] < ' ' || name.p[k] > '~' ? '?' : name.p[k]);
-    }
-    if (document->n_targets > NAMES_MAX)
-        bytes_printf(&mend->names, " and %zu more", document->n_targets - NAMES_MAX);
-}
-
 static struct publish_role *
 find_planned(const struct mending *mending, const char *role)
 {
@@ -96,12 +81,13 @@ add(struct plan *p, const char *role, enum mend_kind kind, const struct tuf_targ
     *mend = (struct mend){.kind = kind,
         .role = strdup(role),
         .version = document->version,
-        .names = BYTES_INIT(NAMES_MAX * (TAG_MAX_BYTES + 16))};
+        .names = BYTES_INIT(TAG_LIST_MAX_BYTES)};
     if (!mend->role)
         return fail_memory(why);
 
     mending->n++;
-    name_targets(mend, document);
+    mend->n_targets = document->n_targets;
+    tag_list_add_all(&mend->names, document);
     if (kind == MEND_LOST || kind == MEND_REVIVED)
         return RC_OK;
 
