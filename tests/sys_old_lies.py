@@ -86,7 +86,7 @@ def test_a_question_that_nobody_answers_is_not_success(notary, theirs, client, o
     assert "Aborting" in notary.run("key", "rotate", theirs, "root")  # which ends with 0
     assert notary_server.document(theirs, "root")["signed"]["version"] == 2  # that of its snapshot
 
-    assert "--yes" in client.refused(1, "key", "rotate", ours, "root", "--key", "agent:root")
+    assert "--yes" in client.refused(2, "key", "rotate", ours, "root", "--key", "agent:root")
     assert notary_server.document(ours, "root")["signed"]["version"] == 1
 
 
