@@ -246,6 +246,7 @@ trust_update_offline(struct trust *trust, struct why *why)
     struct view_sources from = sources_of(trust);
 
     from.is_offline = true;
+    from.before = NULL;
     enum rc rc = view_new(&view, &from, why);
     if (!rc)
         rc = view_complete(view, &from, why);

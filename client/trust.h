@@ -84,9 +84,8 @@ must_check enum rc trust_update(struct trust *trust, struct why *why);
 enum trust_cause trust_cause(const struct trust *trust);
 /*
  * For who may rely on what this machine has seen before while the server cannot be reached: a view
- * of the cache alone, expired or not. Everything else is verified, and is as before: no update came
- * before. RC_NETWORK: not all of it is in the cache, or a pinned root does not say by itself that
- * it is good. RC_UNTRUSTED, RC_NO_MEMORY.
+ * of the cache alone, expired or not; everything else is verified. RC_NETWORK: not all of it is in
+ * the cache, or a pinned root does not say by itself that it is good. RC_UNTRUSTED, RC_NO_MEMORY.
  */
 must_check enum rc trust_update_offline(struct trust *trust, struct why *why);
 /* When the view of the cache was stored, seconds UTC; 0: never. */

@@ -168,13 +168,13 @@ test_takes_no_head_below_one_that_it_has_seen(void **state)
         repository_make(&older, &(struct plan){parts[i], .version = 4});
         see(&m, &newer);
 
-        /* It looks for a newer root, tries again, and then whether the root is another one. */
+        /* It looks for a newer root, tries again, looks whether one has come meanwhile, and then
+         * whether the root is another one. */
         for (int again = 0; again < 2; again++) {
             machine_answer_file(&m, &older.files[TIMESTAMP]);
             if (parts[i] == SNAPSHOT)
                 machine_answer_file(&m, &older.files[SNAPSHOT]);
-            if (!again)
-                machine_answer_nothing(&m);
+            machine_answer_nothing(&m);
         }
         machine_answer_file(&m, &newer.files[ROOT]);
         machine_enter(&m);
@@ -260,6 +260,35 @@ test_reads_expired_documents_for_those_who_renew_them(void **state)
     trust_allow_expired(m.trust);
     machine_update(&m);
     assert_non_null(trust_find(m.trust, "targets/qa")->document);
+}
+
+static void
+test_reads_what_it_has_seen_where_nobody_can_be_asked(void **state)
+{
+    closing(machine_done) struct machine m;
+    closing(repository_done) struct repository r = {0};
+    struct why why = {0};
+
+    (void)state;
+    machine_init(&m);
+    repository_make(&r, &(struct plan){0});
+    machine_enter(&m);
+    assert_int_equal(trust_update_offline(m.trust, &why), RC_NETWORK);
+    assert_non_null(strstr(why.text, "was never seen by this machine"));
+    assert_int_equal(trust_stored_at(m.trust), 0);
+    machine_leave(&m);
+    see(&m, &r);
+
+    /* No request is answered from here on. */
+    machine_enter(&m);
+    for (int n = 1; n <= 2; n++) {
+        assert_int_equal(trust_update_offline(m.trust, &why), RC_OK);
+        assert_non_null(trust_find(m.trust, "targets/qa")->document);
+        assert_false(trust_is_first_use(m.trust));
+    }
+    assert_true(trust_stored_at(m.trust) > 0);
+    assert_true(trust_expires_at(m.trust, "timestamp") > NOW);
+    assert_int_equal(trust_expires_at(m.trust, "targets/other"), 0);
 }
 
 static void
@@ -350,6 +379,7 @@ test_says_that_a_repository_was_made_anew(void **state)
     machine_answer_nothing(&m);
     machine_answer_file(&m, &after.files[TIMESTAMP]);
     machine_answer_file(&m, &after.files[SNAPSHOT]);
+    machine_answer_nothing(&m);
     machine_answer_file(&m, &after.files[ROOT]);
     machine_enter(&m);
     machine_refuse(&m, RC_UNTRUSTED, "made anew");
@@ -449,6 +479,7 @@ main(void)
         cmocka_unit_test(test_takes_no_targets_below_those_that_it_has_seen),
         cmocka_unit_test(test_skips_a_delegation_that_does_not_verify),
         cmocka_unit_test(test_reads_expired_documents_for_those_who_renew_them),
+        cmocka_unit_test(test_reads_what_it_has_seen_where_nobody_can_be_asked),
         cmocka_unit_test(test_notes_a_delegation_whose_file_is_not_there),
         cmocka_unit_test(test_does_not_mistake_a_failing_server_for_a_failing_delegation),
         cmocka_unit_test(test_follows_newer_roots),

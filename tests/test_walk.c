@@ -142,6 +142,9 @@ test_refuses_each_part_that_breaks_a_rule(void **state)
         if (rc) {
             assert_false(is_there(w, fails));
             assert_int_equal(fails, rows[i].plan.part);
+            assert_int_equal(walk_cause(w), rows[i].plan.expires        ? WALK_CAUSE_EXPIRED
+                                            : rows[i].plan.version == 2 ? WALK_CAUSE_ROLLBACK
+                                                                        : WALK_CAUSE_OTHER);
         }
     }
 }
@@ -278,6 +281,32 @@ test_takes_what_the_snapshot_lists_otherwise_where_it_is_told_to(void **state)
     assert_int_equal(walk_targets(w, SPAN("targets"), bytes_span(&other), NULL), RC_UNTRUSTED);
     assert_int_equal(walk_targets_mislisted(w, SPAN("targets"), bytes_span(&other), NULL), RC_OK);
     assert_int_equal(walk_targets_document(w, SPAN("targets"))->version, 5);
+}
+
+static void
+test_ignores_all_expiry_only_where_it_is_told_to_and_nothing_else(void **state)
+{
+    const struct plan rows[] = {
+        {ROOT, .expires = PAST},
+        {TIMESTAMP, .expires = PAST},
+        {SNAPSHOT, .expires = PAST},
+        {TARGETS, .expires = PAST},
+        {QA, .expires = PAST},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        closing(repository_done) struct repository r = {0};
+        closing(walk_freep) struct walk *w = make_walk(TUF_STRICT);
+        struct why why = {0};
+
+        repository_make(&r, &rows[i]);
+        walk_ignore_expiry(w);
+        repository_take_to(w, &r, QA);
+        assert_int_equal(walk_floor(w, SPAN("timestamp"), 6, NULL), RC_OK);
+        assert_int_equal(repository_take(w, TIMESTAMP, &r, &why), RC_UNTRUSTED);
+        assert_int_equal(walk_cause(w), WALK_CAUSE_ROLLBACK);
+    }
 }
 
 static void
@@ -431,6 +460,7 @@ main(void)
         cmocka_unit_test(test_shows_how_roles_and_files_are_listed),
         cmocka_unit_test(test_takes_expired_targets_where_it_is_told_to),
         cmocka_unit_test(test_takes_what_the_snapshot_lists_otherwise_where_it_is_told_to),
+        cmocka_unit_test(test_ignores_all_expiry_only_where_it_is_told_to_and_nothing_else),
         cmocka_unit_test(test_takes_other_forms_and_wildcards_only_tolerantly),
         cmocka_unit_test(test_restricts_paths_from_the_top_down),
         cmocka_unit_test(test_walks_a_repository_of_notary),
