@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same scenario, once with notary and once with our program: everybody reads the same afterwards."""
+import collections
+
 import pytest
 
 from rig_differences import Table, reasons
 from rig_pair import Pair, World
-from rig_scenario import Scenario, Step
+from rig_scenario import ABSENT, Scenario, Step
 
 SCENARIOS = 150
 CHUNK = 15
@@ -45,9 +47,13 @@ PLANTED = [
     ("addhash", {"sha512": "e" * 128}),
     ("add", {"custom": False}),
     ("remove", {"name": "v4"}),
-    ("delegate", {"keys": ["cid"]}),
-    ("delegate", {"paths": ["v"]}),
-    ("delegate", {"role": "targets/dev"}),
+    ("delegate", {"keys": ["dot"]}),
+    ("delegate", {"paths": ["v1"]}),
+    ("take_keys", {"keys": ["ben"]}),
+    ("take_paths", {"paths": ["a/"]}),
+    ("purge", {"key": "dot"}),
+    ("undelegate", {"role": "targets/releases"}),
+    ("rotate", {"role": "targets"}),
 ]
 STORY = Scenario(0, [
     Step("init"), Step("delegate", role="targets/qa", keys=["ann"], paths=[""]),
@@ -55,11 +61,59 @@ STORY = Scenario(0, [
     Step("add", name="v2", roles=["targets"], content="text", custom=True),
     Step("add", name="v3", roles=["targets"], content="text", custom=False),
     Step("remove", name="v3", roles=["targets"]),
+    Step("rotate", role="root"),
+    *(Step("delegate", role=role, keys=["ann", "ben", "cid"], paths=["v", "a/"])
+      for role in ("targets/dev", "targets/releases", "targets/ops")),
+    Step("take_keys", role="targets/dev", keys=["ann"], signed=[]),
+    Step("take_paths", role="targets/dev", paths=["v"]),
+    Step("purge", key="cid", signed=[]),
+    Step("undelegate", role="targets/ops"),
 ])
+BEGIN = [
+    Step("init"), Step("delegate", role="targets/qa", keys=["ann"], paths=[""]),
+    Step("addhash", name="v1", roles=["targets/qa"], size=5, sha256="1" * 64, sha512=None),
+    Step("publish")]
 # A difference of the table, and what shows that it is one.
 NEEDED = {
     "errors on standard output": [Step("init"), Step("look")],
+    "who signed a role leaves it": [
+        *BEGIN, Step("delegate", role="targets/qa", keys=["ben"], paths=[]),
+        Step("take_keys", role="targets/qa", keys=["ann"], signed=["targets/qa"])],
+    "a role that is not there is taken away": [
+        *BEGIN, Step("undelegate", True, role="targets/absent", but=ABSENT)],
+    "a key that a role does not have is taken away": [
+        *BEGIN, Step("take_keys", True, role="targets/qa", keys=["dot"], signed=[],
+                     but="a key that a role does not have is taken away")],
+    "the last key of a role is taken away": [
+        *BEGIN, Step("take_keys", True, role="targets/qa", keys=["ann"], signed=[],
+                     but="the last key of a role is taken away")],
+    "a key that no role has is purged": [
+        *BEGIN, Step("purge", True, key="dot", signed=[],
+                     but="a key that no role has is purged")],
+    "an empty path among others": [
+        *BEGIN, Step("delegate", True, role="targets/dev", keys=["ann"], paths=["v", ""],
+                     but="an empty path among others")],
+    "a role that has expired": [
+        *BEGIN, Step("expire", role="targets/qa", keys=["ann"]),
+        Step("addhash", True, name="v2", roles=["targets/qa"], size=5, sha256="2" * 64,
+             expired="targets/qa")],
+    "roles below one that has expired are listed": [
+        *BEGIN, Step("delegate", role="targets/qa/deep", keys=["ann"], paths=["v"]),
+        Step("expire", role="targets/qa", keys=["ann"])],
+    "all paths below a role that has some": [
+        Step("init"), Step("delegate", role="targets/qa", keys=["ann"], paths=["v"]),
+        Step("delegate", True, role="targets/qa/deep", keys=["ann"], paths=[""], above=["v"])],
+    "a role that was taken away comes back": [
+        *BEGIN, Step("undelegate", role="targets/qa"), Step("publish"),
+        Step("delegate", role="targets/qa", keys=["ann"], paths=[""], former=["v1"])],
 }
+
+
+def test_the_scenarios_have_all_verbs():
+    counts = collections.Counter(step.verb for number in range(SCENARIOS)
+                                 for step in Scenario(number).steps)
+    assert min(counts[verb] for verb in {step.verb for step in STORY.steps} | {
+        "sign", "expire", "witness", "recreate", "look", "publish"}) >= 10, counts
 
 
 @pytest.mark.parametrize("verb,planted", PLANTED)

@@ -14,10 +14,11 @@ OF_SERVER = ("snapshot", "timestamp")
 
 
 class Hands:
-    """publics: name of a key to the file of its public half."""
+    """publics: name of a key to the file of its public half. ids: to its canonical ID. allows: of a
+    Table."""
 
-    def __init__(self, gun, publics):
-        self.gun, self.publics = gun, publics
+    def __init__(self, gun, publics, ids, allows):
+        self.gun, self.publics, self.ids, self.allows = gun, publics, ids, allows
 
     def perform(self, step):
         """Whether it succeeded."""
@@ -35,8 +36,8 @@ class Hands:
 class Theirs(Hands):
     """notary stages what it is told; it is published when a step is to be checked, and at the end."""
 
-    def __init__(self, gun, publics, notary):
-        super().__init__(gun, publics)
+    def __init__(self, notary, *form):
+        super().__init__(*form)
         self.notary, self._is_staged = notary, False
 
     def settle(self):
@@ -60,7 +61,14 @@ class Theirs(Hands):
         self.notary.run("key", "rotate", self.gun, "snapshot", "-r")
         return True
 
+    def _recreate(self, step):
+        self.settle()
+        self.notary.run("delete", self.gun, "--remote")
+        return self._init(step)
+
     def _addhash(self, step):
+        if "expired" in step.details and self.allows("a role that has expired"):
+            self._stage(step, "witness", self.gun, step.expired)
         return self._stage(step, "addhash", *self._options(step), "--", self.gun, step.name,
                            str(step.size))
 
@@ -83,8 +91,38 @@ class Theirs(Hands):
         return self._stage(step, "remove", *self._options(step), "--", self.gun, step.name)
 
     def _delegate(self, step):
-        return self._stage(step, "delegation", "add", self.gun, step.role,
-                           *(self.publics[key] for key in step.keys), *_paths(step))
+        if "above" in step.details and self.allows("all paths below a role that has some"):
+            step = step.changed(paths=step.above)
+        is_done = self._stage(step, "delegation", "add", self.gun, step.role,
+                              *(self.publics[key] for key in step.keys), *_paths(step))
+        if "former" in step.details and self.allows("a role that was taken away comes back"):
+            self.settle()  # only then does notary see what comes back
+            for name in step.former:
+                self._stage(step, "remove", self.gun, name, "-r", step.role)
+        return is_done
+
+    def _undelegate(self, step):
+        return self._stage(step, "delegation", "remove", self.gun, step.role, "--yes")
+
+    def _take_keys(self, step):
+        return self._stage(step, "delegation", "remove", self.gun, step.role,
+                           *(self.ids[key] for key in step.keys)) and self._sign_again(step)
+
+    def _take_paths(self, step):
+        return self._stage(step, "delegation", "remove", self.gun, step.role, "--paths",
+                           ",".join(step.paths))
+
+    def _purge(self, step):
+        return self._stage(step, "delegation", "purge", self.gun, "--key", self.ids[step.key]) \
+            and self._sign_again(step)
+
+    def _sign_again(self, step):
+        if self.allows("who signed a role leaves it") and step.signed:
+            self._stage(step, "witness", self.gun, *step.signed)
+        return True
+
+    def _witness(self, step):
+        return self._stage(step, "witness", self.gun, *step.roles)
 
     def _rotate(self, step):
         self.settle()
@@ -100,8 +138,8 @@ class Theirs(Hands):
 class Ours(Hands):
     """Each verb publishes. Keys are given by the agent's names, or by their files."""
 
-    def __init__(self, gun, publics, client, registry):
-        super().__init__(gun, publics)
+    def __init__(self, client, registry, *form):
+        super().__init__(*form)
         self.client, self._registry = client, registry
         self._keys = {role: collections.deque(keys) for role, keys in FOUNDERS.items()}
 
@@ -118,6 +156,10 @@ class Ours(Hands):
         self.client.run("init", self.gun, "--root-key", f"agent:{self._keys['root'][0]}",
                         "--targets-key", f"agent:{self._keys['targets'][0]}")
         return True
+
+    def _recreate(self, step):
+        self.client.run("delete", self.gun, "--remote", "--retire", "--accept-replay", "--yes")
+        return self._init(step)
 
     def _addhash(self, step):
         return self._run(step, "addhash", *self._options(step), "--", self.gun, step.name,
@@ -146,6 +188,23 @@ class Ours(Hands):
     def _delegate(self, step):
         keys = [f"agent:{key}" if key < "c" else self.publics[key] for key in step.keys]
         return self._run(step, "delegation", "add", self.gun, step.role, *keys, *_paths(step))
+
+    def _undelegate(self, step):
+        return self._run(step, "delegation", "remove", self.gun, step.role, "--yes")
+
+    def _take_keys(self, step):
+        keys = [f"agent:{key}" if key < "c" else self.ids[key] for key in step.keys]
+        return self._run(step, "delegation", "remove", self.gun, step.role, *keys)
+
+    def _take_paths(self, step):
+        return self._run(step, "delegation", "remove", self.gun, step.role, "--paths",
+                         ",".join(step.paths))
+
+    def _purge(self, step):
+        return self._run(step, "delegation", "purge", self.gun, "--key", self.ids[step.key])
+
+    def _witness(self, step):
+        return self._run(step, "witness", self.gun, *step.roles)
 
     def _rotate(self, step):
         if step.role in OF_SERVER:

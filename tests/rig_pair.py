@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """pair: two repositories with one story, of which notary made one and we the other."""
+import datetime
 import itertools
 import shutil
 
@@ -10,7 +11,7 @@ from rig_document import key_id, key_object
 from rig_hands import FOUNDERS, Ours, Theirs
 from rig_notary import Notary
 from rig_policy import Policy
-from rig_publisher import new_private_key, private_pem, public_pem
+from rig_publisher import new_private_key, private_pem, public_pem, published, sign
 from rig_sameness import differences, questions, readings, state
 from rig_scenario import KEYS
 from rig_scratch import write
@@ -26,7 +27,7 @@ class World:
         self.setting = setting
         self.server, self.registry = setting["notary_server"], setting["registry"]
         self._scratch, self._numbers = setting["scratch"], itertools.count(1)
-        private = {name: new_private_key() for name in KEYS}
+        self.private = private = {name: new_private_key() for name in KEYS}
         self.pems = {name: public_pem(key) for name, key in private.items()}
         self.names = {key_id(key_object(pem)): name for name, pem in self.pems.items()}
         self._keep_for_notary(private)
@@ -91,9 +92,10 @@ class Pair:
     def __init__(self, world, allows, turn=0):
         self._world, self._allows, self._turn = world, allows, turn
         below = f"{world.registry.host}/{world.new_name()}"
-        self.theirs = Theirs(f"{below}/theirs", world.publics, world.publisher())
-        self.ours = Ours(f"{below}/ours", world.publics, world.client(world.agent),
-                         world.registry)
+        form = world.publics, {name: key for key, name in world.names.items()}, allows
+        self.theirs = Theirs(world.publisher(), f"{below}/theirs", *form)
+        self.ours = Ours(world.client(world.agent), world.registry, f"{below}/ours", *form)
+        self._has_expired = False
         self._friends = None  # who keep what they have seen
         self._roles, self._names = ["targets"], []
 
@@ -104,19 +106,50 @@ class Pair:
             self._note(one)
             if one.verb == "look":
                 found = self.look()
+            elif one.verb == "expire":
+                found = self._expire(one)
             else:
-                outcomes = self.theirs.perform(one), self.ours.perform(other)
-                found = [f"{one}: notary {_done(outcomes[0])}, countersign {_done(outcomes[1])}"
-                         ] if outcomes[0] != outcomes[1] else []
+                found = self._perform(one, other)
             if found:
                 return found
         return self._compare(self._world.readers()) or self._compare_states()
+
+    def _perform(self, one, other):
+        self._has_expired = self._has_expired and one.verb != "witness"
+        if one.verb == "recreate":  # and what old friends see then is another story
+            self._friends = None
+        if "but" in one.details and self._allows(one.but):
+            is_done = self.ours.perform(other)
+            return [f"{one}: countersign did it"] if is_done else []
+        outcomes = self.theirs.perform(one), self.ours.perform(other)
+        return [f"{one}: notary {_done(outcomes[0])}, countersign {_done(outcomes[1])}"
+                ] if outcomes[0] != outcomes[1] else []
 
     def _note(self, step):
         named = step.details.get("roles") or [step.details.get("role")]
         self._roles += [role for role in named if role and role not in (*self._roles, "targets/absent")]
         name = step.details.get("name")
         self._names = [name] if name else self._names
+
+    def _expire(self, step):
+        """The document of a role is replaced by the same one that lives for seconds, and these pass."""
+        self.theirs.settle()
+        self._has_expired = True
+        then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+        for hands in (self.theirs, self.ours):
+            document = self._world.server.document(hands.gun, step.role)["signed"]
+            document["version"] += 1
+            document["expires"] = then.strftime("%Y-%m-%dT%H:%M:%SZ")
+            file = published(document, *(sign(self._world.private[key], document)
+                                         for key in step.keys))
+            for character in b"<>&":
+                file = file.replace(bytes([character]), b"\\u%04x" % character)
+            self._world.server.publish(hands.gun, **{step.role: file})
+        # We count whole seconds.
+        over = then + datetime.timedelta(seconds=1)
+        self._world.server.process.wait_until(
+            lambda: datetime.datetime.now(datetime.timezone.utc) > over)
+        return []
 
     def look(self):
         self._friends = self._friends or self._world.readers()
@@ -127,6 +160,8 @@ class Pair:
         self.theirs.settle()
         # Processes are what costs: lists of roles each time, and one of the other questions.
         always, others = questions(self._roles, self._names)
+        if self._has_expired and self._allows("roles below one that has expired are listed"):
+            always = [question for question in always if question[0] != "delegation"]
         asked = [*always, others[self._turn % len(others)]]
         self._turn += 1
         first, first_label = None, None

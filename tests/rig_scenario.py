@@ -7,12 +7,13 @@ KEYS = ("ann", "ben", "cid", "dot")
 TOP = ("targets/qa", "targets/dev", "targets/releases")
 NAMES = ("v1", "v1.1", "v2", "qa-1", "qa-22", "a/b", "UPPER", "\u00fcml\u00e4ut", "<&>")
 PATHS = ("", "v", "v1", "qa-", "a/")
-STEPS = (5, 12)
+STEPS = (6, 10)
+ABSENT = "a role that is not there is taken away"
 
 
 class Step:
     """One verb. is_checked: whether it succeeds is compared at once; all else is compared at the
-    end."""
+    end. but=, of the details: a difference of the table, by which only notary does it."""
 
     def __init__(self, verb, is_checked=False, **details):
         self.verb, self.is_checked, self.details = verb, is_checked, details
@@ -34,8 +35,11 @@ class Step:
 
 
 class Role:
+    """is_signed: whether there is a document of it, be it an empty one."""
+
     def __init__(self, keys, paths):
         self.keys, self.paths, self.names = list(keys), list(paths), set()
+        self.is_signed = False
 
 
 class Story:
@@ -45,13 +49,16 @@ class Story:
         self.roles = {"targets": Role((), [""])}
         self.former = set()  # removed: what they signed would be back if they were made again
 
+    def paths(self, role):
+        """Those that the roles above leave of its paths."""
+        own = self.roles[role].paths
+        if role == "targets":
+            return own
+        above = self.paths(role.rsplit("/", 1)[0])
+        return [path for path in own if path.startswith(tuple(above))]
+
     def admits(self, role, name):
-        while True:
-            if not any(name.startswith(path) for path in self.roles[role].paths):
-                return False
-            if role == "targets":
-                return True
-            role = role.rsplit("/", 1)[0]
+        return name.startswith(tuple(self.paths(role)))
 
     def signable(self, name, outside=False):
         """Roles that can sign a name; or those that have keys, but whose paths forbid it."""
@@ -81,12 +88,14 @@ class Scenario:
 
     def _tell(self):
         steps = [Step("init")]
-        kinds = {kind: weight for kind, weight in WEIGHTS.items()}
-        while len(steps) < self._random.randint(*STEPS):
-            (kind,) = self._random.choices(list(kinds), list(kinds.values()))
+        length = self._random.randint(*STEPS)
+        while len(steps) < length:
+            (kind,) = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))
             step = kind(self)
             if step:
                 steps.append(step)
+            if step and step.verb == "expire":
+                steps += [Step("look"), Step("witness", roles=[step.role])]
         return steps
 
     def _pick(self, among, most=1):
@@ -104,6 +113,7 @@ class Scenario:
     def _signed(self, verb, name, roles, **details):
         for role in roles:
             self._story.roles[role].names.add(name)
+            self._story.roles[role].is_signed = True
         return Step(verb, self._is(0.1), name=name, roles=roles, **details)
 
     def _addhash(self):
@@ -170,6 +180,7 @@ class Scenario:
         if not paths:
             return None
         self._story.roles[role] = Role(keys, paths)
+        self._story.roles[above].is_signed = True
         return Step("delegate", self._is(0.1), role=role, keys=keys, paths=paths)
 
     def _delegate_more(self):
@@ -187,7 +198,7 @@ class Scenario:
     def _delegate_outside(self):
         """A path that the role above does not admit."""
         for above in self._story.delegated():
-            outside = [path for path in PATHS if not self._story.admits(above, path)]
+            outside = [path for path in PATHS[1:] if not self._story.admits(above, path)]
             if outside:
                 return Step("delegate", True, role=f"{above}/wide", keys=["ann"],
                             paths=self._pick(outside))
@@ -195,6 +206,75 @@ class Scenario:
 
     def _delegate_orphan(self):
         return Step("delegate", True, role="targets/absent/deep", keys=["ann"], paths=[""])
+
+    # What takes something away
+
+    def _undelegate(self):
+        """The role, and those below it."""
+        if not self._story.delegated():
+            return None
+        (role,) = self._pick(self._story.delegated())
+        self._story.forget(role)
+        return Step("undelegate", self._is(0.1), role=role)
+
+    def _undelegate_absent(self):
+        return Step("undelegate", True, role="targets/absent", but=ABSENT)
+
+    def _take_key(self):
+        roles = [role for role in self._story.delegated() if len(self._story.roles[role].keys) > 1]
+        if not roles:
+            return None
+        (role,) = self._pick(roles)
+        keys = self._pick(self._story.roles[role].keys)
+        return self._without(Step("take_keys", self._is(0.1), role=role, keys=keys), [role], keys)
+
+    def _purge(self):
+        """A key that is nowhere the last one."""
+        for key in self._pick(KEYS, len(KEYS)):
+            roles = [role for role in self._story.delegated()
+                     if key in self._story.roles[role].keys]
+            if roles and all(len(self._story.roles[role].keys) > 1 for role in roles):
+                return self._without(Step("purge", self._is(0.1), key=key), roles, [key])
+        return None
+
+    def _without(self, step, roles, keys):
+        """signed: the roles whose documents may lose who signed them."""
+        for role in roles:
+            form = self._story.roles[role]
+            form.keys = [key for key in form.keys if key not in keys]
+        return step.changed(signed=[role for role in roles if self._story.roles[role].is_signed])
+
+    def _take_path(self):
+        roles = [role for role in self._story.delegated()
+                 if len(self._story.roles[role].paths) > 1]
+        if not roles:
+            return None
+        (role,) = self._pick(roles)
+        paths = self._pick(self._story.roles[role].paths)
+        self._story.roles[role].paths.remove(paths[0])
+        return Step("take_paths", self._is(0.1), role=role, paths=paths)
+
+    # Time
+
+    def _witness(self):
+        roles = self._signed_roles()
+        return Step("witness", self._is(0.1), roles=self._pick(roles, 2)) if roles else None
+
+    def _expire(self):
+        """A role that is signed again before anything else happens to it."""
+        roles = self._signed_roles()
+        if not roles:
+            return None
+        (role,) = self._pick(roles)
+        return Step("expire", role=role, keys=list(self._story.roles[role].keys))
+
+    def _signed_roles(self):
+        return [role for role in self._story.delegated() if self._story.roles[role].is_signed]
+
+    def _recreate(self):
+        """All is deleted, and begins again."""
+        self._story = Story()
+        return Step("recreate")
 
     # Keys
 
@@ -214,9 +294,11 @@ class Scenario:
 
 
 WEIGHTS = {
-    Scenario._addhash: 6, Scenario._add: 2, Scenario._sign: 1, Scenario._outside: 0.5,
+    Scenario._addhash: 6, Scenario._add: 2, Scenario._sign: 1.5, Scenario._outside: 0.6,
     Scenario._nowhere: 0.3, Scenario._remove: 3, Scenario._remove_absent: 0.3,
-    Scenario._delegate: 5, Scenario._delegate_more: 2, Scenario._delegate_orphan: 0.2,
-    Scenario._delegate_outside: 0.4,
-    Scenario._rotate: 1, Scenario._publish: 0.5, Scenario._look: 0.5,
+    Scenario._delegate: 7, Scenario._delegate_more: 4, Scenario._delegate_orphan: 0.2,
+    Scenario._delegate_outside: 0.5,
+    Scenario._undelegate: 1.5, Scenario._undelegate_absent: 0.2, Scenario._take_key: 3,
+    Scenario._purge: 3, Scenario._take_path: 2.5, Scenario._witness: 2, Scenario._expire: 1.3,
+    Scenario._recreate: 0.4, Scenario._rotate: 1.5, Scenario._publish: 0.5, Scenario._look: 0.5,
 }
