@@ -19,7 +19,7 @@ import pytest
 from rig_agent import Agent
 from rig_client import Client
 from rig_docker import Docker
-from rig_docker_trust import PASSPHRASE, Ours, Theirs, views, without_ids
+from rig_docker_trust import PASSPHRASE, Ours, Theirs, view, without_ids
 from rig_image import Image
 from rig_policy import Policy
 from rig_publisher import new_private_key, private_pem
@@ -56,7 +56,7 @@ class Pair:
             one.publish("addhash", one.gun, tag, str(image.size), "--sha256", image.hex, *named)
 
     def views(self):
-        return [without_ids(views(one.gun, self._docker, self._reader), self.digests)
+        return [without_ids(view(one.gun, self._docker, self._reader), self.digests)
                 for one in self.both()]
 
     def do(self, name, *args, reads=True, **more):
