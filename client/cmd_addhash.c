@@ -44,10 +44,31 @@ COMMAND(cmd_addhash)
     return rc ? rc : target_edit_publish(session, arguments[0], &edit, why);
 }
 
+/* Who takes a target out of one role may believe that nobody trusts it any more. */
+static enum rc
+note_holders(struct session *session, char **arguments, struct why *why)
+{
+    closing(bytes_done) struct bytes holders = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+    struct repository *repository = NULL;
+
+    enum rc rc = session_repository(&repository, session, arguments[0], why);
+    for (size_t i = 0; !rc && i < trust_n_roles(repository->trust); i++) {
+        const struct trust_role *role = trust_role_at(repository->trust, i);
+        if (role->document && tuf_targets_find(role->document, span_of(arguments[1])))
+            bytes_printf(&holders, "%s%s", holders.len > 0 ? ", " : "", role->name);
+    }
+
+    if (!rc && holders.len > 0 && !options_has(session_options(session), OPTION_OUT))
+        progress_note(session_progress(session), "'%s' is still signed in %s", arguments[1],
+            bytes_text(&holders));
+    return rc;
+}
+
 COMMAND(cmd_remove)
 {
     struct edit edit = {.kind = EDIT_REMOVE_TARGET, .name = span_of(arguments[1])};
 
     (void)n;
-    return target_edit_publish(session, arguments[0], &edit, why);
+    enum rc rc = target_edit_publish(session, arguments[0], &edit, why);
+    return rc ? rc : note_holders(session, arguments, why);
 }
