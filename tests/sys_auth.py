@@ -11,8 +11,8 @@ from rig_policy import Policy
 from rig_registry import Registry
 from tokenserver import Authority, BasicFront, TokenServer
 
-SECRETS = {"alice": "open:sesame", "reader": "only-look"}
-RIGHTS = {"alice": ["pull", "push", "*"], "reader": ["pull"]}
+SECRETS = {"alice": "open:sesame", "reader": "only-look", "pusher": "in-and-out"}
+RIGHTS = {"alice": ["pull", "push", "*"], "reader": ["pull"], "pusher": ["pull", "push"]}
 IDENTITY = "an-identity-token"
 
 
@@ -186,6 +186,18 @@ def test_who_only_reads_reads(world, new_user, image):
     assert image.hex in reader.run("list", world.gun)
     reader.refused(6, "addhash", world.gun, "v2", "1", "--sha256", "ab" * 32, "-r", "targets")
     assert "v2" not in reader.run("list", world.gun)
+
+
+def test_keys_of_the_server_and_deletion_want_every_permission(world, new_user):
+    pusher = new_user(auths(world, {"auth": basic("pusher")}))
+    alice = new_user(auths(world, {"auth": basic("alice")}))
+    pusher.run("init", world.gun)
+    verbs = [("key", "rotate", world.gun, role, "--server-managed")
+             for role in ("snapshot", "timestamp")] + [("delete", world.gun, "--remote", "--yes")]
+    for verb in verbs:
+        assert "every permission ('*')" in pusher.refused(6, *verb)
+    for verb in verbs:
+        alice.run(*verb)
 
 
 @pytest.fixture
