@@ -18,7 +18,6 @@ struct command {
     enum rc (*run)(struct session *session, char **arguments, size_t n, struct why *why);
     bool unlocks; /* a user at a terminal is asked for the PIN of a locked token, and it runs again
                    */
-    const char *hint; /* goes with usage errors; NULL: none */
 };
 
 /* A table of verbs, and the name by which people call it. */

@@ -88,7 +88,7 @@ static const struct command commands[] = {
     {"key rotate", "GUN ROLE", "give root, targets, snapshot or timestamp another key",
         OPTIONS_TRUST | BIT(OUT) | BIT(KEY) | BIT(THRESHOLD) | BIT(SERVER_MANAGED) | BIT(YES) |
             BIT(NO_WAIT) | BIT(PUBLISH),
-        2, 2, cmd_key_rotate, true, "what notary calls -r here is --server-managed"},
+        2, 2, cmd_key_rotate, true},
     {"key attest", "KEY", "show what its token says of a key (admins only)", BIT(CA) | BIT(JSON), 1,
         1, cmd_key_attest},
     {"key certificate", "KEY", "make a certificate for a key of a delegation (admins only)",

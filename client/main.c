@@ -53,8 +53,6 @@ usage(const struct program *program, const struct command *command)
         print_usage(stderr, program, command);
     else
         fprintf(stderr, "Try '%s --help'.\n", program->name);
-    if (command && command->hint)
-        fprintf(stderr, "countersign: %s\n", command->hint);
     return 2;
 }
 
