@@ -2,7 +2,10 @@
 """Files as targets: added, looked up and compared, with notary as the peer on either side."""
 import hashlib
 import json
+import os
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,14 @@ def piped(client, text, *args):
                           check=False, **client.user.popen())
     client.sanitizer.check(done.stderr)
     return done
+
+
+def is_open(pid, path):
+    """Whether the process has that file open."""
+    try:
+        return str(path) in {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    except FileNotFoundError:  # it has just closed another one
+        return False
 
 
 def test_a_file_is_signed_as_notary_signs_it(client, gun, lookups, notary, notary_server):
@@ -117,3 +128,33 @@ def test_what_is_no_file_is_not_signed(new_client):
     assert "no such file" in client.refused(1, "add", "example.com/x", "t", "nowhere")
     assert "no such file" in client.refused(1, "add", "example.com/x", "t", client.write("f", "f"),
                                             "--custom", "nowhere")
+
+
+def stopped_at(client, file):
+    """An "add" of the file that stands still while it reads it."""
+    while True:
+        adding = client.start("add", "example.com/x", "t", file)
+        while adding.poll() is None and not is_open(adding.pid, file):
+            pass
+        if adding.poll() is None:
+            os.kill(adding.pid, signal.SIGSTOP)
+            if is_open(adding.pid, file):
+                return adding
+            os.kill(adding.pid, signal.SIGCONT)
+        client.finish(adding)  # it was through before we saw it
+
+
+def test_a_file_that_is_written_to_meanwhile_is_not_signed(new_client):
+    """What was read is no state that it was ever in."""
+    client = new_client()
+    file = client.write("large", "x")
+    os.truncate(file, 32 * 1024 * 1024)
+    for _ in range(3):  # it may stand still between its last look and the end
+        adding = stopped_at(client, file)
+        with file.open("ab") as more:
+            more.write(b"more")
+        os.kill(adding.pid, signal.SIGCONT)
+        done = client.finish(adding)
+        if "was written to while it was read" in done.stderr:
+            break
+    assert done.returncode == 1 and "try again when it is finished" in done.stderr, done
