@@ -40,8 +40,13 @@ class Theirs(Person):
         self.docker.environment |= {
             f"DOCKER_CONTENT_TRUST_{kind}_PASSPHRASE": PASSPHRASE for kind in ("ROOT", "REPOSITORY")}
 
-    def trust(self, *args, **more):
-        return self.docker.try_run("trust", *self.expand(args), **more)
+    def trust(self, *args, answer=None, **more):
+        """answer: what a script pipes into it."""
+        line = ["trust", *self.expand(args)]
+        if answer is None:
+            return self.docker.try_run(*line, **more)
+        return subprocess.run([self.docker.program, *line], input=answer, cwd="/", timeout=120,
+                              env={**self.docker.environment, **more}, capture_output=True, text=True)
 
     def key(self, name):
         """A signer's public key; its private one is where docker finds it."""
@@ -77,8 +82,9 @@ class Ours(Person):
         give_tree(client.home, client.user.uid)
         self._trust, self._plain = [link, "trust"], client.command
 
-    def trust(self, *args, **more):
-        self.client.command = self._trust
+    def trust(self, *args, answer=None, **more):
+        piped = ["/bin/sh", "-c", 'answer=$1; shift; printf %s "$answer" | "$@"', "sh", answer]
+        self.client.command = self._trust if answer is None else piped + self._trust
         try:
             return self.client.try_run(*self.expand(args), **more)
         finally:

@@ -204,10 +204,14 @@ def test_revocations(pair):
         assert theirs.returncode and ours.returncode and ours.stderr
     theirs, ours = pair.do("revoke all without a terminal", "revoke", "REPO")
     assert "Aborting action" in theirs.stdout and "--yes" in ours.stderr
+    theirs, ours = pair.do("revoke all and say no", "revoke", "REPO", answer="n\n")
+    assert "Aborting action" in theirs.stdout and ours.returncode == 130
     _, ours = pair.do("revoke what the repository itself signed, too", "revoke", "REPO:old")
     was, is_ = pair.views()
     assert "Repo Admin" in was and "old" not in is_
     pair.theirs.publish("remove", pair.theirs.gun, "old")
+    pair.do("revoke all, and say yes", "revoke", "REPO", answer="y\n")
+    pair.publish("4.0", image, "targets/qa", "targets/releases")
     pair.do("revoke all", "revoke", "--yes=true", "REPO")
     pair.do("revoke all of nothing", "revoke", "-y", "REPO", reads=False)
 
