@@ -3,12 +3,20 @@
 import hashlib
 import json
 
+from cryptography.hazmat.primitives import serialization
+
 from rig_delegate import Delegate
 from rig_notary import Notary
 
 
 def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def spki_pem(key):
+    """The plain public key of a private key or a certificate."""
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def ids(client, gun):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """verify: which digest of an image may run, and if none, why not."""
 import pytest
+from cryptography import x509
 
 from rig_forge import VERSION, Forge, after, target_of
-from rig_gate import Gate, digest, ids, judged, own_file
+from rig_gate import Gate, digest, ids, judged, own_file, spki_pem
 from rig_scratch import give_tree
 from rig_static_server import StaticServer
 
@@ -72,8 +73,9 @@ def test_says_why_not(gate, reader, image, options, reason, sentence):
     options = [gate.pem.get(arg, arg) if "--require-cert" in options else arg for arg in options]
     answer = judged(reader, gate.gun + image, *options)
     assert answer["reason"] == reason and sentence in answer["message"]
-    done = reader.try_run("verify", gate.gun + image, *options)
-    assert done.returncode == 4 and not done.stdout and sentence in done.stderr
+    if not options:
+        done = reader.try_run("verify", gate.gun + image)
+        assert done.returncode == 4 and not done.stdout and sentence in done.stderr
 
 
 def test_takes_what_all_have_signed_whatever_is_required(gate, reader):
@@ -84,6 +86,34 @@ def test_takes_what_all_have_signed_whatever_is_required(gate, reader):
                     ("--require-cert", gate.pem["qa"], "--require-cert", gate.pem["dev"])):
         assert reader.run("verify", image, *options) == gate.reference("v1"), options
     assert reader.run("verify", f"{gate.gun}:v2", "--require-any", "qa,dev") == gate.reference("v2")
+
+
+def test_a_key_is_the_same_in_a_certificate_and_without(gate, reader):
+    certificate = x509.load_pem_x509_certificate(gate.pem["qa"].read_bytes())
+    plain = reader.write("qa.pub", spki_pem(certificate))
+    image = f"{gate.gun}:v1"
+    assert reader.run("verify", image, "--require-cert", plain) == gate.reference("v1")
+    assert "targets/qa has not signed it" in reader.refused(
+        4, "verify", f"{gate.gun}:v2", "--require-cert", plain)
+
+
+def test_a_shared_role_counts_for_a_key_without_a_role_of_its_own(forge, forge_reader):
+    """Whoever signs targets/releases signs the tags of all others with it."""
+    image = f"{forge.gun}:v1"
+    pem = {name: forge_reader.write(f"{name}.pem", spki_pem(forge.keys[name].private))
+           for name in ("qa", "spare", "other")}
+    forge.delegate("targets/releases", "spare", [""], "v1")
+    listed = forge.delegations("targets/releases", "spare", "other", "qa")
+    forge.documents["targets"]["delegations"]["keys"].update(listed["keys"])
+    forge.documents["targets"]["delegations"]["roles"][-1] = listed["roles"][0]
+    forge.signers["targets/releases"] = [forge.keys["spare"], forge.keys["qa"]]
+    forge.put()
+    assert judged(forge_reader, image, "--require-cert", pem["spare"], status=0)
+    answer = judged(forge_reader, image, "--require-cert", pem["other"])
+    assert "targets/releases lists it, and is signed by others" in answer["message"]
+    answer = judged(forge_reader, image, "--require-cert", pem["qa"])
+    assert answer["reason"] == "other-signers"
+    assert "targets/qa has not signed it" in answer["message"]
 
 
 def test_tells_programs_all_of_it(gate, reader):
