@@ -200,7 +200,6 @@ tell_existing(const struct trust_sign *sign)
 static enum rc
 sign_registry(const struct trust_sign *sign, struct why *why)
 {
-    closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
     closing(signing_done) struct signing signing = {0};
     struct edit edit = image_arg_edit(&sign->image);
     struct repository *repository = sign->image.repository;

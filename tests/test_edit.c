@@ -127,7 +127,6 @@ test_removes_keys_by_either_of_their_ids(void **state)
 {
     const struct forge_role roles[] = {{"targets/one", {&certified, &b}, 1, "[\"\"]"}};
     const struct keyid *ids[] = {pubkey_canonical_id(a.key), pubkey_id(certified.key)};
-    closing(bytes_done) struct bytes want = BYTES_INIT(4096);
     closing(scene_done) struct scene s;
 
     (void)state;
