@@ -8,6 +8,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 #include <getopt.h>
+#include <stdio.h>
 
 #define WORDS_MAX (OPTION_VALUES_MAX + 8)
 
@@ -150,6 +151,63 @@ test_names_and_explains_every_option(void **state)
         assert_int_equal(strncmp(options_name((enum option_id)id), "--", 2), 0);
 }
 
+static void
+test_reads_a_word_by_itself(void **state)
+{
+    static const struct {
+        const char *word;
+        bool is_option;
+        enum option_id id;
+        const char *value;
+    } cases[] = {
+        {"--server", true, OPTION_SERVER, NULL},
+        {"--server=https://x", true, OPTION_SERVER, "https://x"},
+        {"--server=", true, OPTION_SERVER, ""},
+        {"--trustDir=d", true, OPTION_TRUST_DIR, "d"},
+        {"-s", true, OPTION_SERVER, NULL},
+        {"-shttps://x", true, OPTION_SERVER, "https://x"},
+        {"-qs", true, OPTION_SERVER, NULL},
+        {"-qv", true, OPTION_VERBOSE, NULL},
+        {"-D", true, OPTION_VERBOSE, NULL},
+        {"-?", false, OPTION_HELP, NULL},
+        {"--serve", false, OPTION_HELP, NULL},
+        {"--", false, OPTION_HELP, NULL},
+        {"-", false, OPTION_HELP, NULL},
+        {"", false, OPTION_HELP, NULL},
+        {"server", false, OPTION_HELP, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        enum option_id id = OPTION_HELP;
+        const char *value = NULL;
+
+        if (options_read(&id, &value, cases[i].word) != cases[i].is_option ||
+            (cases[i].is_option && id != cases[i].id) ||
+            (cases[i].is_option && !value != !cases[i].value) ||
+            (value && cases[i].value && strcmp(value, cases[i].value) != 0))
+            fail_msg("%s", cases[i].word);
+    }
+}
+
+static void
+test_choices_are_explained(void **state)
+{
+    (void)state;
+    for (int id = 0; id < OPTION_MAX_; id++) {
+        const char *argument = options_argument((enum option_id)id);
+        const char *choices = options_choices((enum option_id)id);
+
+        assert_true(argument || !choices);
+        for (const char *at = choices; at && *at; at += strcspn(at, "|"), at += *at == '|') {
+            char choice[64];
+            snprintf(choice, sizeof choice, "%.*s", (int)strcspn(at, "|"), at);
+            if (!strstr(options_summary((enum option_id)id), choice) && !strstr(argument, choice))
+                fail_msg("%s: %s", options_name((enum option_id)id), choice);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -160,6 +218,8 @@ main(void)
         cmocka_unit_test(test_bounds_what_may_be_repeated),
         cmocka_unit_test(test_refuses_what_it_does_not_know),
         cmocka_unit_test(test_names_and_explains_every_option),
+        cmocka_unit_test(test_reads_a_word_by_itself),
+        cmocka_unit_test(test_choices_are_explained),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
