@@ -382,3 +382,22 @@ def test_a_root_of_two_hosts(new_host, gun, new_notary, new_client, docker, nota
         assert set(rows(reader.run("list", gun))) == {("v1", "targets")}
     assert docker.trust_inspect(f"{gun}:v1")[0]["SignedTags"][0]["Digest"] == DIGEST
     assert "published already" in here.run("cosignature", "add", "f")
+
+
+def test_who_has_none_of_the_keys_of_a_document_leaves_it_to_others(new_host, gun, new_notary,
+                                                                    new_client):
+    """Whoever signs it is asked, as it is signed by nobody yet."""
+    owner, team, other = new_host("root", "targets"), new_host("qa"), new_host("developer")
+    owner.run("init", gun)
+    owner.run("delegation", "add", gun, ROLE, owner.pem("qa"), owner.pem("developer"))
+    team.run("addhash", gun, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
+    said = team.run("delegation", "add", gun, ROLE, "agent:qa", "--threshold", "2", "--out", "f")
+    assert "targets: version 3, signed by nobody; wanted: 1 more by " in said
+    assert f"{ROLE}: version 2, signed by qa; wanted: 1 more by " in said
+    path = carry(team, "f", owner)
+    assert "say --yes" in owner.refused(2, "cosignature", "add", path)
+    assert "nothing is published yet" in owner.run("cosignature", "add", path, "--yes")
+    other.run("cosignature", "add", carry(owner, path, other))
+    assert seen(new_notary, new_client, gun) == {"v1"}
+    (role,) = other.json("delegation", "list", gun, "--json")
+    assert role["threshold"] == 2 and role["version"] == 2
