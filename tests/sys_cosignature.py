@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+import rig_users
 from rig_policy import Policy
 from rig_readers import rows
 
@@ -28,7 +29,7 @@ class Host:
 @pytest.fixture
 def new_host(new_agent, new_client, new_token, registry, sanitizer):
     """Makes a host whose agent has these keys: they are for any delegation, or for root."""
-    def make(*names, roots=()):
+    def make(*names, roots=(), **grant):
         token = new_token()
         policy = Policy(token, registry.host, sanitizer)
         for name in list(policy["keys"]):
@@ -38,7 +39,7 @@ def new_host(new_agent, new_client, new_token, registry, sanitizer):
                 policy["keys"][name]["scope"][0]["roles"] = ["root"]
             elif name not in ("root", "targets"):
                 policy["keys"][name]["scope"][0]["roles"] = ["targets/*", "targets/*/*"]
-        policy["grants"]["releaser"]["keys"] = list(names)
+        policy["grants"]["releaser"] |= {"keys": list(names), **grant}
         agent = new_agent(policy).start()
         return Host(new_client(agent), agent, token)
     return make
@@ -401,3 +402,18 @@ def test_who_has_none_of_the_keys_of_a_document_leaves_it_to_others(new_host, gu
     assert seen(new_notary, new_client, gun) == {"v1"}
     (role,) = other.json("delegation", "list", gun, "--json")
     assert role["threshold"] == 2 and role["version"] == 2
+
+
+def test_who_needs_approval_comes_back_with_the_same_file(release, near, new_host, new_client,
+                                                          new_notary):
+    manager = rig_users.user(61021)
+    far = new_host("developer", approvals={"count": 1, "users": [manager.uid]})
+    path = carry(near, signed_file(near, release, "v1", "f"), far)
+    error = far.refused(3, "cosignature", "add", path)
+    (request,) = far.json("pending", "--json")["requests"]
+    assert request["id"] in error
+    assert "wanted: 1 more by" in far.run("cosignature", "show", path)
+    new_client(far.agent, manager).run("approve", request["id"], "--digest",
+                                       request["digest"][:8])
+    far.run("cosignature", "add", path)
+    assert seen(new_notary, new_client, release) == {"v1"}
