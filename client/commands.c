@@ -30,6 +30,10 @@ static const struct command commands[] = {
         1, cmd_list},
     {"lookup", "GUN TARGET", "show one signed target, as notary lookup",
         OPTIONS_TRUST | BIT(ROLE) | BIT(CHECK) | BIT(JSON), 2, 2, cmd_lookup},
+    {"verify", "IMAGE[:TAG][@DIGEST]", "show the digest to run, if it is signed as required",
+        OPTIONS_TRUST | BIT(REQUIRE) | BIT(REQUIRE_ANY) | BIT(REQUIRE_CERT) | BIT(JSON) |
+            BIT(OUTPUT),
+        1, 1, cmd_verify},
     {"init", "GUN...", "make a new repository",
         OPTIONS_TRUST | BIT(OUT) | BIT(ROOT_KEY) | BIT(THRESHOLD) | BIT(TARGETS_KEY) |
             BIT(NO_WAIT) | BIT(PUBLISH),
@@ -50,10 +54,6 @@ static const struct command commands[] = {
     {"signer add", "NAME GUN...", "give a signer its own role and targets/releases",
         OPTIONS_TRUST | BIT(OUT) | BIT(KEY) | BIT(ROOT_KEY) | BIT(TARGETS_KEY) | BIT(NO_WAIT), 2,
         COMMAND_MANY, cmd_signer_add},
-    {"verify", "IMAGE[:TAG][@DIGEST]", "show the digest to run, if it is signed as required",
-        OPTIONS_TRUST | BIT(REQUIRE) | BIT(REQUIRE_ANY) | BIT(REQUIRE_CERT) | BIT(JSON) |
-            BIT(OUTPUT),
-        1, 1, cmd_verify},
     {"signer remove", "NAME GUN...", "take a signer's role and keys away; tell which tags stay",
         OPTIONS_TRUST | BIT(OUT) | BIT(KEEP) | BIT(FORCE) | BIT(NO_WAIT), 2, COMMAND_MANY,
         cmd_signer_remove},
@@ -110,11 +110,11 @@ static const struct command commands[] = {
         cmd_audit_export},
     {"retire", "GUN", "let a repository that was deleted begin again (admins only)",
         BIT(ACCEPT_REPLAY), 1, 1, cmd_retire},
+    {"supersede", "GUN root VERSION", "allow another root of that version, once (admins only)", 0,
+        3, 3, cmd_supersede},
     {"publish", "GUN", "for old scripts: nothing is ever staged", OPTIONS_TRUST, 1, 1, cmd_publish},
     {"reset", "GUN", "for old scripts: nothing is ever staged",
         OPTIONS_TRUST | BIT(ALL) | BIT(LINES), 1, 1, cmd_reset},
-    {"supersede", "GUN root VERSION", "allow another root of that version, once (admins only)", 0,
-        3, 3, cmd_supersede},
 };
 
 const struct program countersign = {

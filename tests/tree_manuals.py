@@ -40,6 +40,15 @@ def test_every_page_is_installed():
     assert not missing
 
 
+def test_every_verb_is_in_the_list_before_the_sections_about_them():
+    verbs = re.findall(r'^    \{"([a-z -]+)", ', text("client/commands.c"), re.MULTILINE)
+    (listed,) = re.findall(r"These are the verbs.*?Pushing.*?\n\s+Pushing\n",
+                           rendered("client/countersign.1"), re.DOTALL)
+    listed = re.sub(r"\s+", " ", listed)
+    assert verbs
+    assert not [verb for verb in verbs if not re.search(rf"(?<![\w-]){verb}(?![\w-])", listed)]
+
+
 def test_pages_refer_to_pages_that_exist():
     there = {path.name for path in PAGES}
     for page in PAGES:
