@@ -135,7 +135,7 @@ class Pair:
         """The document of a role is replaced by the same one that lives for seconds, and these pass."""
         self.theirs.settle()
         self._has_expired = True
-        then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+        then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
         for hands in (self.theirs, self.ours):
             document = self._world.server.document(hands.gun, step.role)["signed"]
             document["version"] += 1
