@@ -30,7 +30,10 @@ class Database:
         give(self.data, NOBODY.uid)
         self.data.chmod(0o700)
         self.process = self._start()
-        self.process.wait_until(lambda: answers_at(self.socket))
+        self.process.wait_until(self._is_ready)
+
+    def _is_ready(self):
+        return answers_at(self.socket)
 
     @staticmethod
     def _copy(source, target):
@@ -112,6 +115,11 @@ CREATE INDEX idx_changefeed_gun ON changefeed (gun);
     def storage(self):
         return {"backend": "postgres", "db_url":
                 f"host={self.directory} user=notary dbname=postgres sslmode=disable"}
+
+    def _is_ready(self):
+        """It listens before it takes anybody in; its last line here says when it does."""
+        file = self.data / "postmaster.pid"
+        return file.exists() and file.read_text(encoding="ascii").split()[-1:] == ["ready"]
 
     def _run(self, program, *args, **more):
         subprocess.run([self.tree / "lib/postgresql/15/bin" / program, "-D", self.data, *args],
