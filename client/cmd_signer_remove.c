@@ -112,14 +112,19 @@ list_orphans(const struct removal *r)
 static enum rc
 ask_for_list(const struct removal *r, struct why *why)
 {
+    size_t n = r->departure.n_orphans;
+
     list_orphans(r);
+    if (r->departure.is_last)
+        return fail(why, RC_USAGE,
+            "%zu tag%s of targets/releases would not be signed any more, as '%s' is the last who "
+            "signs it: say --keep none if that is meant",
+            n, n == 1 ? "" : "s", r->name);
+
     return fail(why, RC_USAGE,
-        r->departure.is_last
-            ? "%zu tags of targets/releases would not be signed any more, as '%s' is the last who "
-              "signs it: say --keep none if that is meant"
-            : "%zu tags of targets/releases are signed by '%s' only: say which of them stay, with "
-              "--keep all, none or TAG,...",
-        r->departure.n_orphans, r->name);
+        "%zu tag%s of targets/releases %s signed by '%s' only: say which of them stay, with "
+        "--keep all, none or TAG,...",
+        n, n == 1 ? "" : "s", n == 1 ? "is" : "are", r->name);
 }
 
 static enum rc

@@ -36,16 +36,19 @@ note_comeback(struct session *session, const struct trust_role *role, const stru
         put_key(&keys, signer, &file->signatures[i].keyid);
     tag_list_add_all(&names, document);
     if (document->n_roles > 0)
-        bytes_printf(&names, "; it lists %zu roles below it", document->n_roles);
+        bytes_printf(&names, "; it lists %zu role%s below it", document->n_roles,
+            document->n_roles == 1 ? "" : "s");
     rc = bytes_check(&names, why);
     if (rc)
         return rc;
 
     progress_note(session_progress(session),
-        "%s: version %" PRId64 " comes back to life, %s; it was signed by %s, with %zu targets: %s",
+        "%s: version %" PRId64
+        " comes back to life, %s; it was signed by %s, with %zu target%s: %s",
         role->name, document->version,
         role->problem ? "which does not verify under the keys of now" : "which has expired",
-        keys.len > 0 ? bytes_text(&keys) : "nobody", document->n_targets, bytes_text(&names));
+        keys.len > 0 ? bytes_text(&keys) : "nobody", document->n_targets,
+        document->n_targets == 1 ? "" : "s", bytes_text(&names));
     return RC_OK;
 }
 

@@ -266,8 +266,9 @@ note(const struct mend *mend, const struct session *session)
 {
     if (mend->kind == MEND_SIGNED)
         progress_note(session_progress(session),
-            "%s: signed again with its %zu targets, as too few of those who had signed it are left",
-            mend->role, mend->n_targets);
+            "%s: signed again with its %zu target%s, as too few of those who had signed it are "
+            "left",
+            mend->role, mend->n_targets, mend->n_targets == 1 ? "" : "s");
     else if (mend->kind == MEND_EMPTIED)
         progress_note(session_progress(session),
             "%s: the trust server still has version %" PRId64
@@ -306,8 +307,9 @@ tell(const struct mend *mend, const struct session *session, const struct reposi
     else if (mend->kind == MEND_REVIVED)
         fprintf(session_results(session),
             "%s: version %" PRId64
-            ", which the trust server still has, is valid again with its %zu targets: %s\n",
-            mend->role, mend->version, mend->n_targets, bytes_text(&mend->names));
+            ", which the trust server still has, is valid again with its %zu target%s: %s\n",
+            mend->role, mend->version, mend->n_targets, mend->n_targets == 1 ? "" : "s",
+            bytes_text(&mend->names));
 }
 
 enum rc

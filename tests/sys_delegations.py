@@ -110,7 +110,7 @@ def test_a_role_stays_readable_without_the_key_that_signed_it(
     assert notary_server.document(repository, RELEASES)["signed"]["version"] == 1
     before = notary_server.document(repository, "snapshot")["signed"]["version"]
     done = client.try_run("delegation", "remove", repository, RELEASES, keyid("developer"))
-    assert done.returncode == 0 and "signed again with its 1 targets" in done.stderr
+    assert done.returncode == 0 and "signed again with its 1 target" in done.stderr
     after = {role: notary_server.document(repository, role)["signed"]["version"]
              for role in ("snapshot", RELEASES)}
     assert after == {"snapshot": before + 1, RELEASES: 2}
@@ -136,7 +136,7 @@ def test_a_role_that_comes_back_is_empty(
     addhash(client, repository, "v2", "-r", QA)
     admin.run("delegation", "remove", repository, QA)
     said = admin.run("delegation", "add", repository, QA, "agent:qa")
-    assert "is valid again with its 1 targets: v2" in said
+    assert "is valid again with its 1 target: v2" in said
     assert ("v2", QA) in readers.read(repository, QA)
 
 

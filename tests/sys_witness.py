@@ -92,9 +92,9 @@ def test_no_removed_key_comes_back_by_accident(
 
     done = client.try_run("witness", repository, RELEASES)
     assert done.returncode == 2 and "--yes" in done.stderr
-    assert f"signed by 'qa' ({keyid('qa')[:16]}), with 1 targets: bad" in done.stderr
+    assert f"signed by 'qa' ({keyid('qa')[:16]}), with 1 target: bad" in done.stderr
     with Terminal(client, "witness", repository, RELEASES) as terminal:
-        terminal.wait_for(r"1 targets: bad[\s\S]*Type yes")
+        terminal.wait_for(r"1 target: bad[\s\S]*Type yes")
         terminal.type("no")
         terminal.finish(130)
     assert notary_server.document(repository, RELEASES)["signed"]["version"] == 1
