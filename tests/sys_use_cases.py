@@ -120,3 +120,63 @@ def test_a_digest_that_changed_is_not_signed_by_those_who_signed_the_old_one(
 
     client.run("sign", f"{repository}:v1")
     assert docker_sees(repository) == {"v1": (new.hex, {"developer", "qa", "devops"})}
+
+
+def test_removal_of_a_signer(repository, client, upload, docker_sees, new_notary):
+    """What he signed with others stays; of what he signed alone somebody says whether it stays."""
+    image = upload(f"{repository}:v1")
+    client.run("sign", f"{repository}:v1")
+    alone = upload(f"{repository}:v2")
+    client.run("sign", f"{repository}:v2", "--key", "agent:qa")
+
+    done = client.try_run("signer", "remove", "qa", repository)
+    assert (done.returncode, f"v2 sha256:{alone.hex}" in done.stdout) == (2, True)
+    client.run("signer", "remove", "qa", repository, "--keep", "v1")
+    assert docker_sees(repository) == {"v1": (image.hex, {"developer", "devops"})}
+    shown = new_notary().run("list", repository, "-r", RELEASES)
+    assert image.hex in shown and alone.hex not in shown
+    assert "targets/qa" not in new_notary().run("delegation", "list", repository)
+    # Who remains goes on signing.
+    client.run("sign", f"{repository}:v2")
+    assert docker_sees(repository)["v2"] == (alone.hex, {"developer", "devops"})
+
+
+def test_loss_of_a_key(repository, client, host_of, upload, docker_sees, new_notary):
+    """The key is taken away, and the other ones sign what it had signed: in the same publication, so
+    that readers see it all the time. The lost key signs nothing any more."""
+    image = upload(f"{repository}:v1")
+    developer = host_of("developer")
+    developer.run("sign", f"{repository}:v1")
+
+    client.run("delegation", "remove", repository, RELEASES, "agent:developer")
+    assert docker_sees(repository) == {"v1": (image.hex, {"developer"})}
+    assert image.hex in new_notary().run("list", repository, "-r", RELEASES)
+
+    client.run("delegation", "remove", repository, "targets/developer", "--yes")
+    assert docker_sees(repository)["v1"][0] == image.hex
+    new = upload(f"{repository}:v1", "new")
+    developer.refused(3, "sign", f"{repository}:v1")
+    client.run("sign", f"{repository}:v1")
+    assert docker_sees(repository) == {"v1": (new.hex, {"qa", "devops"})}
+
+
+def test_loss_of_a_key_whose_role_nobody_else_here_can_sign(
+        repository, client, new_client, new_agent, policy, token, upload, docker_sees):
+    """Who may delegate, and has no other key of the role, takes the lost one away. Readers skip the
+    role then, and it is said that they do; who has another key witnesses it."""
+    image = upload(f"{repository}:v1")
+    client.run("sign", f"{repository}:v1", "--role", RELEASES, "--key", "agent:developer")
+    assert docker_sees(repository)["v1"][0] == image.hex
+
+    own = policy.copy()
+    own["keys"] = {"targets": own["keys"]["targets"]}
+    own["grants"]["releaser"] = own["grants"]["releaser"] | {"keys": ["targets"]}
+    admin = new_client(new_agent(own).start())
+    key = admin.write("developer.pem", token.public_key("developer"))
+    said = admin.run("delegation", "remove", repository, RELEASES, key)
+    assert f"who may sign the role runs 'countersign witness {repository} {RELEASES}'" in said
+    assert docker_sees(repository) == {}
+
+    assert "--yes" in client.refused(2, "witness", repository, RELEASES)
+    client.run("witness", repository, RELEASES, "--yes")
+    assert docker_sees(repository)["v1"][0] == image.hex
