@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/root_expiry.h"
 #include "client/skipped.h"
 #include "client/vouching.h"
 #include "proto/bounds.h"
@@ -335,6 +336,8 @@ enum rc
 session_update_existing(struct session *session, struct repository *repository, struct why *why)
 {
     enum rc rc = session_update(session, repository, why);
+    if (!rc)
+        root_expiry_note(repository->trust, session->now, &session->progress);
 
     return rc == RC_NOT_FOUND ? fail(why, rc, "%s; 'countersign init' makes it", why->text) : rc;
 }

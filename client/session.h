@@ -58,7 +58,8 @@ must_check enum rc session_repository(
  * trusted on first use is announced. What trust_update() says. */
 must_check enum rc session_update(
     struct session *session, struct repository *repository, struct why *why);
-/* The same for who changes it: where there is none, it says what makes one. */
+/* The same for who changes it: where there is none, it says what makes one; a root that expires
+ * soon is noted. */
 must_check enum rc session_update_existing(
     struct session *session, struct repository *repository, struct why *why);
 /* The same for who looks at what is there, expired or not: an agent that cannot say what it pins

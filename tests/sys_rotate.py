@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys of the base roles are replaced, and everybody follows: who has cached an older root, and who
 comes for the first time; notary, docker, ours, and the agent itself."""
+import re
+
 import pytest
 import yaml
 
@@ -143,6 +145,24 @@ def test_the_certificate_alone_is_renewed(client, repository, crowd, notary_serv
     crowd.read()
     rotate(client, repository, "root", "--key", "agent:root2", "--yes")
     crowd.read()
+
+
+def test_a_root_that_expires_soon_is_announced_to_who_publishes(
+        client, agent, policy, gun, notary_server):
+    root = [key for key in client.json("key", "list", "--json") if key["name"] == "root"][0]["key"]
+    agent.call("IssueRootCertificate", repository=gun, key=root, days=300)
+    client.run("init", gun, "--root-key", "agent:root", "--targets-key", "agent:targets")
+    adding = ("addhash", gun, "v1", "7", "--sha256", DIGEST, "--role", "targets")
+    said = client.try_run(*adding).stderr
+    assert re.search("expires in (299|300) days", said) and f"countersign key rotate {gun} root" in said
+    rotate(client, gun, "root", "--key", "agent:root", "--yes")
+    assert "expires" not in client.try_run(*adding).stderr
+
+    policy["grants"]["releaser"]["max_validity"] = "20d"
+    agent.set_policy(policy)
+    agent.hang_up()
+    client.run("witness", gun, "root")
+    assert f"countersign witness {gun} root" in client.try_run(*adding).stderr
 
 
 def test_the_trust_server_makes_new_keys(client, repository, crowd, notary_server, versions):
