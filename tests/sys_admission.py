@@ -2,12 +2,17 @@
 """verify --output admission-patch: what a webhook of Kubernetes answers with."""
 import base64
 import copy
+import http.client
 import json
+import ssl
 import subprocess
 
 import pytest
 
 from rig_gate import Gate, ids, own_file
+from rig_port import free_port
+from rig_tls import Tls
+from rig_tree import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +21,16 @@ def gate(scratch, notary_server, registry):
 
 
 @pytest.fixture
-def webhook(new_client, gate):
-    """Asks as a webhook does: webhook(review, options) gives the exit status and the response."""
+def client(new_client, gate):
     client = new_client()
     pins = {"root-keys": {gate.gun: [ids(client, gate.gun)[0]]}}
     client.environment["COUNTERSIGN_PINNING"] = client.write("verify.json", own_file(pins))
+    return client
 
+
+@pytest.fixture
+def webhook(client):
+    """Asks as a webhook does: webhook(review, options) gives the exit status and the response."""
     def ask(review, *options):
         done = subprocess.run(
             [client.programs.client, "verify", "--output", "admission-patch", *options, "-"],
@@ -160,3 +169,33 @@ def test_where_there_is_no_question_there_is_no_answer(webhook):
                  json.dumps({**good, "x": "x" * (8 << 20)})):
         status, said = webhook(text)
         assert status == 1 and isinstance(said, str), text[:200]
+
+
+def test_the_webhook_of_the_manual_works(client, gate, scratch):
+    page = (ROOT / "client" / "countersign-verify.1").read_text()
+    code = page.split("A webhook for Kubernetes")[1].split(".Bd -literal -offset indent\n")[1]
+    tls, port = Tls(scratch.directory("webhook")), free_port()
+    code = code.split(".Ed\n")[0].replace("8443", str(port)).replace(
+        "/etc/webhook/tls.crt", str(tls.certificate)).replace("/etc/webhook/tls.key", str(tls.key))
+    # It says when it listens: nobody connects before.
+    code = code.replace("server.serve_forever()", "print(flush=True)\nserver.serve_forever()")
+    environment = {**client.environment,
+                   "PATH": f"{client.programs.client.parent}:/usr/bin:/bin"}
+    with subprocess.Popen(["/usr/bin/python3", "-c", code], env=environment, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout.readline()
+            trusted = ssl.create_default_context(cafile=tls.certificate)
+            pods = [review("Pod", {"spec": pod_spec(f"{gate.gun}:{tag}")}) for tag in ("v1", "v9")]
+            for body, status in ((pods[0], 200), (pods[1], 200), ({}, 500)):
+                connection = http.client.HTTPSConnection(f"localhost:{port}", context=trusted)
+                connection.request("POST", "/", json.dumps(body))
+                answer = connection.getresponse()
+                said = answer.read().decode()
+                connection.close()
+                assert answer.status == status, said
+                if status == 200:
+                    allowed = json.loads(said)["response"]["allowed"]
+                    assert allowed == (body is pods[0])
+        finally:
+            process.kill()
