@@ -8,6 +8,8 @@ history of the repository says whether
 * whatever failed published nothing, and nothing was published that nobody said,
 * each thing at the end is as somebody left it who was not followed by somebody else who succeeded,
 * each reader saw one state of the time in which he looked, and no error.
+
+Where the server itself went back to an old file there is nothing to be judged: see falls of rig_history.
 """
 import concurrent.futures
 import dataclasses
@@ -133,20 +135,22 @@ class Crowd:
             deed = choose(choice)
             deed.begin(name, moment(self.server, self.gun))
             with turnstile.inside(name) as visit:
-                done = client.try_run(*deed.args)
+                done = client.finish(client.start(*deed.args), seconds=300)
             deed.end(done, visit, moment(self.server, self.gun))
             self.deeds.append(deed)
 
     def summary(self):
         ends = sorted(deed.done.returncode for deed in self.deeds)
         return ", ".join(f"{ends.count(end)} ended with {end}" for end in set(ends)) + \
-            f"; {len(self.looks)} looks"
+            f"; {len(self.looks)} looks" + (f"; not judged: {self.falls}" if self.falls else "")
 
     # What must hold
 
     def check(self):
-        """The history, for more questions."""
         history = History(self.server, self.gun)
+        self.falls = history.falls()
+        if self.falls:
+            return
         for deed in self.deeds:
             self._check_end(deed)
             self._check_success(deed, history)
@@ -154,15 +158,14 @@ class Crowd:
         self._check_registers(history)
         for look in self.looks:
             self._check_look(look, history.between(look.first, look.last))
-        return history
 
     @staticmethod
     def _check_look(look, states):
-        """Notary and docker, which get one file after the other, fetch the root a second time where
-        the rest does not fit it, and give up where it has changed again by then."""
+        """Notary and docker get one file after the other. Where the rest does not fit the root that
+        they know they fetch it again, once, and give up where it has changed again by then."""
         if look.failure:
             roots = {state.files["root"].sha256 for state in states}
-            assert look.reader in OLD_READERS and len(roots) > 2, look
+            assert look.reader in OLD_READERS and len(roots) > 1, look
         else:
             assert any(getattr(state, look.view)() == look.rows for state in states), look
 
@@ -175,8 +178,9 @@ class Crowd:
     @staticmethod
     def _check_success(deed, history):
         if deed.is_success:
-            assert any(all(state.has(*write) for write in deed.writes.items())
-                       for state in history.between(deed.first, deed.last)), deed
+            states = [state.counting() for state in history.between(deed.first, deed.last)]
+            assert any(all(state.get(name) == value for name, value in deed.writes.items())
+                       for state in states), deed
 
     def _check_files(self, history):
         """Who published a file has changed what he was to change, or repeated somebody else's."""
@@ -194,8 +198,8 @@ class Crowd:
             assert not deeds or changed <= known, (changed - known, *map(str, deeds))
 
     def _check_registers(self, history):
-        before = history.states[min(deed.first for deed in self.deeds) - 1].registers()
-        now = history.states[-1].registers()
+        before = history.states[min(deed.first for deed in self.deeds) - 1].counting()
+        now, roles = history.states[-1].counting(), dict(history.states[-1].roles())
         successes = [deed for deed in self.deeds if deed.is_success]
         names = before.keys() | now.keys() | {name for deed in successes for name in deed.writes}
         for name in names:
@@ -203,6 +207,8 @@ class Crowd:
             last = [deed for deed in writers
                     if not any(deed.ended < other.began for other in writers)]
             wanted = {deed.writes[name] for deed in last} or {before.get(name)}
+            if name[0] == "target" and name[1] not in roles:
+                wanted.add(None)  # its role is gone
             wanted |= {deed.perhaps[name] for deed in self.deeds if name in deed.perhaps and
                        (name in deed.may_write or not deed.is_success)}
             assert now.get(name) in wanted, (name, now.get(name), wanted, *map(str, writers))

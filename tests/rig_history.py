@@ -68,11 +68,11 @@ class State:
         return {name: digest for name, digest in self.files[role].digests().items()
                 if any(name.startswith(path) for path in paths)}
 
-    def has(self, register, value):
-        """What was set is so, and counts."""
-        if self.registers().get(register) != value:
-            return False
-        return value is None or register[0] != "target" or register[1] in dict(self.roles())
+    def counting(self):
+        """Registers without those of files that no reader looks at, as their roles are gone."""
+        roles = dict(self.roles())
+        return {name: value for name, value in self.registers().items()
+                if name[0] != "target" or name[1] in roles}
 
     def listed(self):
         """As `notary list` shows it: {(name, role): digest}."""
@@ -113,6 +113,17 @@ class History:
         if (role, sha256) not in self._files:
             self._files[role, sha256] = _File(self._get(f"{role}.{sha256}"))
         return self._files[role, sha256]
+
+    def falls(self):
+        """Where a snapshot lists an older file than the one before: [(snapshot, role, was, is)].
+
+        notary-server reads root and targets, then the snapshot before, and hashes all of them into
+        the next one. Where somebody publishes root or targets in between, the next snapshot lists the
+        old ones again, until somebody publishes once more."""
+        return [(n, role, file.signed["version"], after.files[role].signed["version"])
+                for n, (before, after) in enumerate(zip(self.states, self.states[1:]), 2)
+                for role, file in before.files.items()
+                if after.files[role].signed["version"] < file.signed["version"]]
 
     def between(self, first, last):
         """States that somebody could see who began at one moment and ended at another."""

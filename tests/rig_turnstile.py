@@ -22,6 +22,7 @@ import time
 from rig_proxy import HoldingProxy
 
 PATIENCE_S = 0.015
+LONGEST_S = 5  # that anybody waits; clients think that a server hangs which says nothing for 30
 PATH = re.compile(r"/v2/(.+)/_trust/tuf/$")
 PART = re.compile(rb'filename="([^"]+)"[^\r]*\r\n(?:[^\r]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
 
@@ -68,7 +69,7 @@ class Turnstile:
         self.server, self._sticks = server, sticks
         self._choice = None if seed is None else random.Random(f"turnstile {seed}")
         self._changed = threading.Condition()
-        self._inside, self._waiting = {}, set()
+        self._inside, self._waiting = {}, {}  # since when
         self._passing = self._last = None
         self._stirred = time.monotonic()
         self._doors = {}
@@ -105,7 +106,7 @@ class Turnstile:
             yield
             return
         with self._stirring():
-            self._waiting.add(name)
+            self._waiting[name] = time.monotonic()
             self._changed.wait_for(lambda: self._passing == name or self._is_stopped)
         try:
             yield
@@ -137,16 +138,21 @@ class Turnstile:
             len(self._waiting) >= len(self._inside) or
             time.monotonic() > self._stirred + PATIENCE_S)
 
+    def _choose(self):
+        stays = self._choice.random() < self._sticks
+        first = min(self._waiting, key=self._waiting.get)
+        if time.monotonic() > self._waiting[first] + LONGEST_S:
+            return first
+        return self._last if stays and self._last in self._waiting else \
+            self._choice.choice(sorted(self._waiting))
+
     def _keep(self):
         with self._changed:
             while not self._is_stopped:
                 if not self._is_settled():
                     self._changed.wait(PATIENCE_S)
                     continue
-                waiting = sorted(self._waiting)
-                stays = self._choice.random() < self._sticks
-                if not (stays and self._last in self._waiting):
-                    self._last = self._choice.choice(waiting)
+                self._last = self._choose()
                 self._passing = self._last
-                self._waiting.remove(self._last)
+                del self._waiting[self._last]
                 self._changed.notify_all()

@@ -96,4 +96,15 @@ def test_nobody_trusts_what_the_server_takes_for_the_same_name(client, database,
 
 
 def test_a_crowd_loses_nothing(let_loose, record_property):
-    record_property("summary", f"crowd: {let_loose(1, 2, is_free=True).summary()}")
+    record_property("summary", f"crowd: {let_loose(1, 2).summary()}")
+
+
+def test_many_publish_at_once(client, repository, new_client, agent):
+    """PostgreSQL has the server answer 500 where others were faster."""
+    clients = [new_client(agent) for _ in range(6)]
+    running = [(one, one.start("addhash", repository, f"v{n}", 7, "--sha256", DIGEST,
+                               "-r", sorted(TEAMS)[n % len(TEAMS)]))
+               for n, one in enumerate(clients)]
+    ends = [one.finish(process) for one, process in running]
+    assert not any(end.returncode for end in ends), [end.stderr for end in ends]
+    assert names(client, repository) == {f"v{n}" for n in range(6)}
