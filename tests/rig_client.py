@@ -49,10 +49,11 @@ class Client:
 
     def start(self, *args, **environment):
         """Start it and return the subprocess.Popen; finish() ends it."""
-        return subprocess.Popen(
-            [str(arg) for arg in (*self.command, *args)], cwd=self.home,
-            env={**self.environment, **environment}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **self.user.popen())
+        with self.user.starting():
+            return subprocess.Popen(
+                [str(arg) for arg in (*self.command, *args)], cwd=self.home,
+                env={**self.environment, **environment}, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def finish(self, popen, seconds=120):
         """Wait for its end. A sanitizer's report fails the test."""

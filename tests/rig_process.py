@@ -28,10 +28,9 @@ class Process:
     def __init__(self, args, log, env, user=None, cwd="/", stdin=subprocess.DEVNULL):
         self.args = [str(arg) for arg in args]
         self.log = log
-        with open(log, "ab") as out:
+        with open(log, "ab") as out, user.starting() if user else contextlib.nullcontext():
             self.popen = subprocess.Popen(
-                self.args, stdin=stdin, stdout=out, stderr=out, env=env, cwd=cwd,
-                **(user.popen() if user else {}))
+                self.args, stdin=stdin, stdout=out, stderr=out, env=env, cwd=cwd)
         self.pid = self.popen.pid
 
     def text(self):

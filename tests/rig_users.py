@@ -21,11 +21,12 @@ def _change(call, *arguments):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _become(uid, gid, groups):
-    """This thread's effective IDs and groups."""
+def _become(uid, gid, groups, is_whole=False):
+    """This thread's effective IDs and groups; is_whole: its real ones, too. The saved ones stay."""
     _change(SETGROUPS, ctypes.c_size_t(len(groups)), (ctypes.c_uint32 * len(groups))(*groups))
-    _change(SETRESGID, KEEP, ctypes.c_uint32(gid), KEEP)
-    _change(SETRESUID, KEEP, ctypes.c_uint32(uid), KEEP)
+    for call, number in ((SETRESGID, gid), (SETRESUID, uid)):
+        new = ctypes.c_uint32(number)
+        _change(call, new if is_whole else KEEP, new, KEEP)
 
 
 class User:
@@ -42,20 +43,28 @@ class User:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": list(self.groups)}
 
-    @contextlib.contextmanager
     def acting(self):
         """Be this user while connecting: the kernel tells a peer the effective IDs. This thread
         is, and no other one."""
+        return self._being(is_whole=False)
+
+    def starting(self):
+        """Be this user while starting a program, which takes over all IDs. To change them between,
+        as popen() says, Python has to copy itself first."""
+        return self._being(is_whole=True)
+
+    @contextlib.contextmanager
+    def _being(self, is_whole):
         if self.uid == os.geteuid():
             yield
             return
         gid, groups = os.getegid(), os.getgroups()
-        _become(self.uid, self.gid, self.groups)
+        _become(self.uid, self.gid, self.groups, is_whole)
         try:
             yield
         finally:
             _change(SETRESUID, KEEP, 0, KEEP)
-            _become(0, gid, groups)
+            _become(0, gid, groups, is_whole)
 
 
 def user(uid, gid=None, groups=()):

@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import subprocess
 import threading
 
 import pytest
@@ -253,6 +254,10 @@ def test_each_thread_of_a_test_is_a_user_of_its_own(tester, stranger):
     before = os.getgroups()
     with tester.acting():
         assert (os.geteuid(), os.getegid()) == (tester.uid, tester.gid)
+    with tester.starting():
+        ids = subprocess.check_output(["/usr/bin/grep", "-E", "^([UG]id|CapEff)", "/proc/self/status"],
+                                      text=True).split()
+    assert ids == ["Uid:", *[str(tester.uid)] * 4, "Gid:", *[str(tester.gid)] * 4, "CapEff:", "0" * 16]
     is_seen.set()
     thread.join()
     assert seen == [(stranger.uid, stranger.gid, [])]
