@@ -75,6 +75,8 @@ BEGIN = [
     Step("publish")]
 # A difference of the table, and what shows that it is one.
 NEEDED = {
+    "the snapshot key of a new repository": [Step("init")],
+    "a question that nobody answers": [Step("init"), Step("rotate", role="root")],
     "errors on standard output": [Step("init"), Step("look")],
     "who signed a role leaves it": [
         *BEGIN, Step("delegate", role="targets/qa", keys=["ben"], paths=[]),
