@@ -137,9 +137,11 @@ def test_it_ends_with_docker(new_client, install, gun):
         listener.bind(name)
         listener.listen()
         running = client.start("list", gun, "-s", f"https://127.0.0.1:{silent.getsockname()[1]}")
-        with listener.accept()[0], silent.accept()[0]:
+        docker = listener.accept()[0]
+        with silent.accept()[0]:
             assert running.poll() is None
             listener.close()
-        assert client.finish(running).returncode == 130
+            docker.close()
+            assert client.finish(running).returncode == 130
     # A docker that is gone before it was there, or that is not there.
     assert "agent" in client.refused(5, "status")
