@@ -235,6 +235,18 @@ def client(new_client, agent):
 
 
 @pytest.fixture
+def person(new_client, agent, policy):
+    """Makes a user who has these keys of the agent, and may delegate: person(uid, key...)."""
+    def make(uid, *keys):
+        user = rig_users.user(uid)
+        policy["grants"][f"u{uid}"] = {"users": [user.uid], "keys": list(keys), "delegate": True}
+        agent.set_policy(policy)
+        agent.call("Reload")
+        return new_client(agent, user)
+    return make
+
+
+@pytest.fixture
 def gun(registry, request):
     """A repository that no other test uses."""
     name = request.node.name.split("[")[0].replace("test_", "")[:60].strip("_")

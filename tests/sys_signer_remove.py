@@ -3,7 +3,6 @@
 nobody could sign any more, or nothing has happened at all, is the reader."""
 import pytest
 
-import rig_users
 from rig_document import key_id, key_object
 
 RELEASES = "targets/releases"
@@ -13,18 +12,6 @@ RELEASES = "targets/releases"
 def agent(new_agent, policy):
     policy["keys"]["devops"]["scope"][0]["roles"] = ["targets/devops", "targets/twin", RELEASES]
     return new_agent(policy).start()
-
-
-@pytest.fixture
-def person(new_client, agent, policy):
-    """Who has these keys of the agent, and may delegate."""
-    def make(uid, *keys):
-        user = rig_users.user(uid)
-        policy["grants"][f"u{uid}"] = {"users": [user.uid], "keys": list(keys), "delegate": True}
-        agent.set_policy(policy)
-        agent.call("Reload")
-        return new_client(agent, user)
-    return make
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import select
 
 import pytest
 
-import rig_users
 from rig_chain import Chain
 from rig_document import after, key_id, key_object, request
 from rig_publisher import published
@@ -14,18 +13,6 @@ from rig_terminal import Terminal
 
 RELEASES, QA = "targets/releases", "targets/qa"
 SECONDS = 4
-
-
-@pytest.fixture
-def person(new_client, agent, policy):
-    """Who has these keys of the agent, and may delegate."""
-    def make(uid, *keys):
-        user = rig_users.user(uid)
-        policy["grants"][f"u{uid}"] = {"users": [user.uid], "keys": list(keys), "delegate": True}
-        agent.set_policy(policy)
-        agent.call("Reload")
-        return new_client(agent, user)
-    return make
 
 
 @pytest.fixture
