@@ -1,10 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/pinning_inside.h"
+
+#include <stdio.h>
+
 #include "proto/bounds.h"
 #include "proto/members.h"
 #include "proto/reference.h"
 
-/* A name that can match no repository is a slip of the pen, and would leave one without a pin. */
+#define REST "x/x" /* whatever a '*' stands for: of no host, and of no official image */
+
+/* A name that the pattern matches; NULL: no memory. */
+static char *
+example_of(const struct pattern *pattern)
+{
+    char *name = NULL;
+
+    return asprintf(&name, "%.*s%s", (int)pattern->len, pattern->text,
+               pattern->is_prefix ? REST : "") < 0
+               ? NULL
+               : name;
+}
+
+/* Short of a host nobody can tell. */
+static bool
+has_host(const struct pattern *pattern)
+{
+    return memchr(pattern->text, '/', pattern->len);
+}
+
+/* Of what begins with "team/" docker calls all "docker.io/team/…". */
+static enum rc
+check_prefix(const struct pattern *pattern, const char *place, struct why *why)
+{
+    closing(freep) char *name = example_of(pattern);
+    closing(freep) char *normal = NULL;
+    struct why problem;
+
+    if (!name)
+        return fail_memory(why);
+    if (!has_host(pattern))
+        return RC_OK;
+    if (repository_normalise(&normal, name, &problem))
+        return fail(
+            why, RC_MALFORMED, "%s: '%s' matches nothing: %s", place, pattern->text, problem.text);
+
+    return strcmp(normal, name)
+               ? fail(why, RC_MALFORMED, "%s: '%s' matches nothing; want '%.*s*'", place,
+                     pattern->text, (int)(strlen(normal) - strlen(REST)), normal)
+               : RC_OK;
+}
+
+/* Gates are asked about images only, and would want nothing of one that is written otherwise. */
+static enum rc
+check_image(const struct pattern *pattern, const char *place, struct why *why)
+{
+    closing(reference_done) struct reference ref = {0};
+    closing(freep) char *name = example_of(pattern);
+    struct why problem;
+
+    if (!name)
+        return fail_memory(why);
+    if (!has_host(pattern) || !reference_parse(&ref, name, &problem))
+        return RC_OK;
+
+    return fail(
+        why, RC_MALFORMED, "%s: '%s' matches no image: %s", place, pattern->text, problem.text);
+}
+
+/* A name that can match no repository is a slip of the pen, and would leave one without a pin, or
+ * without what is required of it. */
 static enum rc
 read_pattern(
     struct pattern *ret, const char *text, bool takes_prefix, const char *place, struct why *why)
@@ -19,8 +83,11 @@ read_pattern(
     if (star && star + 1 != text + len)
         return fail(why, RC_MALFORMED, "%s: '%s': a '*' can only stand at the end", place, text);
 
+    if (star)
+        return check_prefix(ret, place, why);
+
     closing(freep) char *normal = NULL;
-    if (star || repository_is_normal(text))
+    if (repository_is_normal(text))
         return RC_OK;
 
     return repository_normalise(&normal, text, NULL)
@@ -210,6 +277,8 @@ read_demands(struct pinning *pinning, const json_t *table, struct why *why)
 
         pinning->n_demands++;
         enum rc rc = read_pattern(&entry->pattern, name, true, "require", why);
+        if (!rc)
+            rc = check_image(&entry->pattern, "require", why);
         if (!rc)
             rc = read_demand(entry, value, why);
         if (rc)
