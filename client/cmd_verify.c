@@ -136,7 +136,8 @@ read_review(struct review *ret, const char *path, struct why *why)
                : RC_OK;
 }
 
-/* Whatever is found, there is an answer, unless there was no question. */
+/* Whatever is found, there is an answer, unless there was no question. Whoever may make pods names
+ * the registry, and with it the trust server: no root of its choice is trusted. */
 static enum rc
 answer_review(struct session *session, const char *path, const struct requirement *requirement,
     struct why *why)
@@ -144,6 +145,7 @@ answer_review(struct session *session, const char *path, const struct requiremen
     closing(review_done) struct review review = {.denial = BYTES_INIT(DENIALS_MAX * sizeof *why)};
     closing(json_decrefp) json_t *answer = NULL;
 
+    session_refuse_first_use(session);
     enum rc rc = read_review(&review, path, why);
     const char *objection = review.admission.objection.text;
     for (size_t i = 0; !rc && !*objection && i < review.admission.n_images; i++)

@@ -136,6 +136,12 @@ session_set_results_aside(struct session *session)
     session->results = stderr;
 }
 
+void
+session_refuse_first_use(struct session *session)
+{
+    session->trust_options.is_first_use_refused = true;
+}
+
 int64_t
 session_now(const struct session *session)
 {

@@ -36,6 +36,8 @@ bool session_waits_for_votes(const struct session *session);
  * words go to standard output. */
 FILE *session_results(const struct session *session);
 void session_set_results_aside(struct session *session);
+/* As with --no-tofu, for repositories that are opened from now on. */
+void session_refuse_first_use(struct session *session);
 /* Where notes go: standard error, or nowhere with --quiet. */
 const struct progress *session_progress(const struct session *session);
 

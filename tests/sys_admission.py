@@ -161,6 +161,19 @@ def test_an_object_that_cannot_be_read_is_kept_out(webhook, kind, thing, says):
     assert status == 4 and says in response["status"]["message"]
 
 
+def test_who_makes_pods_does_not_choose_the_root(client, webhook, gate):
+    """On first use the trust server of a registry of his would say what is signed there."""
+    client.environment["COUNTERSIGN_PINNING"] = client.write(
+        "disabled.json", own_file({"root-keys": {"r.io/x": ["0" * 64]}}, mode="disabled"))
+    pod = {"spec": pod_spec(f"{gate.gun}:v1")}
+    other_dir = ("--trust-dir", client.home / "nothing-yet")
+    status, response = webhook(review("Pod", pod), *other_dir)
+    assert status == 4 and "first use is refused" in response["status"]["message"]
+    assert not list((client.home / "nothing-yet").rglob("root.json"))
+    client.run("verify", f"{gate.gun}:v1", *other_dir)
+    assert webhook(review("Pod", pod), *other_dir)[0] == 0
+
+
 def test_where_there_is_no_question_there_is_no_answer(webhook):
     good = review("Pod", {"spec": pod_spec()})
     for text in ("", "[]", "{}", json.dumps({**good, "apiVersion": "admission.k8s.io/v1beta1"}),
