@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum rc
@@ -52,4 +53,28 @@ file_load(struct bytes *ret, const char *path, struct why *why)
 
     enum rc rc = file_open(&fd, path, why);
     return rc ? rc : file_read(ret, fd, path, why);
+}
+
+enum rc
+file_check_writers(int fd, const char *path, struct why *why)
+{
+    uid_t own = geteuid();
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return fail(why, RC_SYSTEM, "cannot read '%s': %s", path, strerror(errno));
+
+    if (st.st_uid != 0 && st.st_uid != own)
+        return fail(why, RC_SYSTEM,
+            "'%s' belongs to uid %u, who decides by it what is trusted: "
+            "let it belong to root",
+            path, st.st_uid);
+
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return fail(why, RC_SYSTEM,
+            "'%s' has mode %04o, so others than its owner decide what is "
+            "trusted: want 0644",
+            path, st.st_mode & 07777);
+
+    return RC_OK;
 }

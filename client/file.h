@@ -17,3 +17,7 @@ must_check enum rc file_read(struct bytes *ret, int fd, const char *name, struct
  * RC_TOO_LARGE: more than ret->max. RC_NO_MEMORY. The sentence names the path.
  */
 must_check enum rc file_load(struct bytes *ret, const char *path, struct why *why);
+
+/* Whether nobody but root and this process's own user can have written what fd has: for files that
+ * decide what is trusted. RC_SYSTEM: who else can; the sentence names the path. */
+must_check enum rc file_check_writers(int fd, const char *path, struct why *why);

@@ -42,22 +42,32 @@ pinning_free(struct pinning *pinning)
     free(pinning);
 }
 
+/* is_default: nobody named the file, so it counts for all, and must be the machine's own. Of a
+ * daemon.json without content trust that is the engine's business. */
 static enum rc
-load(struct pinning **ret, const char *path, struct why *why)
+load(struct pinning **ret, const char *path, bool is_default, struct why *why)
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(PINNING_MAX_BYTES);
     closing(pinning_freep) struct pinning *pinning = NULL;
+    closing(fd_close) int fd = -1;
     const char *slash = strrchr(path, '/');
     enum pinning_form form =
         strcmp(slash ? slash + 1 : path, "daemon.json") ? PINNING_OWN : PINNING_DAEMON;
 
-    enum rc rc = file_load(&text, path, why);
+    enum rc rc = file_open(&fd, path, why);
+    if (!rc)
+        rc = file_read(&text, fd, path, why);
     if (rc)
         return rc;
 
     rc = pinning_parse(&pinning, bytes_span(&text), form, why);
     if (rc)
         return within(why, rc, "'%s'", path);
+
+    if (pinning && is_default)
+        rc = file_check_writers(fd, path, why);
+    if (rc)
+        return rc;
 
     if (pinning) {
         pinning->path = strdup(path);
@@ -75,13 +85,13 @@ pinning_find(struct pinning **ret, const char *path, struct why *why)
     const char *named = path ? path : getenv("COUNTERSIGN_PINNING");
 
     if (named && *named) {
-        enum rc rc = load(ret, named, why);
+        enum rc rc = load(ret, named, false, why);
         return rc == RC_NOT_FOUND ? fail(why, RC_SYSTEM, "'%s': no such file", named) : rc;
     }
 
-    enum rc rc = load(ret, PINNING_OWN_FILE, why);
+    enum rc rc = load(ret, PINNING_OWN_FILE, true, why);
     if (rc == RC_NOT_FOUND)
-        rc = load(ret, PINNING_DAEMON_FILE, why);
+        rc = load(ret, PINNING_DAEMON_FILE, true, why);
     if (rc != RC_NOT_FOUND)
         return rc;
 

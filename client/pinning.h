@@ -52,8 +52,9 @@ DEFINE_CLEANUP(struct pinning, pinning_free);
 /*
  * The file of that path, where it has our form unless its name is daemon.json; NULL: that of
  * $COUNTERSIGN_PINNING, else PINNING_OWN_FILE, else PINNING_DAEMON_FILE. *ret is NULL where there
- * is none, or nothing in it. The sentence names the path. What pinning_parse() says,
- * and file_load(), but RC_SYSTEM where a file that is named is not there.
+ * is none, or nothing in it. The sentence names the path. What pinning_parse() says, and
+ * file_load(), but RC_SYSTEM where a file that is named is not there; and of those that nobody
+ * named what file_check_writers() says.
  */
 must_check enum rc pinning_find(struct pinning **ret, const char *path, struct why *why);
 

@@ -4,10 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "client/file.h"
 #include "proto/bounds.h"
 
 #define A      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -319,6 +322,30 @@ test_reads_the_file_that_is_named_in_the_form_of_its_name(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+static void
+test_who_else_may_write_a_file_is_told(void **state)
+{
+    static const struct {
+        mode_t mode;
+        enum rc rc;
+    } cases[] = {{0644, RC_OK}, {0400, RC_OK}, {0664, RC_SYSTEM}, {0646, RC_SYSTEM}};
+    closing(fd_close) int fd = memfd_create("pinning", MFD_CLOEXEC);
+    struct why why;
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        assert_int_equal(fchmod(fd, cases[i].mode), 0);
+        assert_int_equal(file_check_writers(fd, "verify.json", &why), cases[i].rc);
+    }
+    assert_non_null(strstr(why.text, "'verify.json' has mode 0646"));
+    if (geteuid() == 0) {
+        assert_int_equal(fchown(fd, 12345, 0), 0);
+        assert_int_equal(fchmod(fd, 0644), 0);
+        assert_int_equal(file_check_writers(fd, "verify.json", &why), RC_SYSTEM);
+        assert_non_null(strstr(why.text, "'verify.json' belongs to uid 12345"));
+    }
+}
+
 int
 main(void)
 {
@@ -331,6 +358,7 @@ main(void)
         cmocka_unit_test(test_tells_what_gates_want),
         cmocka_unit_test(test_has_bounds),
         cmocka_unit_test(test_reads_the_file_that_is_named_in_the_form_of_its_name),
+        cmocka_unit_test(test_who_else_may_write_a_file_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
