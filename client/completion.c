@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/completion.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -46,6 +47,18 @@ offer(const struct completion *c, const char *candidate, const char *what)
     if (what && *what && !c->is_plain)
         printf("\t%s", what);
     putchar('\n');
+}
+
+/* Whether a shell may get a name that others chose: not all quote what they put into the line, and
+ * some names would do something there. */
+static bool
+is_harmless(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("%+,-./:=@_", *at) && !(*at & 0x80))
+            return false;
+
+    return true;
 }
 
 /* Up to the word itself. */
@@ -189,7 +202,7 @@ offer_paths(struct completion *c, size_t prefix)
         closing(freep) char *candidate = NULL;
         struct stat st;
 
-        if (entry->d_name[0] == '.' && path[len] != '.')
+        if (!is_harmless(entry->d_name) || (entry->d_name[0] == '.' && path[len] != '.'))
             continue;
         bool is_dir = !fstatat(dirfd(dir), entry->d_name, &st, 0) && S_ISDIR(st.st_mode);
         if (asprintf(&candidate, "%.*s%s%s", (int)(prefix + len), c->word, entry->d_name,
@@ -224,8 +237,7 @@ offer_of_agent(const struct completion *c, const char *method, const char *list,
         const char *text = json_string_value(json_object_get(item, name));
         char candidate[256];
 
-        /* A line each, whatever it is that answers. */
-        if (text && strcspn(text, "\t\r\n") == strlen(text) &&
+        if (text && is_harmless(text) &&
             snprintf(candidate, sizeof candidate, "%s%s", prefix, text) < (int)sizeof candidate)
             offer(c, candidate, NULL);
     }

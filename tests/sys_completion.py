@@ -78,6 +78,18 @@ def test_values_are_those_of_the_table(user):
     assert offers(user, "supersede", "gun", "r") == ["root"]
 
 
+def test_a_name_that_a_shell_would_act_on_is_not_offered(user):
+    """A directory of others, unpacked or checked out: bash puts what is offered into the line."""
+    directory = user.home / "unpacked"
+    directory.mkdir()
+    for name in ("$(id)", "`id`", "a;id", "a b", "a\nb", "a'b", "a&b", "~", "a\\b", "good_1.2+x", "größe"):
+        (directory / name).mkdir()
+    assert set(offers(user, "push", "--from", "oci:unpacked/")) == \
+        {"oci:unpacked/good_1.2+x/", "oci:unpacked/größe/"}
+    (directory / "a b" / "mine").mkdir()
+    assert offers(user, "push", "--from", "oci:unpacked/a b/") == ["oci:unpacked/a b/mine/"]
+
+
 def test_files_are_the_shell_s(user):
     for words, number in (
             (("list", "--tlscacert", ""), 0), (("list", "--tlscacert=c"), 0),
