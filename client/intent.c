@@ -151,11 +151,18 @@ put_printable(struct bytes *b, const char *text, size_t max)
         bytes_puts(b, "...");
 }
 
+/* An empty one is there all the same: it is the path that admits every tag. */
+static void
+put_value(struct bytes *b, const json_t *change, const char *member, const char *without)
+{
+    const char *text = json_string_value(json_object_get(change, member));
+
+    put_printable(b, !text ? without : *text ? text : "\"\"", VALUE_MAX_BYTES);
+}
+
 void
 intent_put_change(struct bytes *b, const json_t *change)
 {
-    const char *was = text_of(change, "was"), *is = text_of(change, "is");
-
     put_printable(b, text_of(change, "kind"), 16);
     if (*text_of(change, "name")) {
         bytes_puts(b, " '");
@@ -163,9 +170,9 @@ intent_put_change(struct bytes *b, const json_t *change)
         bytes_puts(b, "'");
     }
     bytes_puts(b, ": was ");
-    put_printable(b, *was ? was : "not there", VALUE_MAX_BYTES);
+    put_value(b, change, "was", "not there");
     bytes_puts(b, ", is ");
-    put_printable(b, *is ? is : "gone", VALUE_MAX_BYTES);
+    put_value(b, change, "is", "gone");
 }
 
 /* What is in one list and not in the other. first: the sentence has it; all are noted. */

@@ -136,6 +136,18 @@ test_refuses_and_shows_what_was_not_meant(void **state)
 }
 
 static void
+test_shows_the_path_that_admits_every_tag(void **state)
+{
+    closing(json_decrefp) json_t *change =
+        json_pack("{s:s,s:s,s:s}", "kind", "path", "name", "targets/qa", "is", "");
+    closing(bytes_done) struct bytes text = BYTES_INIT(FRAME_SMALL_MAX_BYTES);
+
+    (void)state;
+    intent_put_change(&text, change);
+    assert_string_equal(bytes_text(&text), "path 'targets/qa': was not there, is \"\"");
+}
+
+static void
 test_does_not_show_more_than_anybody_reads(void **state)
 {
     closing(bytes_done) struct bytes many = BYTES_INIT(65536);
@@ -197,6 +209,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agrees_with_who_sees_the_same),
         cmocka_unit_test(test_refuses_and_shows_what_was_not_meant),
+        cmocka_unit_test(test_shows_the_path_that_admits_every_tag),
         cmocka_unit_test(test_does_not_show_more_than_anybody_reads),
         cmocka_unit_test(test_wants_a_difference_of_who_was_shown_what_is_published),
         cmocka_unit_test(test_holds_drafts_against_their_edits),
