@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/command.h"
 #include "client/cosignature_file.h"
+#include "client/mending.h"
 #include "client/question.h"
 #include "client/review.h"
 #include "client/table.h"
@@ -88,14 +89,16 @@ show_first(const struct review *review, const struct signer *signer, const char 
 }
 
 /* A file that comes from anybody may hold what nobody wanted. What somebody has signed who may, one
- * other at least wanted. */
+ * other at least wanted; anybody can write a root, though, that lists his own key. */
 static enum rc
 ask_about_unsigned(struct session *session, const struct review *review, struct why *why)
 {
     for (size_t i = 0; i < review->n; i++)
-        if (!review->documents[i].is_published && review->documents[i].quorum.n_signatures == 0)
-            return question_ask(
-                session, "Nobody has signed all of it yet: sign what is shown above", why);
+        if (!review->documents[i].is_published && !quorum_has_known(&review->documents[i].quorum))
+            return question_ask(session,
+                "Nobody whose keys are in the repository has signed all of it yet: sign what is "
+                "shown above",
+                why);
 
     return RC_OK;
 }
@@ -107,6 +110,7 @@ sign_and_publish(struct session *session, struct repository *repository,
     closing(freep) struct publish_role *roles = calloc(review->n, sizeof *roles);
     closing(bytes_done) struct bytes lines = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
     closing(gathering_done) struct gathering gathering = {.is_published_when_met = true};
+    closing(mending_done) struct mending watched = {.n_sound = 0};
     const struct cosignature_document *root = NULL;
     struct publication publication;
     size_t n = 0;
@@ -128,11 +132,14 @@ sign_and_publish(struct session *session, struct repository *repository,
     publication.prepared_root = root;
     publication.gathering = &gathering;
     if (!rc)
+        rc = mending_watch(&watched, repository->trust, why);
+    if (!rc)
         rc = session_run_gathering(&lines, session, &publication, path, why);
     if (rc)
         return rc;
 
     fputs(bytes_text(&lines), stdout);
+    mending_tell_overtaken(&watched, session, repository);
     return RC_OK;
 }
 

@@ -259,7 +259,7 @@ remove_role(const struct change_of_role *change, struct why *why)
 
     const struct edit edit = {.kind = EDIT_REMOVE_ROLE, .name = span_of(name)};
     enum rc rc = publish_edits(change, &edit, 1, why);
-    if (!rc && version > 0)
+    if (!rc && version > 0 && !options_has(session_options(change->session), OPTION_OUT))
         progress_note(session_progress(change->session),
             "%s: the trust server keeps version %" PRId64
             " of its file, which no reader heeds any more",

@@ -276,26 +276,46 @@ note(const struct mend *mend, const struct session *session)
             mend->role, mend->version, bytes_text(&mend->names));
 }
 
-static void
-tell_lost(FILE *out, const struct repository *repository, const char *role, int64_t version)
+static bool
+is_for_others(const struct session *session)
 {
-    fprintf(out,
+    return options_has(session_options(session), OPTION_OUT);
+}
+
+static void
+tell_lost(const struct session *session, const struct repository *repository, const char *role,
+    int64_t version)
+{
+    fprintf(session_results(session),
         "%s: readers skip version %" PRId64
-        " from now on, as too few of those who signed it are left: who may sign the role runs "
+        " %s, as too few of those who signed it are left: who may sign the role runs "
         "'countersign witness %s %s'\n",
-        role, version, repository->name, role);
+        role, version, is_for_others(session) ? "once this is published" : "from now on",
+        repository->name, role);
 }
 
 /* Somebody signed a role meanwhile, only with a key that went. */
-static void
-tell_overtaken(const struct mending *mending, const struct session *session,
+void
+mending_tell_overtaken(const struct mending *mending, const struct session *session,
     const struct repository *repository)
 {
     for (size_t i = 0; i < mending->n_sound; i++) {
         const struct trust_role *role = trust_find(repository->trust, mending->sound[i]);
         if (role && role->problem)
-            tell_lost(session_results(session), repository, role->name, role->version);
+            tell_lost(session, repository, role->name, role->version);
     }
+}
+
+enum rc
+mending_watch(struct mending *ret, const struct trust *trust, struct why *why)
+{
+    enum rc rc = RC_OK;
+
+    *ret = (struct mending){0};
+    for (size_t i = 0; !rc && trust_root(trust) && i < trust_n_roles(trust); i++)
+        if (trust_role_at(trust, i)->file)
+            rc = add_sound(ret, trust_role_at(trust, i)->name, why);
+    return rc;
 }
 
 /* What nobody should miss, whatever becomes of notes. */
@@ -303,13 +323,13 @@ static void
 tell(const struct mend *mend, const struct session *session, const struct repository *repository)
 {
     if (mend->kind == MEND_LOST)
-        tell_lost(session_results(session), repository, mend->role, mend->version);
+        tell_lost(session, repository, mend->role, mend->version);
     else if (mend->kind == MEND_REVIVED)
         fprintf(session_results(session),
             "%s: version %" PRId64
-            ", which the trust server still has, is valid again with its %zu target%s: %s\n",
-            mend->role, mend->version, mend->n_targets, mend->n_targets == 1 ? "" : "s",
-            bytes_text(&mend->names));
+            ", which the trust server still has, is valid again%s with its %zu target%s: %s\n",
+            mend->role, mend->version, is_for_others(session) ? ", once this is published," : "",
+            mend->n_targets, mend->n_targets == 1 ? "" : "s", bytes_text(&mend->names));
 }
 
 enum rc
@@ -320,11 +340,12 @@ mending_publish(const struct mending *mending, struct session *session,
         note(&mending->mends[i], session);
 
     enum rc rc = session_publish(session, repository, mending->roles, mending->n_roles, why);
-    if (rc || options_has(session_options(session), OPTION_OUT))
+    if (rc)
         return rc;
 
     for (size_t i = 0; i < mending->n; i++)
         tell(&mending->mends[i], session, repository);
-    tell_overtaken(mending, session, repository);
+    if (!is_for_others(session))
+        mending_tell_overtaken(mending, session, repository);
     return RC_OK;
 }

@@ -47,10 +47,16 @@ must_check enum rc mending_plan(struct mending *ret, struct session *session,
 const struct mend *mending_find(const struct mending *mending, enum mend_kind kind);
 
 /* Note what is signed besides, publish all of it, and tell on standard output of what is lost or
- * revived, or what became unreadable because somebody signed it meanwhile with a key that went.
- * What session_publish() says. */
+ * revived, or is so once others publish it, or what became unreadable because somebody signed it
+ * meanwhile with a key that went. What session_publish() says. */
 must_check enum rc mending_publish(const struct mending *mending, struct session *session,
     struct repository *repository, struct why *why);
+
+/* For what others have drafted: all that verifies now is sound; trust may have no view. Then, after
+ * its publication, tell on standard output what of that readers skip. */
+must_check enum rc mending_watch(struct mending *ret, const struct trust *trust, struct why *why);
+void mending_tell_overtaken(const struct mending *mending, const struct session *session,
+    const struct repository *repository);
 
 /* Whether the caller's keys among those listed reach the threshold; with --out: one of them can
  * sign. RC_NO_MEMORY, and what session_signer() says. */

@@ -133,6 +133,18 @@ quorum_is_met(const struct quorum *quorum)
     return missing_on(quorum, &sides[0]) == 0 && missing_on(quorum, &sides[1]) == 0;
 }
 
+bool
+quorum_has_known(const struct quorum *quorum)
+{
+    const struct side side = quorum->n_former > 0 ? former_side(quorum) : new_side(quorum);
+
+    for (size_t i = 0; i < side.n; i++)
+        if (has_on(quorum, &side, side.keys[i]))
+            return true;
+
+    return false;
+}
+
 static void
 put_key(struct bytes *b, bool *is_next, const struct pubkey *key, const struct signer *signer)
 {

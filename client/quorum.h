@@ -28,6 +28,9 @@ must_check enum rc quorum_verify(const struct quorum *quorum, struct span messag
 /* What follows is of signatures that were verified. */
 bool quorum_has(const struct quorum *quorum, const struct pubkey *key);
 bool quorum_is_met(const struct quorum *quorum);
+/* Whether anybody has signed it who does not owe that to the document itself: of a root, a key of
+ * the root before. Of a first root, any key. */
+bool quorum_has_known(const struct quorum *quorum);
 /* Append "1 more by a, b": canonical IDs, or names where the agent has them; signer may be NULL.
  * Nothing where it is met. */
 void quorum_put_missing(struct bytes *b, const struct quorum *quorum, const struct signer *signer);

@@ -28,8 +28,9 @@ class Host:
 
 @pytest.fixture
 def new_host(new_agent, new_client, new_token, registry, sanitizer):
-    """Makes a host whose agent has these keys: they are for any delegation, or for root."""
-    def make(*names, roots=(), **grant):
+    """Makes a host whose agent has these keys: they are for any delegation, or for root. pins: what
+    'roots' of its policy has."""
+    def make(*names, roots=(), pins=None, **grant):
         token = new_token()
         policy = Policy(token, registry.host, sanitizer)
         for name in list(policy["keys"]):
@@ -40,6 +41,8 @@ def new_host(new_agent, new_client, new_token, registry, sanitizer):
             elif name not in ("root", "targets"):
                 policy["keys"][name]["scope"][0]["roles"] = ["targets/*", "targets/*/*"]
         policy["grants"]["releaser"] |= {"keys": list(names), **grant}
+        if pins:
+            policy["roots"] = pins
         agent = new_agent(policy).start()
         return Host(new_client(agent), agent, token)
     return make
@@ -281,6 +284,20 @@ def test_a_threshold_is_raised_by_those_who_have_to_sign_then(near, far, gun, ne
     assert seen(new_notary, new_client, gun) == {"v1"}
 
 
+def test_who_publishes_for_others_hears_which_role_readers_skip_then(near, far, gun):
+    near.run("init", gun)
+    near.run("delegation", "add", gun, ROLE, far.pem("developer"), near.pem("devops"))
+    far.run("addhash", gun, "v1", "7", "--sha256", DIGEST, "-r", ROLE)
+    developer = far.json("key", "list", "--json")[0]["key"]
+    done = near.client.try_run("delegation", "remove", gun, ROLE, developer, "--out", "f")
+    assert f"{ROLE}: readers skip version 1 once this is published" in done.stdout
+    assert f"{ROLE}: readers skip version 1 from now on" in near.run("cosignature", "add", "f")
+
+    # Nor does anybody say that a role is gone before it is.
+    done = near.client.try_run("delegation", "remove", gun, ROLE, "--yes", "--out", "f")
+    assert done.returncode == 0 and "no reader heeds" not in done.stderr
+
+
 def test_a_role_and_who_may_sign_it_change_together(near, far, gun, new_notary, new_client):
     near.run("init", gun)
     near.run("delegation", "add", gun, ROLE, "agent:qa", far.pem("developer"))
@@ -385,6 +402,19 @@ def test_a_root_of_two_hosts(new_host, gun, new_notary, new_client, docker, nota
         assert set(rows(reader.run("list", gun))) == {("v1", "targets")}
     assert docker.trust_inspect(f"{gun}:v1")[0]["SignedTags"][0]["Digest"] == DIGEST
     assert "published already" in here.run("cosignature", "add", "f")
+
+
+def test_a_root_that_only_its_own_new_key_has_signed_is_asked_about(new_host, gun):
+    """Anybody can write and sign a root that lists his own key."""
+    owner = new_host("root", "targets")
+    owner.run("init", gun)
+    keys = {key["name"]: key["key"] for key in owner.json("key", "list", "--json")}
+    stranger = new_host("devops", roots={"devops"}, pins={gun: [keys["root"]]})
+    stranger.run("key", "rotate", gun, "root", "--key", "agent:devops", "--yes", "--out", "f")
+    path = carry(stranger, "f", owner)
+    assert "root: version 2 after 1, signed by " in owner.run("cosignature", "show", path)
+    assert "say --yes" in owner.refused(2, "cosignature", "add", path)
+    assert "root: version 2" in owner.run("cosignature", "add", path, "--yes")
 
 
 def test_who_has_none_of_the_keys_of_a_document_leaves_it_to_others(new_host, gun, new_notary,

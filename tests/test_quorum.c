@@ -127,6 +127,7 @@ test_wants_the_keys_of_the_root_before_as_well(void **state)
     sign(&s, &certified);
     quorum.n_signatures = s.n;
     assert_false(quorum_is_met(&quorum));
+    assert_false(quorum_has_known(&quorum));
     assert_false(quorum_has(&quorum, a.key));
     assert_ptr_equal(
         strstr(missing(&quorum), "of the keys of the root before: 1"), missing(&quorum));
@@ -134,6 +135,7 @@ test_wants_the_keys_of_the_root_before_as_well(void **state)
     sign(&s, &a);
     quorum.n_signatures = s.n;
     assert_true(quorum_is_met(&quorum));
+    assert_true(quorum_has_known(&quorum));
     assert_true(quorum_has(&quorum, a.key));
 }
 
