@@ -196,6 +196,7 @@ COMMAND(cmd_delegation_add)
     if (rc)
         return rc;
 
+    edit.needs_role = change.role && paths.n == 0; /* alone it would be a role for no tag */
     edit.keys = keys.keys;
     edit.n_keys = keys.n;
     edit.paths = paths.list;

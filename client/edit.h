@@ -33,6 +33,7 @@ struct edit {
 
     struct pubkey *const *keys; /* EDIT_DELEGATE */
     size_t n_keys;
+    bool needs_role;         /* EDIT_DELEGATE: it is not made again if others remove it */
     const struct keyid *ids; /* EDIT_REMOVE_KEYS, EDIT_PURGE_KEYS: canonical, or as listed */
     size_t n_ids;
     const struct span *paths; /* EDIT_…_PATHS, EDIT_DELEGATE; one empty path admits all */

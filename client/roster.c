@@ -217,11 +217,26 @@ roster_lists(const struct roster *roster, const struct tuf_role *role, const str
     return false;
 }
 
+/* The role must be there. */
+static enum rc
+roster_need(struct tuf_role **ret, const struct roster *roster, struct span name, struct why *why)
+{
+    *ret = roster_find(roster, name);
+    return *ret ? RC_OK
+                : fail(why, RC_NOT_FOUND, "there is no delegation '%.*s'", (int)name.len,
+                      (const char *)name.p);
+}
+
 static enum rc
 roster_delegate(struct roster *roster, const struct edit *edit, struct why *why)
 {
     struct tuf_role *role = roster_find(roster, edit->name);
-    enum rc rc = role ? RC_OK : roster_add_role(&role, roster, edit->name, why);
+    enum rc rc = RC_OK;
+
+    if (edit->needs_role)
+        rc = roster_need(&role, roster, edit->name, why);
+    else if (!role)
+        rc = roster_add_role(&role, roster, edit->name, why);
 
     for (size_t i = 0; !rc && i < edit->n_keys; i++) {
         struct pubkey *key = edit->keys[i];
@@ -236,16 +251,6 @@ roster_delegate(struct roster *roster, const struct edit *edit, struct why *why)
     if (!rc && edit->threshold > 0)
         role->threshold = edit->threshold;
     return rc ? rc : roster_put_paths(roster, role, edit, why);
-}
-
-/* The role must be there. */
-static enum rc
-roster_need(struct tuf_role **ret, const struct roster *roster, struct span name, struct why *why)
-{
-    *ret = roster_find(roster, name);
-    return *ret ? RC_OK
-                : fail(why, RC_NOT_FOUND, "there is no delegation '%.*s'", (int)name.len,
-                      (const char *)name.p);
 }
 
 static enum rc

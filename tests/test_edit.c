@@ -222,6 +222,24 @@ test_sets_a_threshold_of_a_role_that_is_there(void **state)
 }
 
 static void
+test_a_role_that_others_removed_does_not_come_back_with_one_key_more(void **state)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    struct pubkey *const keys[] = {a.key};
+    const struct edit edit = {.kind = EDIT_DELEGATE,
+        .name = SPAN("targets/one"),
+        .keys = keys,
+        .n_keys = 1,
+        .needs_role = true};
+    closing(scene_done) struct scene s;
+
+    (void)state;
+    scene_init(&s, NULL, 0, "{}");
+    const struct draft draft = {s.was, &edit, 1, 5, 1893456000};
+    assert_int_equal(draft_targets(&message, &draft, NULL), RC_NOT_FOUND);
+}
+
+static void
 test_keeps_only_targets_that_are_named(void **state)
 {
     const struct span names[] = {SPAN("q\""), SPAN("none")};
@@ -278,6 +296,7 @@ main(void)
         cmocka_unit_test(test_purges_a_key_from_all_roles),
         cmocka_unit_test(test_removes_paths_and_leaves_no_empty_list),
         cmocka_unit_test(test_sets_a_threshold_of_a_role_that_is_there),
+        cmocka_unit_test(test_a_role_that_others_removed_does_not_come_back_with_one_key_more),
         cmocka_unit_test(test_keeps_only_targets_that_are_named),
         cmocka_unit_test(test_a_document_that_changes_more_than_was_meant_is_refused),
     };
