@@ -287,6 +287,25 @@ cosignature_parse(struct cosignature **ret, struct span text, struct why *why)
     return RC_OK;
 }
 
+/* Readers follow roots one by one, and publish() looks at every version that was left out. */
+static enum rc
+check_version(const struct cosignature_document *document, int64_t published, struct why *why)
+{
+    int64_t version = cosignature_version(document);
+    int64_t max = published + (document->root ? 1 : VERSION_STEP_MAX);
+
+    if (version <= published)
+        return fail(why, RC_CONFLICT,
+            "its version is %" PRId64 ", and %" PRId64 " is published: make it again", version,
+            published);
+
+    return version > max ? fail(why, RC_MALFORMED,
+                               "its version is %" PRId64 ", want one up to %" PRId64 ", as %" PRId64
+                               " is published: make it again",
+                               version, max, published)
+                         : RC_OK;
+}
+
 enum rc
 cosignature_check_base(const struct cosignature_document *document, struct span published,
     int64_t version, struct why *why)
@@ -302,12 +321,7 @@ cosignature_check_base(const struct cosignature_document *document, struct span 
             document->base_version,
             document->base_version == version ? "another version" : "version", version);
 
-    if (cosignature_version(document) <= version)
-        return fail(why, RC_CONFLICT,
-            "its version is %" PRId64 ", and %" PRId64 " is published: make it again",
-            cosignature_version(document), version);
-
-    return RC_OK;
+    return check_version(document, version, why);
 }
 
 /* Names and key IDs have nothing to be escaped. */

@@ -55,7 +55,8 @@ const struct cosignature_document *cosignature_find(
 int64_t cosignature_version(const struct cosignature_document *document);
 
 /* Whether the document is to replace that published file; empty: none. RC_CONFLICT: it is not:
- * others have published since, or it was made for something else. */
+ * others have published since, or it was made for something else. RC_MALFORMED: it leaves out more
+ * versions than anybody does. */
 must_check enum rc cosignature_check_base(const struct cosignature_document *document,
     struct span published, int64_t version, struct why *why);
 

@@ -103,6 +103,24 @@ test_knows_whether_it_replaces_what_is_published(void **state)
 }
 
 static void
+test_leaves_out_no_more_versions_than_readers_look_at(void **state)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    closing(cosignature_freep) struct cosignature *made = NULL;
+    struct cosignature_document *document = NULL;
+
+    (void)state;
+    assert_int_equal(cosignature_new(&made, GUN, NULL), RC_OK);
+    make_message(&message, VERSION_STEP_MAX + 4);
+    assert_int_equal(
+        cosignature_add(&document, made, "targets/qa", bytes_span(&message), SPAN("file"), 3, NULL),
+        RC_OK);
+    assert_int_equal(cosignature_check_base(document, SPAN("file"), 3, NULL), RC_MALFORMED);
+    document->base_version = 4;
+    assert_int_equal(cosignature_check_base(document, SPAN("file"), 4, NULL), RC_OK);
+}
+
+static void
 test_refuses_what_is_not_of_its_form(void **state)
 {
     static const struct {
@@ -189,6 +207,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_what_it_writes),
         cmocka_unit_test(test_knows_whether_it_replaces_what_is_published),
+        cmocka_unit_test(test_leaves_out_no_more_versions_than_readers_look_at),
         cmocka_unit_test(test_refuses_what_is_not_of_its_form),
         cmocka_unit_test(test_overwrites_only_its_own_kind),
     };
