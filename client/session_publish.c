@@ -76,7 +76,7 @@ enum rc
 session_check_out(const struct session *session, size_t n, struct why *why)
 {
     return n > 1 && options_has(session_options(session), OPTION_OUT)
-               ? fail(why, RC_REFUSED, "--out takes one repository, and these are %zu", n)
+               ? fail(why, RC_USAGE, "--out takes one repository, and these are %zu", n)
                : RC_OK;
 }
 

@@ -354,7 +354,7 @@ def test_every_verb_that_publishes_can_leave_it_to_others(new_host, gun, upload,
         assert snapshot(notary_server, gun) > before, verb
         assert "published already" in here.run("cosignature", "show", "out.json")
         (here.client.home / "out.json").unlink()
-    error = here.refused(1, "init", f"{gun}/a", f"{gun}/b", "--out", "out.json")
+    error = here.refused(2, "init", f"{gun}/a", f"{gun}/b", "--out", "out.json")
     assert "--out takes one repository" in error
 
 
