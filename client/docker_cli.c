@@ -82,37 +82,60 @@ static const struct {
     const char *option, *name;
 } tls_files[] = {{"--tlscacert", "ca.pem"}, {"--tlscert", "cert.pem"}, {"--tlskey", "key.pem"}};
 
-/* As Go reads it: --debug, --debug=true. */
-static bool
-is_true(const char *value)
+bool
+docker_cli_switch(bool *ret, const char *value)
 {
-    return !value || !strcmp(value, "1") || *value == 't' || *value == 'T';
+    static const char *const names[][6] = {
+        {"0", "f", "F", "false", "False", "FALSE"}, {"1", "t", "T", "true", "True", "TRUE"}};
+
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        for (size_t k = 0; k < N_ELEMENTS(names[i]); k++)
+            if (!strcmp(value, names[i][k])) {
+                *ret = i == 1;
+                return true;
+            }
+
+    return false;
 }
 
 static void
+take_switch(struct given *given, int option, bool is_on)
+{
+    if (option == 'D')
+        given->is_debug = is_on;
+    else if (option == 'h')
+        given->is_help = is_on;
+    else if (is_on)
+        given->is_tls = true;
+    else
+        given->is_tls_off = true;
+}
+
+/* False: a switch with a value that is none. */
+static bool
 take(struct given *given, int option, const char *value)
 {
+    bool is_on = true;
+
     /* Of -H=unix://… getopt leaves the sign. */
     if (value && *value == '=')
         value++;
 
-    if (option == CONFIG)
+    if (option == 'D' || option == 'h' || option == TLS) {
+        if (value && !docker_cli_switch(&is_on, value))
+            return false;
+        take_switch(given, option, is_on);
+    } else if (option == CONFIG) {
         given->config = value;
-    else if (option == 'c')
+    } else if (option == 'c') {
         given->context = value;
-    else if (option == 'H')
+    } else if (option == 'H') {
         given->host = value;
-    else if (option == 'D')
-        given->is_debug = is_true(value);
-    else if (option == 'h')
-        given->is_help = is_true(value);
-    else if (option == TLS && is_true(value))
-        given->is_tls = true;
-    else if (option == TLS)
-        given->is_tls_off = true;
-    else if (option >= TLS_CA && option <= TLS_KEY)
+    } else if (option >= TLS_CA && option <= TLS_KEY) {
         given->certificates[option - TLS_CA] = value;
+    }
     /* The level of a log is docker's own business. */
+    return true;
 }
 
 /* Docker has a file for each, the environment a directory: *ret, NULL: none. */
@@ -194,7 +217,9 @@ read_globals(struct given *ret, int *ret_at, int argc, char **argv, struct why *
             return fail(why, RC_MALFORMED, "docker's option %s lacks its value", argv[optind - 1]);
         if (c == '?')
             return fail(why, RC_MALFORMED, "docker has no option %s", argv[optind - 1]);
-        take(ret, c, optarg);
+        if (!take(ret, c, optarg))
+            return fail(
+                why, RC_MALFORMED, "docker's option %s: want true or false", argv[optind - 1]);
     }
 
     *ret_at = optind;

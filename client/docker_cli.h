@@ -31,6 +31,10 @@ must_check enum rc docker_cli_enter(
     struct docker_cli *ret, const char *plugin, int argc, char **argv, struct why *why);
 void docker_cli_done(struct docker_cli *cli);
 
+/* The value of a switch as Go reads it: 1, t, T, true, True, TRUE, and as many for the other.
+ * False: it is neither, which docker refuses. */
+must_check bool docker_cli_switch(bool *ret, const char *value);
+
 /* Docker ends, or wants us to end: from now on as a signal would, see interrupt.h. Nothing if
  * docker has not said where it listens (25 and later do). */
 void docker_cli_follow(void);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/docker_trust.h"
 
+#include "client/docker_cli.h"
+
 #define BIT(name) OPTION_BIT(OPTION_##name)
 
 static const struct command commands[] = {
@@ -53,14 +55,16 @@ static char *
 translate(char *word)
 {
     size_t len = strcspn(word, "=");
-    const char *value = word[len] ? word + len + 1 : "true";
+    bool is_on = true;
 
-    for (size_t i = 0; i < N_ELEMENTS(switches); i++)
-        if (strlen(switches[i].name) == len && !strncmp(switches[i].name, word, len))
-            /* As Go reads it. */
-            return strchr("1tT", *value) && *value ? switches[i].ours
-                   : strchr("0fF", *value)         ? NULL
-                                                   : word;
+    for (size_t i = 0; i < N_ELEMENTS(switches); i++) {
+        if (strlen(switches[i].name) != len || strncmp(switches[i].name, word, len) != 0)
+            continue;
+        if (word[len] && !docker_cli_switch(&is_on, word + len + 1))
+            return word; /* nobody takes that */
+        return is_on ? switches[i].ours : NULL;
+    }
+
     return word;
 }
 

@@ -233,7 +233,7 @@ main(int argc, char **argv)
     const char *plugin = docker_cli_plugin(argv[0]);
 
     if (plugin && docker_cli_describe(plugin, argc, argv))
-        return 0;
+        return fflush(stdout) ? 1 : 0;
 
     interrupt_init();
     signal(SIGPIPE, SIG_IGN);

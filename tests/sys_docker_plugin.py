@@ -126,6 +126,15 @@ def test_certificates_that_are_all_over_the_place_are_refused(client, install):
     assert "--config lacks its value" in client.refused(2)
 
 
+def test_a_yes_that_go_does_not_read_is_none(client, install, gun):
+    """What nobody agreed to, as all signatures of a repository, is not done."""
+    client.command = [install(client, "docker-trust"), "trust"]
+    for said in ("--yes=tomorrow", "--force=total", "--yes=fine", "--yes="):
+        assert "doesn't allow an argument" in client.refused(2, "revoke", said, gun)
+    for said in ("--yes=False", "--force=0"):
+        assert "nobody answers" in client.refused(2, "revoke", said, gun)
+
+
 def test_it_ends_with_docker(new_client, install, gun):
     """Newer CLIs end a plugin by closing a connection."""
     name = f"\0docker_cli_{os.getpid()}_{free_port()}"

@@ -113,6 +113,8 @@ test_says_what_is_wrong_with_dockers_part(void **state)
         {"x --config", RC_MALFORMED, "--config lacks its value"},
         {"x -H", RC_MALFORMED, "-H lacks its value"},
         {"x --orchestrator k countersign", RC_MALFORMED, "docker has no option --orchestrator"},
+        {"x --tlsverify=tomorrow countersign", RC_MALFORMED, "--tlsverify=tomorrow: want true or"},
+        {"x --debug= countersign", RC_MALFORMED, "want true or false"},
         {"x --tlscert my.pem countersign", RC_UNSUPPORTED, "want ca.pem, cert.pem and key.pem"},
         {"x --tlscert a/cert.pem --tlskey b/key.pem countersign", RC_UNSUPPORTED, "--tlskey"},
     };
@@ -128,6 +130,19 @@ test_says_what_is_wrong_with_dockers_part(void **state)
     }
 }
 
+static void
+test_reads_a_switch_as_go_does(void **state)
+{
+    static const char *const none[] = {"", "tomorrow", "fine", "yes", "tRUE", "10", "-1"};
+    bool is_on = false;
+
+    (void)state;
+    assert_true(docker_cli_switch(&is_on, "True") && is_on);
+    assert_true(docker_cli_switch(&is_on, "F") && !is_on);
+    for (size_t i = 0; i < N_ELEMENTS(none); i++)
+        assert_false(docker_cli_switch(&is_on, none[i]));
+}
+
 int
 main(void)
 {
@@ -135,6 +150,7 @@ main(void)
         cmocka_unit_test(test_knows_its_names),
         cmocka_unit_test(test_takes_dockers_part_off),
         cmocka_unit_test(test_says_what_is_wrong_with_dockers_part),
+        cmocka_unit_test(test_reads_a_switch_as_go_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
