@@ -46,9 +46,11 @@ table_cell(struct table *table, const char *text)
         return;
     }
 
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+    for (unsigned char *c = (unsigned char *)copy; *c; c++)
+        if (*c < 0x20 || *c == 0x7f)
             *c = '?';
+        else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) /* U+0080 to U+009F */
+            c[0] = c[1] = '?';
     *cell = copy;
     table->n_cells++;
 }

@@ -98,9 +98,9 @@ test_lets_no_cell_steer_the_terminal(void **state)
     closing(table_done) struct table table = TABLE_INIT(1);
 
     (void)state;
-    table_cell(&table, "\x1b[2Ja\nb\tc\x7f");
+    table_cell(&table, "\x1b[2Ja\nb\tc\x7f \xc2\x9b\x32J\xc2\xa0\xc3\x9b");
     capture(print_table, &table);
-    assert_string_equal(text, "?[2Ja?b?c?\n");
+    assert_string_equal(text, "?[2Ja?b?c? ??2J\xc2\xa0\xc3\x9b\n");
 }
 
 static void
