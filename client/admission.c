@@ -86,6 +86,14 @@ add_image(struct admission *admission, const char *list, size_t i, const char *n
 }
 
 static enum rc
+check_array(const json_t *value, const char *place, struct why *why)
+{
+    return value && !json_is_null(value) && !json_is_array(value)
+               ? fail(why, RC_MALFORMED, "%s: want an array", place)
+               : RC_OK;
+}
+
+static enum rc
 add_containers(struct admission *admission, const json_t *spec, const char *path, const char *list,
     struct why *why)
 {
@@ -93,12 +101,13 @@ add_containers(struct admission *admission, const json_t *spec, const char *path
     char place[96];
 
     snprintf(place, sizeof place, "%s/%s", path, list);
-    if (containers && !json_is_null(containers) && !json_is_array(containers))
-        return fail(why, RC_MALFORMED, "%s: want an array", place);
+    enum rc rc = check_array(containers, place, why);
+    if (rc)
+        return rc;
 
     for (size_t i = 0; i < json_array_size(containers); i++) {
         const json_t *image = json_object_get(json_array_get(containers, i), "image");
-        enum rc rc = add_image(admission, place, i, "image", image, why);
+        rc = add_image(admission, place, i, "image", image, why);
         if (rc)
             return rc;
     }
@@ -114,12 +123,16 @@ add_volumes(struct admission *admission, const json_t *spec, const char *path, s
     char place[96];
 
     snprintf(place, sizeof place, "%s/volumes", path);
+    enum rc rc = check_array(volumes, place, why);
+    if (rc)
+        return rc;
+
     for (size_t i = 0; i < json_array_size(volumes); i++) {
         const json_t *image = json_object_get(json_array_get(volumes, i), "image");
         if (!image || json_is_null(image))
             continue;
 
-        enum rc rc = add_image(
+        rc = add_image(
             admission, place, i, "image/reference", json_object_get(image, "reference"), why);
         if (rc)
             return rc;

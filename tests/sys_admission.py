@@ -153,6 +153,7 @@ def test_roles_can_be_required(webhook, gate):
     ("Pod", {"spec": {"containers": {}}}, "/spec/containers: want an array"),
     ("Pod", {"spec": {"containers": [{}]}}, "/spec/containers/0/image: want the name of an image"),
     ("Pod", {"spec": {"initContainers": [{"image": 7}]}}, "/spec/initContainers/0/image: want"),
+    ("Pod", {"spec": {"volumes": {"image": {"reference": "x"}}}}, "/spec/volumes: want an array"),
     ("Pod", {"spec": {"volumes": [{"image": {}}]}}, "/spec/volumes/0/image/reference: want"),
     ("Pod", {"spec": pod_spec(*["x"] * 1025)}, "more than 1024 images"),
 ])
