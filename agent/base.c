@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "agent/next_root.h"
 #include "agent/subject_notary.h"
 #include "proto/bounds.h"
 
@@ -167,6 +168,31 @@ take_role(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
     return rc;
 }
 
+/* Comes after the newest root, which may have expired where the request replaces it. */
+static enum rc
+take_timestamp(const struct trip *t, struct span raw, struct why *why)
+{
+    const struct base_request *request = t->request;
+    const char *repository = request->chain->repository;
+    const struct tuf_root *root = walk_root_document(t->walk);
+    bool is_replaced = false;
+
+    if (root->expires_at < request->now) {
+        enum rc rc =
+            next_root_is_wanted(&is_replaced, request->sign, repository, root, request->now, why);
+        if (rc)
+            return rc;
+        if (is_replaced)
+            walk_allow_expired_root(t->walk);
+    }
+
+    enum rc rc = walk_timestamp(t->walk, raw, why);
+    return rc == RC_UNTRUSTED && root->expires_at < request->now && !is_replaced
+               ? fail(why, rc, "%s; 'countersign witness %s root' renews it", why ? why->text : "",
+                     repository)
+               : rc;
+}
+
 /* One more file; *ret_version: what its document says; untouched where it is left out. */
 static enum rc
 take_file(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
@@ -183,7 +209,7 @@ take_file(const struct trip *t, int64_t *ret_version, size_t i, struct why *why)
         *ret_version = rc ? 0 : walk_root_document(w)->version;
         break;
     case BASES_TIMESTAMP:
-        rc = walk_timestamp(w, raw, why);
+        rc = take_timestamp(t, raw, why);
         *ret_version = rc ? 0 : walk_timestamp_document(w)->version;
         break;
     case BASES_SNAPSHOT:

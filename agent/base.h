@@ -49,7 +49,7 @@ struct base {
 
 /*
  * Expired targets and delegations are taken: the timestamp, which must not be, shows that nothing
- * newer was published.
+ * newer was published. So is an expired root where the request has the one that follows it.
  * RC_UNTRUSTED: why it does not verify. RC_STALE: its newest root is older than the anchor.
  * RC_STORAGE: the anchor is no root. RC_NO_MEMORY.
  */

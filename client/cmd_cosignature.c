@@ -13,11 +13,15 @@ look_at_repository(struct repository **ret, struct session *session,
     const struct cosignature *cosignature,
     enum rc (*update)(struct session *, struct repository *, struct why *), struct why *why)
 {
+    bool has_root = cosignature_find(cosignature, "root") != NULL;
+
     enum rc rc = session_repository(ret, session, cosignature->repository, why);
+    if (!rc && has_root)
+        trust_allow_expired_root((*ret)->trust);
     if (!rc)
         rc = update(session, *ret, why);
 
-    return rc == RC_NOT_FOUND && cosignature_find(cosignature, "root") ? RC_OK : rc;
+    return rc == RC_NOT_FOUND && has_root ? RC_OK : rc;
 }
 
 COMMAND(cmd_cosignature_show)

@@ -38,7 +38,9 @@ COMMAND(cmd_key_rotate)
     enum rc rc = check_options(session_options(session), rank, arguments[1], why);
     if (!rc)
         rc = session_repository(&repository, session, arguments[0], why);
-    if (!rc)
+    if (!rc) {
+        trust_allow_expired_root(repository->trust);
         rc = session_update_existing(session, repository, why);
+    }
     return rc ? rc : rotation_run(session, repository, rank, why);
 }

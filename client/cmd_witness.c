@@ -121,11 +121,21 @@ witnessed(const char *name, const struct trust_role *role)
     return ret;
 }
 
+static bool
+is_named(char *const *names, size_t n, const char *role)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(names[i], role))
+            return true;
+
+    return false;
+}
+
 COMMAND(cmd_witness)
 {
     closing(freep) struct publish_role *roles = calloc(n, sizeof *roles);
     struct repository *repository = NULL;
-    bool is_doubtful = false, has_root = false;
+    bool is_doubtful = false, has_root = is_named(&arguments[1], n - 1, "root");
     size_t n_roles = 0;
 
     if (!roles)
@@ -134,13 +144,13 @@ COMMAND(cmd_witness)
     enum rc rc = session_repository(&repository, session, arguments[0], why);
     if (!rc) {
         trust_allow_mislisted(repository->trust);
+        if (has_root)
+            trust_allow_expired_root(repository->trust);
         rc = session_update_existing(session, repository, why);
     }
     for (size_t i = 1; !rc && i < n; i++) {
-        if (!strcmp(arguments[i], "root")) {
-            has_root = true;
+        if (!strcmp(arguments[i], "root"))
             continue;
-        }
         rc = look_at(&is_doubtful, session, repository, arguments[i], why);
         bool is_there = false;
         for (size_t k = 0; k < n_roles; k++)

@@ -38,7 +38,12 @@ root_expiry_note(const struct trust *trust, int64_t now, const struct progress *
             note_certificate(trust, key, now, progress);
     }
 
-    if (root && root->expires_at - now <= ROOT_WARNING_S)
+    if (root && root->expires_at < now)
+        progress_note(progress,
+            "the root of '%s' has expired, and nobody reads what is below it: 'countersign witness "
+            "%s root' renews it",
+            trust_repository(trust), trust_repository(trust));
+    else if (root && root->expires_at - now <= ROOT_WARNING_S)
         progress_note(progress,
             "the root of '%s' expires in %" PRId64 " days: 'countersign witness %s root' renews it",
             trust_repository(trust), (root->expires_at - now) / DAY_S, trust_repository(trust));

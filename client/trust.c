@@ -11,7 +11,7 @@ struct trust {
     struct cache *cache;
     struct trust_options options;
     const struct root_pin *pin; /* NULL: none */
-    bool allows_expired, allows_mislisted;
+    bool allows_expired, allows_expired_root, allows_mislisted;
     enum trust_cause cause;
     struct bytes adopted;
     struct bytes *offers;
@@ -95,6 +95,12 @@ trust_allow_expired(struct trust *trust)
 }
 
 void
+trust_allow_expired_root(struct trust *trust)
+{
+    trust->allows_expired_root = true;
+}
+
+void
 trust_allow_mislisted(struct trust *trust)
 {
     trust->allows_mislisted = true;
@@ -145,6 +151,7 @@ sources_of(struct trust *trust)
         .options = &trust->options,
         .pin = trust->pin,
         .allows_expired = trust->allows_expired,
+        .allows_expired_root = trust->allows_expired_root,
         .allows_mislisted = trust->allows_mislisted,
         .before = trust->view,
         .adopted = bytes_span(&trust->adopted),

@@ -167,6 +167,8 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
 
     if (from->allows_expired)
         walk_allow_expired(view->walk);
+    if (from->allows_expired_root)
+        walk_allow_expired_root(view->walk);
     if (from->is_offline)
         walk_ignore_expiry(view->walk);
 
@@ -290,6 +292,25 @@ view_alloc(void)
     return view;
 }
 
+/* Everything below the newest root is there, and nobody reads it any more. */
+static bool
+is_expired_root(const struct view *view, const struct view_sources *from)
+{
+    const struct tuf_root *root = walk_root_document(view->walk);
+
+    return view_cause(view->walk) == TRUST_CAUSE_EXPIRED && root && !from->allows_expired_root &&
+           root->expires_at < from->options->now;
+}
+
+static enum rc
+fail_expired_root(const struct view_sources *from, const char *cause, struct why *why)
+{
+    return fail(why, RC_UNTRUSTED,
+        "%s has trust data of '%s' that does not verify: %s; nothing of it is used: who may sign "
+        "the root renews it with: countersign witness %s root",
+        repo_url(from->repo), from->repository, cause, from->repository);
+}
+
 /*
  * What the server has does not follow from the root that this machine trusts. Where its root is
  * another one, that is the reason, and the rest only follows from it.
@@ -301,8 +322,11 @@ fail_unrelated(const struct view *view, const struct view_sources *from, struct 
 
     if (view->is_first_use || !walk_root_file(view->walk) ||
         repo_get(&root, from->repo, "root", DOCUMENT_MAX_BYTES, NULL) ||
-        span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw)))
-        return view_distrust(from, why ? why->text : "", why);
+        span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw))) {
+        const char *text = why ? why->text : "";
+        return is_expired_root(view, from) ? fail_expired_root(from, text, why)
+                                           : view_distrust(from, text, why);
+    }
 
     struct why cause = why ? *why : (struct why){0};
     view_blame(from, TRUST_CAUSE_ROOT);

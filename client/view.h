@@ -28,10 +28,11 @@ struct view_sources {
     const struct trust_options *options;
     const struct root_pin *pin; /* NULL: none */
     bool allows_expired;        /* targets and delegations */
-    bool allows_mislisted;      /* likewise, where the server does not have what is listed */
-    bool is_offline;            /* the cache alone, expired or not */
-    const struct view *before;  /* the view to go on from; NULL: the first one */
-    struct span adopted; /* the root to start from where before is NULL; empty: the cache's */
+    bool allows_expired_root;
+    bool allows_mislisted;     /* likewise, where the server does not have what is listed */
+    bool is_offline;           /* the cache alone, expired or not */
+    const struct view *before; /* the view to go on from; NULL: the first one */
+    struct span adopted;       /* the root to start from where before is NULL; empty: the cache's */
     const struct bytes *offers; /* files that may be wanted, before the server is asked */
     size_t n_offers;
     enum trust_cause *cause; /* set where something is RC_UNTRUSTED */

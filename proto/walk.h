@@ -42,6 +42,8 @@ DEFINE_CLEANUP(struct walk, walk_free);
 must_check enum rc walk_floor(struct walk *w, struct span role, int64_t version, struct why *why);
 /* Renewal and repair read expired targets and delegations. */
 void walk_allow_expired(struct walk *w);
+/* Who replaces the newest root reads on though it has expired. Older roots are held to nothing. */
+void walk_allow_expired_root(struct walk *w);
 /* What was verified before, and is only read again while nobody can be asked for newer files: all
  * documents may be expired. Certificates may not. */
 void walk_ignore_expiry(struct walk *w);
@@ -54,7 +56,8 @@ void walk_ignore_expiry(struct walk *w);
 must_check enum rc walk_anchor(struct walk *w, struct span file, struct why *why);
 /* The next root: version +1, signed by the current and by itself. RC_UNTRUSTED. */
 must_check enum rc walk_root(struct walk *w, struct span file, struct why *why);
-/* No newer root exists: the current one must not be expired, nor below the floor. RC_UNTRUSTED. */
+/* No newer root exists: the current one must not be expired, unless that is allowed, nor below the
+ * floor. RC_UNTRUSTED. */
 must_check enum rc walk_roots_done(struct walk *w, struct why *why);
 
 /* Begins with walk_roots_done(). RC_UNTRUSTED: signature, expiry, version below the floor. */

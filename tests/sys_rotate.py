@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys of the base roles are replaced, and everybody follows: who has cached an older root, and who
 comes for the first time; notary, docker, ours, and the agent itself."""
+import datetime
 import re
+import select
+from pathlib import Path
 
 import pytest
 import yaml
 
+from rig_chain import Chain
 from rig_docker import Docker
-from rig_document import canonical_id
-from rig_publisher import new_private_key, private_pem
+from rig_document import after, canonical_id, request
+from rig_publisher import new_private_key, private_pem, published
 from rig_scratch import give_tree
 from rig_terminal import Terminal
 from rig_users import user
+from rig_varlink import VarlinkError
 
 DIGEST = "ab" * 32
 MORE = {"root2": "root", "root3": "root", "targets2": "targets"}
@@ -54,6 +59,12 @@ class Crowd:
         new = [make() for make in self._new]
         self._see(self._latest + new)
         self._first, self._latest = self._first or new, new
+
+    def plant(self, root):
+        """Those who were new the last time have cached this root, when it was good."""
+        for reader in self._latest:
+            (cached,) = Path(reader.environment["HOME"]).rglob("metadata/root.json")
+            cached.write_bytes(root)
 
     def come_back(self):
         """The first ones, who have seen nothing since their second look."""
@@ -303,6 +314,74 @@ def test_a_root_is_renewed_as_it_is(client, repository, crowd, versions, notary_
     assert "of its own" in client.refused(2, "witness", repository, "root", "targets")
     client.run("witness", repository, "targets")
     assert versions("root", "targets") == [2, 3]
+
+
+@pytest.fixture
+def expire(agent, notary_server, repository):
+    """Publishes the root once more as it is, to expire within seconds; and waits until it has."""
+    def expire():
+        chain = Chain(notary_server, repository)
+        was = chain.signed("root")
+        root = {**was, "version": was["version"] + 1, "expires": after(3 / 86400)}
+        (listed,) = was["roles"]["root"]["keyids"]
+        (signed,) = agent.call(
+            "Sign", documents=[request(repository, "root", root, canonical_id(was["keys"][listed]))],
+            bases=[chain.parameter()])["documents"]
+        notary_server.publish(
+            repository, root=published(root, (listed, signed["signatures"][0]["sig"])))
+        end = datetime.datetime.fromisoformat(root["expires"].replace("Z", "+00:00"))
+        while datetime.datetime.now(datetime.timezone.utc) <= end + datetime.timedelta(seconds=1):
+            select.select([], [], [], 0.1)
+    return expire
+
+
+def test_an_expired_root_is_replaced_and_counts_for_nothing_else(
+        client, new_client, agent, repository, crowd, expire, versions, notary_server):
+    crowd.read()
+    expire()
+    crowd.plant(Chain(notary_server, repository).raw("root"))
+    remedy = f"countersign witness {repository} root"
+    for args in (("list", repository), ("verify", f"{repository}:v1"),
+                 ("witness", repository, "targets"), ("delegation", "list", repository),
+                 ("addhash", repository, "v2", "7", "--sha256", DIGEST, "--role", "targets")):
+        for one in (client, new_client(agent)):
+            said = one.refused(4, *args)
+            assert remedy in said and "root version 2: expired at" in said, args
+    assert remedy in new_client().refused(4, "list", repository)
+
+    said = client.try_run("witness", repository, "root")
+    assert said.returncode == 0 and "has expired" in said.stderr, said.stderr
+    assert said.stdout == "root: version 3, signed by root\n"
+    crowd.read()
+    add(client, repository, "v2")
+
+    expire()
+    assert remedy in client.refused(4, "list", repository)
+    rotate(client, repository, "targets", "--key", "agent:targets2")
+    rotate(client, repository, "root", "--key", "agent:root2", "--yes")
+    assert versions("root", "targets") == [6, 4]
+    crowd.read()
+    crowd.come_back()
+    add(client, repository, "v3")
+
+
+def test_the_agent_signs_nothing_else_on_an_expired_root(
+        client, agent, repository, expire, notary_server, versions):
+    expire()
+    chain = Chain(notary_server, repository)
+    root, targets = (dict(chain.signed(role)) for role in ("root", "targets"))
+    (listed,) = root["roles"]["targets"]["keyids"]
+    targets |= {"version": targets["version"] + 1, "expires": after(20)}
+    with pytest.raises(VarlinkError) as caught:
+        agent.call("Sign", documents=[request(repository, "targets", targets, listed)],
+                   bases=[chain.parameter()])
+    assert caught.value.parameters["reason"] == "base", caught.value
+    assert f"countersign witness {repository} root" in str(caught.value.parameters)
+
+    client.run("witness", repository, "root", "--out", client.home / "file")
+    assert "root" in client.run("cosignature", "show", client.home / "file")
+    client.run("cosignature", "add", client.home / "file")
+    assert versions("root", "targets") == [3, 2]
 
 
 def test_nothing_is_rotated_by_mistake(client, repository, versions):

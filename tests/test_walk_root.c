@@ -77,19 +77,22 @@ test_goes_from_root_to_root(void **state)
 }
 
 static void
-test_wants_the_newest_root_unexpired_and_not_below_its_floor(void **state)
+test_wants_the_newest_root_unexpired_or_replaced_and_not_below_its_floor(void **state)
 {
     const struct forge_key *const signers[FORGE_KEYS_MAX] = {&repository_keys[ROOT]};
     const struct forge_key *const listed[2] = {&repository_keys[ROOT]};
     static const struct {
         const char *expires;
         int64_t floor;
+        bool is_replaced;
         enum rc want;
     } rows[] = {
-        {FUTURE, 1, RC_OK},
-        {FUTURE, 2, RC_UNTRUSTED},
-        {PAST, 1, RC_UNTRUSTED},
-        {"2027-01-15T08:00:00Z", 1, RC_OK},
+        {FUTURE, 1, false, RC_OK},
+        {FUTURE, 2, false, RC_UNTRUSTED},
+        {PAST, 1, false, RC_UNTRUSTED},
+        {"2027-01-15T08:00:00Z", 1, false, RC_OK},
+        {PAST, 1, true, RC_OK},
+        {PAST, 2, true, RC_UNTRUSTED},
     };
 
     (void)state;
@@ -101,6 +104,8 @@ test_wants_the_newest_root_unexpired_and_not_below_its_floor(void **state)
         put_root(&file, 1, rows[i].expires, listed, signers);
         repository_make(&r, &(struct plan){0});
         assert_int_equal(walk_floor(w, SPAN("root"), rows[i].floor, NULL), RC_OK);
+        if (rows[i].is_replaced)
+            walk_allow_expired_root(w);
         assert_int_equal(walk_anchor(w, bytes_span(&file), NULL), RC_OK);
         assert_int_equal(walk_roots_done(w, NULL), rows[i].want);
         assert_int_equal(repository_take(w, TIMESTAMP, &r, NULL), rows[i].want);
@@ -132,7 +137,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_goes_from_root_to_root),
-        cmocka_unit_test(test_wants_the_newest_root_unexpired_and_not_below_its_floor),
+        cmocka_unit_test(test_wants_the_newest_root_unexpired_or_replaced_and_not_below_its_floor),
         cmocka_unit_test(test_refuses_a_snapshot_that_lists_another_root),
     };
 
