@@ -47,6 +47,9 @@ cache_new(struct cache **ret, const char *dir, const char *repository, struct wh
     if (!cache)
         return fail_memory(why);
 
+    if (dir && !*dir)
+        return fail(why, RC_MALFORMED, "the trust directory is '': want a directory");
+
     enum rc rc = cache_check_repository(repository, why);
     if (!rc && !dir)
         rc = userdir_path(&docker, USERDIR_DOCKER, "trust", why);

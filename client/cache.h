@@ -11,8 +11,9 @@
 struct cache;
 
 /*
- * dir: NULL: $DOCKER_CONFIG/trust or ~/.docker/trust. Touches no disk yet. RC_MALFORMED: a
- * repository that is no clean path ("a/../b"). RC_NOT_FOUND: there is no home directory.
+ * dir: NULL: $DOCKER_CONFIG/trust or ~/.docker/trust. Touches no disk yet. RC_MALFORMED: an
+ * empty one, as of a variable that is not set; a repository that is no clean path ("a/../b").
+ * RC_NOT_FOUND: there is no home directory.
  */
 must_check enum rc cache_new(
     struct cache **ret, const char *dir, const char *repository, struct why *why);

@@ -94,6 +94,15 @@ test_refuses_repositories_that_lead_elsewhere(void **state)
 }
 
 static void
+test_refuses_a_directory_without_a_name(void **state)
+{
+    struct cache *cache = NULL;
+
+    (void)state;
+    assert_int_equal(cache_new(&cache, "", "x", NULL), RC_MALFORMED);
+}
+
+static void
 test_refuses_roles_that_are_none(void **state)
 {
     static const char *const roles[] = {"../root", "targets/../x", "targets/A", "", "targets/"};
@@ -207,6 +216,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keeps_files_where_docker_looks_for_them),
         cmocka_unit_test(test_refuses_repositories_that_lead_elsewhere),
+        cmocka_unit_test(test_refuses_a_directory_without_a_name),
         cmocka_unit_test(test_refuses_roles_that_are_none),
         cmocka_unit_test(test_uses_dockers_directory_by_default),
         cmocka_unit_test(test_names_what_is_in_the_way_of_a_file),
