@@ -84,6 +84,10 @@ pinning_find(struct pinning **ret, const char *path, struct why *why)
 {
     const char *named = path ? path : getenv("COUNTERSIGN_PINNING");
 
+    /* A variable that is not set, in a script: it would be first use. */
+    if (path && !*path)
+        return fail(why, RC_MALFORMED, "--pinning '': want a file");
+
     if (named && *named) {
         enum rc rc = load(ret, named, false, why);
         return rc == RC_NOT_FOUND ? fail(why, RC_SYSTEM, "'%s': no such file", named) : rc;

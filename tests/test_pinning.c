@@ -312,6 +312,8 @@ test_reads_the_file_that_is_named_in_the_form_of_its_name(void **state)
     assert_int_equal(pinning_find(&pinning, NULL, &why), RC_OK);
     assert_string_equal(pinning_path(pinning), path);
     pinning_free(steal(pinning));
+    assert_int_equal(pinning_find(&pinning, "", &why), RC_MALFORMED);
+    assert_non_null(strstr(why.text, "--pinning '': want a file"));
     setenv("COUNTERSIGN_PINNING", "verify.json", 1);
     assert_int_equal(pinning_find(&pinning, NULL, &why), RC_SYSTEM);
 
