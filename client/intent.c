@@ -4,13 +4,20 @@
 #include "proto/bounds.h"
 
 #define NOTES_MAX       16  /* changes of one side that are shown */
-#define VALUE_MAX_BYTES 100 /* of what was and what is: a SHA-256 with a length */
+#define VALUE_MAX_BYTES 320 /* of what was and what is: two hashes, a length, and that of custom   \
+                             */
 
 void
 intent_done(struct intent *intent)
 {
     json_decref(intent->changes);
     *intent = (struct intent){0};
+}
+
+static size_t
+room_of(size_t n_documents)
+{
+    return n_documents == INTENT_WHOLE ? SIZE_MAX : CHANGES_MAX_BYTES / n_documents;
 }
 
 enum rc
@@ -27,7 +34,7 @@ intent_of_targets(struct intent *ret, struct span base, const struct tuf_targets
     if (!rc && file)
         rc = tuf_targets_parse(&was, bytes_span(&file->message), why);
     if (!rc)
-        rc = changes_of_targets(&changes, was, document, CHANGES_MAX_BYTES / n_documents, why);
+        rc = changes_of_targets(&changes, was, document, room_of(n_documents), why);
     if (rc)
         return rc;
 
@@ -42,7 +49,7 @@ intent_of_root(struct intent *ret, const struct tuf_root *base, const struct tuf
 {
     closing(changes_done) struct changes changes = {0};
 
-    enum rc rc = changes_of_root(&changes, base, root, CHANGES_MAX_BYTES / n_documents, why);
+    enum rc rc = changes_of_root(&changes, base, root, room_of(n_documents), why);
     if (rc)
         return rc;
 

@@ -10,6 +10,9 @@
 #include "client/progress.h"
 #include "proto/changes.h"
 
+#define INTENT_WHOLE 0 /* for n_documents: nothing is left out, as a person has to see all of it   \
+                        */
+
 struct intent {
     json_t *changes;  /* NULL: nothing is held against the agent's list */
     bool is_required; /* the agent was shown what is published, so it knows what changes */

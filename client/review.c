@@ -122,9 +122,10 @@ static enum rc
 find_changes(struct review_document *ret, const struct trust *trust,
     const struct published_file *published, struct why *why)
 {
-    return ret->document->root
-               ? intent_of_root(&ret->intent, trust_root(trust), ret->document->root, 1, why)
-               : intent_of_targets(&ret->intent, published->raw, ret->document->targets, 1, why);
+    return ret->document->root ? intent_of_root(&ret->intent, trust_root(trust),
+                                     ret->document->root, INTENT_WHOLE, why)
+                               : intent_of_targets(&ret->intent, published->raw,
+                                     ret->document->targets, INTENT_WHOLE, why);
 }
 
 static enum rc

@@ -148,6 +148,31 @@ test_shows_the_path_that_admits_every_tag(void **state)
 }
 
 static void
+test_leaves_nothing_out_where_somebody_has_to_see_all(void **state)
+{
+    closing(bytes_done) struct bytes many = BYTES_INIT(262144), text = BYTES_INIT(65536);
+    closing(intent_done) struct intent whole = {.changes = NULL};
+    closing(scene_done) struct scene s;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        bytes_printf(&many, "%s\"t%03d\":%s", i ? "," : "{", i, strchr(V1, ':') + 1);
+    bytes_putc(&many, '}');
+    scene_init(&s, NULL, bytes_text(&many), EXPIRES);
+    assert_true(json_array_size(s.intent.changes) < 1000);
+    assert_int_equal(
+        intent_of_targets(&whole, (struct span){0}, s.document, INTENT_WHOLE, NULL), RC_OK);
+    assert_int_equal(json_array_size(whole.changes), 1001);
+
+    /* And of each all that can differ. */
+    json_auto_t *change = json_pack("{s:s,s:s,s:s+}", "kind", "tag", "name", "v1", "is",
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000 7 bytes custom:",
+        "1111111111111111111111111111111111111111111111111111111111111112");
+    intent_put_change(&text, change);
+    assert_non_null(strstr(bytes_text(&text), "1112"));
+}
+
+static void
 test_does_not_show_more_than_anybody_reads(void **state)
 {
     closing(bytes_done) struct bytes many = BYTES_INIT(65536);
@@ -210,6 +235,7 @@ main(void)
         cmocka_unit_test(test_agrees_with_who_sees_the_same),
         cmocka_unit_test(test_refuses_and_shows_what_was_not_meant),
         cmocka_unit_test(test_shows_the_path_that_admits_every_tag),
+        cmocka_unit_test(test_leaves_nothing_out_where_somebody_has_to_see_all),
         cmocka_unit_test(test_does_not_show_more_than_anybody_reads),
         cmocka_unit_test(test_wants_a_difference_of_who_was_shown_what_is_published),
         cmocka_unit_test(test_holds_drafts_against_their_edits),
