@@ -75,6 +75,7 @@ show_first(const struct review *review, const struct signer *signer, const char 
 {
     closing(bytes_done) struct bytes text = BYTES_INIT(PUBLISH_LINES_MAX_BYTES);
 
+    bytes_printf(&text, "%s\n", repository);
     review_put(&text, review, signer);
     enum rc rc = bytes_check(&text, why);
     if (rc)

@@ -165,6 +165,12 @@ def test_what_somebody_changed_on_the_way_is_signed_by_nobody(release, near, far
     assert not far.run("audit", "show", "--outcome", "released")
 
 
+def test_who_signs_sees_in_which_repository(release, near, far):
+    """A file says nothing by its name."""
+    signed_file(near, release, "v1", "f")
+    assert far.run("cosignature", "add", carry(near, "f", far)).startswith(f"{release}\n")
+
+
 def test_what_nobody_has_signed_is_asked_about(release, near, far, new_notary, new_client):
     signed_file(near, release, "v1", "f")
     (document,) = json.loads((near.client.home / "f").read_text())["documents"]
