@@ -3,6 +3,10 @@
 
 #include <inttypes.h>
 
+#include "client/relapse.h"
+
+#define RELAPSES_MAX 3 /* that are mended after one publication */
+
 static enum rc
 offer_all(struct trust *trust, const struct step *steps, size_t n_steps, struct why *why)
 {
@@ -125,6 +129,29 @@ check_step(
     return RC_OK;
 }
 
+/* The newest view, once the server lists all that it has. */
+static enum rc
+look(const struct publication *publication, const struct step *steps, size_t n_steps,
+    struct why *why)
+{
+    for (int n = 0;; n++) {
+        bool has_relapsed = false;
+
+        enum rc rc = trust_update(publication->trust, why);
+        if (rc == RC_UNTRUSTED)
+            has_relapsed = trust_cause(publication->trust) == TRUST_CAUSE_ROLLBACK;
+        else if (!rc)
+            rc = relapse_find(&has_relapsed, publication, steps, n_steps, why);
+        if (!has_relapsed || n == RELAPSES_MAX)
+            return rc;
+
+        /* What was published after we had looked has not relapsed. */
+        rc = n == 0 ? RC_OK : relapse_mend(publication->repo, publication->progress, why);
+        if (rc)
+            return rc;
+    }
+}
+
 enum rc
 receipt_check(enum receipt *ret, const struct publication *publication, struct step *steps,
     size_t n_steps, struct why *why)
@@ -141,7 +168,7 @@ receipt_check(enum receipt *ret, const struct publication *publication, struct s
         if (steps[i].version > 0)
             step_posted(&steps[i]);
 
-    rc = trust_update(publication->trust, why);
+    rc = look(publication, steps, n_steps, why);
     if (rc && rc != RC_UNTRUSTED)
         return within(why, rc, "the server has taken it, but that cannot be checked");
     if (rc && trust_update_head(publication->trust, &note))

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/relapse.h"
 #include "client/root_expiry.h"
 #include "client/skipped.h"
 #include "client/vouching.h"
@@ -329,13 +330,25 @@ update(struct session *session, struct repository *repository, struct why *why)
     return RC_OK;
 }
 
+/* Who may publish has a server list what it lists no more. */
+static bool
+is_mended(const struct session *session, const struct repository *repository)
+{
+    return trust_cause(repository->trust) == TRUST_CAUSE_ROLLBACK &&
+           relapse_is_all(repository->trust) &&
+           !relapse_mend(repository->repo, &session->progress, NULL);
+}
+
 enum rc
 session_update(struct session *session, struct repository *repository, struct why *why)
 {
     enum rc rc = vouching_ask(session, repository, why);
 
     trust_allow_expired(repository->trust);
-    return rc ? rc : update(session, repository, why);
+    if (!rc)
+        rc = update(session, repository, why);
+    return rc == RC_UNTRUSTED && is_mended(session, repository) ? update(session, repository, why)
+                                                                : rc;
 }
 
 enum rc

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/trust.h"
 
+#include "client/pause.h"
 #include "client/view.h"
 
-#define UPDATES_MAX 8 /* where other processes are faster each time */
+#define UPDATES_MAX      8   /* where other processes are faster each time */
+#define ROLLBACK_WAIT_MS 250 /* between two looks at most */
 
 struct trust {
     struct repo *repo;
@@ -141,6 +143,12 @@ trust_dir(const struct trust *trust)
     return cache_dir(trust->cache);
 }
 
+bool
+trust_load_seen(struct bytes *ret, const struct trust *trust, const char *role)
+{
+    return !cache_load(ret, trust->cache, role, NULL);
+}
+
 static struct view_sources
 sources_of(struct trust *trust)
 {
@@ -224,6 +232,22 @@ has_problem(const struct trust *trust)
     return false;
 }
 
+/*
+ * Where two publish at the same moment, notary-server may list an old file again, until the one who
+ * is to blame sees it (relapse.h). Somebody who puts back old files on purpose does so for longer.
+ */
+static enum rc
+update_patiently(struct trust *trust, struct why *why)
+{
+    for (int n = 1;; n++) {
+        enum rc rc = update_once(trust, why);
+        if (rc != RC_UNTRUSTED || trust->cause != TRUST_CAUSE_ROLLBACK || n == TRUST_LOOKS)
+            return rc;
+
+        pause_about(pause_backoff_ms(n - 1, ROLLBACK_WAIT_MS));
+    }
+}
+
 enum rc
 trust_update(struct trust *trust, struct why *why)
 {
@@ -233,7 +257,7 @@ trust_update(struct trust *trust, struct why *why)
         /* What the server had when it was asked may be older than what another process has got and
          * stored since then. That is no fault of the server's. */
         load_cached_timestamp(&cached, trust);
-        enum rc rc = update_once(trust, why);
+        enum rc rc = update_patiently(trust, why);
         bool is_suspect = rc == RC_UNTRUSTED || (!rc && has_problem(trust));
         if (!is_suspect || n == UPDATES_MAX || !is_outrun(trust, bytes_span(&cached)))
             return rc;

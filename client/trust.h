@@ -31,6 +31,9 @@ enum trust_cause {
     TRUST_CAUSE_ROOT,     /* nothing vouches for it, or something for another one */
 };
 
+/* At a server that shows something older than was seen before, until that is RC_UNTRUSTED. */
+#define TRUST_LOOKS 5
+
 struct trust_options {
     const char *dir;                 /* --trust-dir; NULL: ~/.docker/trust */
     int64_t now;                     /* seconds UTC */
@@ -73,6 +76,9 @@ bool trust_is_cached(const struct trust *trust);
 must_check enum rc trust_forget(size_t *ret_n, struct trust *trust, struct why *why);
 /* Where they are: "DIR/tuf/REPOSITORY". */
 const char *trust_dir(const struct trust *trust);
+
+/* Append the file of role that this machine has seen last, from the cache; false: there is none. */
+bool trust_load_seen(struct bytes *ret, const struct trust *trust, const char *role);
 
 /*
  * Make the view that of the newest published version, and store it. Cheap where nothing changed:

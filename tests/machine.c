@@ -127,3 +127,17 @@ machine_refuse(struct machine *m, enum rc want, const char *sentence)
         fail_msg("'%s', want '%s'", why.text, sentence);
     assert_int_equal(n_requests(m), m->n_answers);
 }
+
+void
+machine_see(struct machine *m, const struct repository *r)
+{
+    machine_answer_file(m, &r->files[TIMESTAMP]);
+    machine_answer_file(m, &r->files[ROOT]);
+    machine_answer_file(m, &r->files[SNAPSHOT]);
+    machine_answer_file(m, &r->files[TARGETS]);
+    machine_answer_file(m, &r->files[QA]);
+    machine_enter(m);
+    machine_update(m);
+    assert_true(trust_is_first_use(m->trust));
+    machine_leave(m);
+}

@@ -14,7 +14,7 @@
 #include "tests/canned.h"
 #include "tests/repository.h"
 
-#define MACHINE_ANSWERS_MAX 16
+#define MACHINE_ANSWERS_MAX 64
 
 struct machine {
     char *dir;
@@ -44,3 +44,6 @@ void machine_leave(struct machine *m);
 /* trust_update(), which must ask for all that is answered, and succeed or be refused. */
 void machine_update(struct machine *m);
 void machine_refuse(struct machine *m, enum rc want, const char *sentence);
+
+/* A process that sees all of a repository for the first time. */
+void machine_see(struct machine *m, const struct repository *r);

@@ -179,3 +179,25 @@ repository_take_to(struct walk *w, const struct repository *r, enum part last)
         if (repository_take(w, i, r, &why))
             fail_msg("%s", why.text);
 }
+
+/* Sign message with the key of part, as the file of it. */
+static void
+sign_part(struct repository *r, enum part part, const struct bytes *message)
+{
+    const struct forge_key *const signers[FORGE_KEYS_MAX] = {&repository_keys[part]};
+
+    forge_file(&r->files[part], bytes_span(message), signers);
+}
+
+void
+repository_relist(struct repository *r, const struct bytes *root, int64_t version)
+{
+    closing(bytes_done) struct bytes message = BYTES_INIT(DOCUMENT_MAX_BYTES);
+    const struct forge_listed listed[] = {{"root", bytes_span(root)},
+        {"targets", bytes_span(&r->files[TARGETS])}, {"targets/qa", bytes_span(&r->files[QA])}};
+
+    forge_snapshot(&message, version, FUTURE, listed, N_ELEMENTS(listed));
+    sign_part(r, SNAPSHOT, &message);
+    forge_timestamp(&message, version, FUTURE, bytes_span(&r->files[SNAPSHOT]));
+    sign_part(r, TIMESTAMP, &message);
+}

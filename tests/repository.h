@@ -53,6 +53,8 @@ struct repository {
 
 void repository_make(struct repository *r, const struct plan *plan);
 void repository_done(struct repository *r);
+/* List what r has, under that root, in a snapshot and timestamp of that version. */
+void repository_relist(struct repository *r, const struct bytes *root, int64_t version);
 
 /* Give one part to the walk; all parts up to last, which must be taken. */
 must_check enum rc repository_take(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """proxy: stands before the trust server and holds requests until they are let go."""
+import email
 import http.client
 import http.server
 import ssl
@@ -113,3 +114,40 @@ class HoldingProxy:
                 pass
 
         return Handler
+
+
+class RelapsingProxy(HoldingProxy):
+    """Lists what was there before meanwhile() published, from the first publication to the second:
+    as notary-server does where somebody publishes between two of its reads, which nobody can time.
+    """
+
+    def __init__(self, server, directory_of_tls, meanwhile):
+        super().__init__(server, directory_of_tls)
+        self.let_all_go()
+        self._meanwhile, self._timestamp = meanwhile, None
+        self.posted = []  # of each publication the roles
+
+    def publish_nothing(self, repository):
+        """As somebody does who does not look what becomes of it."""
+        boundary = "nothing"
+        status, *_ = self._forward(
+            "POST", f"/v2/{repository}/_trust/tuf/",
+            {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+            f"--{boundary}--\r\n".encode())
+        assert status == 200
+
+    def _forward(self, method, path, headers, body):
+        if method == "POST":
+            form = email.message_from_bytes(
+                f"Content-Type: {headers['Content-Type']}\n\n".encode() + body)
+            self.posted.append([part.get_filename() for part in form.get_payload()
+                                if form.is_multipart() and part.get_filename()])
+            answer = super()._forward(method, path, headers, body)
+            self._timestamp = None
+            if len(self.posted) == 1:
+                self._timestamp = super()._forward("GET", f"{path}timestamp.json", {}, None)
+                self._meanwhile()
+            return answer
+        if self._timestamp and path.endswith("/timestamp.json"):
+            return self._timestamp
+        return super()._forward(method, path, headers, body)

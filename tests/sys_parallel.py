@@ -4,6 +4,7 @@ import pytest
 
 import rig_users
 from rig_policy import Policy
+from rig_proxy import RelapsingProxy
 from rig_readers import TEAMS
 from rig_token import Token
 
@@ -201,3 +202,45 @@ def test_one_command_signs_in_many_repositories(client, repository, upload, read
             *(f"{name}:v{i}@{images[f'{name}:v{i}'].digest}" for i in range(4)))]
     assert readers.read(last, "targets") == sizes(
         {f"v{i}": images[f"{last}:v{i}"] for i in range(4)}, "targets")
+
+
+# A server that lists an older file than it has
+
+@pytest.fixture
+def relapse(agent, new_client, repository, notary_server):
+    """A proxy that lists what was there before somebody added tag b to targets, and that somebody."""
+    other = new_client(agent)
+    proxy = RelapsingProxy(notary_server, notary_server.tls, lambda: other.run(
+        "addhash", repository, "b", "1", "--sha256", "00" * 32, "-r", "targets"))
+    yield proxy, other
+    proxy.stop()
+
+
+def add_a(client, repository):
+    client.run("addhash", repository, "a", "1", "--sha256", "11" * 32, "-r", ROLE)
+
+
+def assert_both(reader, repository):
+    for role, tag in ((ROLE, "a"), ("targets", "b")):
+        assert [row["name"] for row in reader.json("list", repository, "-r", role, "--json")
+                if row["role"] == role] == [tag]
+
+
+def test_who_publishes_beside_another_sees_that_his_is_listed(
+        relapse, agent, new_client, repository):
+    proxy, _ = relapse
+    client = new_client(agent)
+    client.use_server(proxy.url)
+    add_a(client, repository)
+    assert proxy.posted == [[ROLE], []]
+    assert_both(new_client(agent), repository)
+
+
+def test_who_comes_later_has_it_listed(relapse, new_client, agent, repository):
+    proxy, other = relapse
+    proxy.publish_nothing(repository)
+    other.use_server(proxy.url)
+    assert "was seen" in other.refused(4, "list", repository)
+    add_a(other, repository)
+    assert proxy.posted == [[], [], [ROLE]]
+    assert_both(new_client(agent), repository)
