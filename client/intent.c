@@ -4,8 +4,7 @@
 #include "proto/bounds.h"
 
 #define NOTES_MAX       16  /* changes of one side that are shown */
-#define VALUE_MAX_BYTES 320 /* of what was and what is: two hashes, a length, and that of custom   \
-                             */
+#define VALUE_MAX_BYTES 320 /* of what was and what is: two hashes, a length, and custom */
 
 void
 intent_done(struct intent *intent)

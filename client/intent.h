@@ -10,8 +10,7 @@
 #include "client/progress.h"
 #include "proto/changes.h"
 
-#define INTENT_WHOLE 0 /* for n_documents: nothing is left out, as a person has to see all of it   \
-                        */
+#define INTENT_WHOLE 0 /* for n_documents: nothing is left out, as somebody has to see all */
 
 struct intent {
     json_t *changes;  /* NULL: nothing is held against the agent's list */
