@@ -68,7 +68,7 @@ static const struct command commands[] = {
         true},
     {"cosignature show", "FILE", "show what it changes, and who has to sign it",
         OPTIONS_TRUST | BIT(JSON), 1, 1, cmd_cosignature_show},
-    {"delete", "GUN", "forget a repository here, and with --remote delete it on the trust server",
+    {"delete", "GUN", "forget a repository here, or also delete it there",
         OPTIONS_TRUST | BIT(REMOTE) | BIT(RETIRE) | BIT(ACCEPT_REPLAY) | BIT(YES), 1, 1,
         cmd_delete},
     {"root-id", "GUN...", "show the IDs of a root key, to pin it", OPTIONS_TRUST | BIT(JSON), 1,

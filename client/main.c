@@ -22,7 +22,7 @@ help(const struct program *program)
         char left[64];
 
         snprintf(left, sizeof left, "%s %s", command->verb, command->arguments);
-        printf("  %-32s %s\n", left, command->summary);
+        printf("  %-35s %s\n", left, command->summary);
     }
     puts("\nOptions of every verb:");
     options_help(OPTIONS_ALWAYS);
