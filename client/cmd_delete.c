@@ -54,6 +54,8 @@ COMMAND(cmd_delete)
             "a repository is retired when it is deleted: say --remote as well, or 'countersign "
             "retire %s' if it is deleted already",
             repository->name);
+    if (!rc && options_has(options, OPTION_RETIRE))
+        rc = retirement_check(session, repository, why);
     if (!rc && options_has(options, OPTION_REMOTE))
         rc = delete_remote(session, repository, why);
     if (!rc && options_has(options, OPTION_RETIRE))

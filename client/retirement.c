@@ -42,6 +42,26 @@ note_retired(const struct progress *progress, const char *repository, const json
 }
 
 enum rc
+retirement_check(struct session *session, const struct repository *repository, struct why *why)
+{
+    struct agent_call *agent = NULL;
+    json_auto_t *reply = NULL;
+
+    enum rc rc = session_agent(&agent, session, why);
+    if (!rc)
+        rc = agent_call(&reply, agent, "Status", NULL, why);
+    if (rc)
+        return rc;
+
+    return json_is_object(json_object_get(reply, "insight"))
+               ? RC_OK
+               : fail(why, RC_DENIED,
+                     "the agent retires '%s' for those only whom 'admins' in its policy names, so "
+                     "nothing was done",
+                     repository->name);
+}
+
+enum rc
 retirement_run(struct session *session, const struct repository *repository, struct why *why)
 {
     bool accepts_replay = options_has(session_options(session), OPTION_ACCEPT_REPLAY);

@@ -11,6 +11,11 @@
 must_check enum rc retirement_run(
     struct session *session, const struct repository *repository, struct why *why);
 
+/* Before what cannot be undone: RC_DENIED: the caller is no admin, whom alone the agent gives
+ * insight. What agent_call() says. */
+must_check enum rc retirement_check(
+    struct session *session, const struct repository *repository, struct why *why);
+
 /* The number of the record in a reply; ret_refused: its list of that name, or NULL for one without.
  * RC_MALFORMED, told as the agent's fault. */
 must_check enum rc retirement_read(

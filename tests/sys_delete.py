@@ -65,6 +65,14 @@ def test_the_server_s_goes_only_after_a_question(client, repository, notary_serv
     client.run("delete", repository, "--remote", "-y")  # again, which a server takes for done
 
 
+def test_nothing_is_deleted_for_who_may_not_retire_it(person, repository, notary_server):
+    somebody = person(61047, "qa")
+    somebody.run("list", repository)
+    error = somebody.refused(3, "delete", repository, "--remote", "--retire", "--yes")
+    assert "'admins'" in error and "nothing was done" in error
+    assert is_there(notary_server, repository) and cached(somebody, repository)
+
+
 def test_made_again_with_the_same_certificate_old_readers_follow(
         client, new_client, agent, repository, new_notary, scratch, notary_server):
     notary, docker = new_notary(), Docker(scratch.directory("docker"), notary_server)
