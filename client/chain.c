@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "client/exact.h"
+
 #define FRAME_SLACK_BYTES 1024 /* around the parameters of a call */
 
 struct chain {
@@ -37,7 +39,8 @@ add_file(struct chain *chain, const char *role, int64_t version, struct span raw
                : RC_OK;
 }
 
-/* Those since the one that the agent pins; where it does not tell, all that there ever were. */
+/* Those since the one that the agent pins; where it does not tell, all that there ever were.
+ * Nothing lists former ones any more, so they may be brought in the form that the agent reads. */
 static enum rc
 add_roots(struct chain *chain, const struct trust *trust, struct why *why)
 {
@@ -54,6 +57,8 @@ add_roots(struct chain *chain, const struct trust *trust, struct why *why)
             bytes_put(&file, bytes_span(&trust_root_file(trust)->raw));
         else
             rc = repo_get(&file, trust_repo(trust), name, DOCUMENT_MAX_BYTES, why);
+        if (!rc && version < newest)
+            rc = exact_rewrite(&file, why);
         if (!rc)
             rc = bytes_check(&file, why);
         if (!rc)

@@ -10,10 +10,10 @@
 
 /*
  * The "bases" of a request with documents of roles, every file with its message. *ret:
- * json_decref(); NULL: somebody published roots, timestamp or snapshot in another form than the
- * exact one, which the agent does not read; or the server lacks a file. Targets and delegations in
- * another form are left out. Of the roots those since the one that the agent pins are there.
- * RC_NETWORK, RC_NO_MEMORY.
+ * json_decref(); NULL: somebody published the newest root, timestamp or snapshot in another form
+ * than the exact one, which the agent does not read; or the server lacks a file. Targets and
+ * delegations in another form are left out. Of the roots those since the one that the agent pins
+ * are there. RC_NETWORK, RC_NO_MEMORY.
  */
 must_check enum rc chain_format(json_t **ret, const struct trust *trust, const char *const *roles,
     size_t n_roles, struct why *why);

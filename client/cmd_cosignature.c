@@ -17,7 +17,7 @@ look_at_repository(struct repository **ret, struct session *session,
 
     enum rc rc = session_repository(ret, session, cosignature->repository, why);
     if (!rc && has_root)
-        trust_allow_expired_root((*ret)->trust);
+        trust_allow_unreadable_root((*ret)->trust);
     if (!rc)
         rc = update(session, *ret, why);
 

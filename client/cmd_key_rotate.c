@@ -39,7 +39,7 @@ COMMAND(cmd_key_rotate)
     if (!rc)
         rc = session_repository(&repository, session, arguments[0], why);
     if (!rc) {
-        trust_allow_expired_root(repository->trust);
+        trust_allow_unreadable_root(repository->trust);
         rc = session_update_existing(session, repository, why);
     }
     return rc ? rc : rotation_run(session, repository, rank, why);

@@ -145,7 +145,7 @@ COMMAND(cmd_witness)
     if (!rc) {
         trust_allow_mislisted(repository->trust);
         if (has_root)
-            trust_allow_expired_root(repository->trust);
+            trust_allow_unreadable_root(repository->trust);
         rc = session_update_existing(session, repository, why);
     }
     for (size_t i = 1; !rc && i < n; i++) {

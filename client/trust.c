@@ -13,7 +13,7 @@ struct trust {
     struct cache *cache;
     struct trust_options options;
     const struct root_pin *pin; /* NULL: none */
-    bool allows_expired, allows_expired_root, allows_mislisted;
+    bool allows_expired, allows_unreadable_root, allows_mislisted;
     enum trust_cause cause;
     struct bytes adopted;
     struct bytes *offers;
@@ -97,9 +97,9 @@ trust_allow_expired(struct trust *trust)
 }
 
 void
-trust_allow_expired_root(struct trust *trust)
+trust_allow_unreadable_root(struct trust *trust)
 {
-    trust->allows_expired_root = true;
+    trust->allows_unreadable_root = true;
 }
 
 void
@@ -159,7 +159,7 @@ sources_of(struct trust *trust)
         .options = &trust->options,
         .pin = trust->pin,
         .allows_expired = trust->allows_expired,
-        .allows_expired_root = trust->allows_expired_root,
+        .allows_unreadable_root = trust->allows_unreadable_root,
         .allows_mislisted = trust->allows_mislisted,
         .before = trust->view,
         .adopted = bytes_span(&trust->adopted),

@@ -61,8 +61,9 @@ const struct root_pin *trust_pin(const struct trust *trust);
 
 /* From the next update on, read expired targets and delegations: for who renews them. */
 void trust_allow_expired(struct trust *trust);
-/* Likewise an expired root: for who replaces it. Readers go on to refuse it. */
-void trust_allow_expired_root(struct trust *trust);
+/* Likewise below a root that readers refuse, as it has expired, or is published in another form
+ * than the one that the snapshot lists: for who replaces it. */
+void trust_allow_unreadable_root(struct trust *trust);
 /* From the next update on, where the snapshot lists a file of targets or a delegation that the
  * server does not have, take the one that it has: for who repairs that. */
 void trust_allow_mislisted(struct trust *trust);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "client/exact.h"
 #include "client/listed.h"
 #include "client/seen.h"
 #include "client/view_inside.h"
@@ -148,6 +149,8 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
     closing(bytes_done) struct bytes anchor = BYTES_INIT(DOCUMENT_MAX_BYTES);
 
     enum rc rc = load_anchor(&anchor, &view->is_first_use, from, why);
+    if (!rc && from->is_rewriting)
+        rc = exact_rewrite(&anchor, why);
     if (rc == RC_NOT_FOUND)
         return fail(why, RC_NETWORK,
             "%s has a timestamp of '%s' but no root; whoever runs it must look into it",
@@ -167,7 +170,7 @@ start_walk(struct view *view, const struct view_sources *from, struct why *why)
 
     if (from->allows_expired)
         walk_allow_expired(view->walk);
-    if (from->allows_expired_root)
+    if (from->allows_unreadable_root)
         walk_allow_expired_root(view->walk);
     if (from->is_offline)
         walk_ignore_expiry(view->walk);
@@ -193,7 +196,8 @@ get_next_root(struct bytes *ret, char ret_name[ROOT_NAME_MAX], const struct view
 {
     snprintf(
         ret_name, ROOT_NAME_MAX, "%" PRId64 ".root", walk_root_document(view->walk)->version + 1);
-    return repo_get(ret, from->repo, ret_name, DOCUMENT_MAX_BYTES, why);
+    enum rc rc = repo_get(ret, from->repo, ret_name, DOCUMENT_MAX_BYTES, why);
+    return rc || !from->is_rewriting ? rc : exact_rewrite(ret, why);
 }
 
 /* Follow N+1.root.json until there is none. */
@@ -292,22 +296,32 @@ view_alloc(void)
     return view;
 }
 
+/* The server lists the form in which it would have written the root, and not the one that it has.
+ */
+static bool
+is_rewritten_root(const struct view *view)
+{
+    const struct tuf_file *root = walk_root_file(view->walk);
+
+    return root && exact_is_listed(bytes_span(&root->raw), bytes_span(&view->snapshot));
+}
+
 /* Everything below the newest root is there, and nobody reads it any more. */
 static bool
 is_expired_root(const struct view *view, const struct view_sources *from)
 {
     const struct tuf_root *root = walk_root_document(view->walk);
 
-    return view_cause(view->walk) == TRUST_CAUSE_EXPIRED && root && !from->allows_expired_root &&
+    return view_cause(view->walk) == TRUST_CAUSE_EXPIRED && root && !from->allows_unreadable_root &&
            root->expires_at < from->options->now;
 }
 
 static enum rc
-fail_expired_root(const struct view_sources *from, const char *cause, struct why *why)
+fail_unreadable_root(const struct view_sources *from, const char *cause, struct why *why)
 {
     return fail(why, RC_UNTRUSTED,
         "%s has trust data of '%s' that does not verify: %s; nothing of it is used: who may sign "
-        "the root renews it with: countersign witness %s root",
+        "the root replaces it with: countersign witness %s root",
         repo_url(from->repo), from->repository, cause, from->repository);
 }
 
@@ -324,8 +338,9 @@ fail_unrelated(const struct view *view, const struct view_sources *from, struct 
         repo_get(&root, from->repo, "root", DOCUMENT_MAX_BYTES, NULL) ||
         span_eq(bytes_span(&root), bytes_span(&walk_root_file(view->walk)->raw))) {
         const char *text = why ? why->text : "";
-        return is_expired_root(view, from) ? fail_expired_root(from, text, why)
-                                           : view_distrust(from, text, why);
+        return is_expired_root(view, from) || is_rewritten_root(view)
+                   ? fail_unreadable_root(from, text, why)
+                   : view_distrust(from, text, why);
     }
 
     struct why cause = why ? *why : (struct why){0};
@@ -408,6 +423,12 @@ view_new_roots(struct view **ret, const struct view_sources *from, struct why *w
             return rc;
 
         rc = walk_new_roots(view, &is_again, from, why);
+    }
+    if (rc == RC_UNTRUSTED && from->allows_unreadable_root && !from->is_rewriting) {
+        struct view_sources again = *from;
+        again.is_rewriting = true;
+        if (!view_new_roots(ret, &again, NULL))
+            return RC_OK;
     }
     view_blame(from, view_cause(view->walk));
     if (rc)

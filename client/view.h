@@ -26,13 +26,14 @@ struct view_sources {
     const struct cache *cache;
     const char *repository;
     const struct trust_options *options;
-    const struct root_pin *pin; /* NULL: none */
-    bool allows_expired;        /* targets and delegations */
-    bool allows_expired_root;
-    bool allows_mislisted;     /* likewise, where the server does not have what is listed */
-    bool is_offline;           /* the cache alone, expired or not */
-    const struct view *before; /* the view to go on from; NULL: the first one */
-    struct span adopted;       /* the root to start from where before is NULL; empty: the cache's */
+    const struct root_pin *pin;  /* NULL: none */
+    bool allows_expired;         /* targets and delegations */
+    bool allows_unreadable_root; /* expired, or in another form than is listed */
+    bool is_rewriting;           /* roots are taken in the exact form */
+    bool allows_mislisted;       /* likewise, where the server does not have what is listed */
+    bool is_offline;             /* the cache alone, expired or not */
+    const struct view *before;   /* the view to go on from; NULL: the first one */
+    struct span adopted; /* the root to start from where before is NULL; empty: the cache's */
     const struct bytes *offers; /* files that may be wanted, before the server is asked */
     size_t n_offers;
     enum trust_cause *cause; /* set where something is RC_UNTRUSTED */

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from rig_chain import Chain
 from rig_docker import Docker
-from rig_document import after
+from rig_document import after, canonical_id, request
 from rig_publisher import new_private_key, private_pem, sign
 
 DIGEST = "ab" * 32
@@ -46,6 +47,24 @@ def break_role(notary_server, repository, copies):
         notary_server.publish(repository, **{role: json.dumps(file, indent=1).encode()})
         return document["version"]
     return break_role
+
+
+@pytest.fixture
+def break_root(agent, notary_server, repository):
+    """Publishes the next root, which the agent has signed, as no Go program writes it."""
+    def break_root():
+        chain = Chain(notary_server, repository)
+        was = chain.signed("root")
+        root = {**was, "version": was["version"] + 1, "expires": after(300)}
+        (listed,) = was["roles"]["root"]["keyids"]
+        (signed,) = agent.call(
+            "Sign", documents=[request(repository, "root", root, canonical_id(was["keys"][listed]))],
+            bases=[chain.parameter()])["documents"]
+        file = {"signed": root, "signatures": [
+            {"keyid": listed, "method": "ecdsa", "sig": signed["signatures"][0]["sig"]}]}
+        notary_server.publish(repository, root=json.dumps(file, indent=1).encode())
+        return root["version"]
+    return break_root
 
 
 @pytest.fixture
@@ -110,6 +129,32 @@ def test_a_delegation_that_nobody_can_read_is_signed_again(
     for tag in ("v1", "theirs"):
         assert all(see(readers, "targets/qa", tag))
     assert all(see(readers, "targets", "v1"))
+
+
+def test_a_root_that_nobody_can_read_is_replaced(
+        client, new_client, agent, repository, break_root, readers, notary_server, new_agent, policy):
+    """The snapshot lists the form in which Go writes it, so the agent is shown that: it need not
+    take anything on trust."""
+    version = break_root()
+    assert not any(see(readers, "targets", "v1"))
+    for args in (("list", repository), ("witness", repository, "targets"),
+                 ("addhash", repository, "v2", "7", "--sha256", DIGEST, "--role", "targets")):
+        for one in (client, new_client(agent)):
+            assert f"countersign witness {repository} root" in one.refused(4, *args), args
+    assert f"countersign witness {repository} root" in new_client().refused(4, "list", repository)
+
+    assert client.run("witness", repository, "root").startswith(f"root: version {version + 1},")
+    assert all(see(readers, "targets", "v1"))
+    client.run("addhash", repository, "v2", "7", "--sha256", DIGEST, "--role", "targets")
+    assert all(see(readers, "targets", "v2"))
+
+    # An agent that has seen none of it goes from the root that its policy pins over the broken one.
+    root = notary_server.document(repository, "root")["signed"]
+    (listed,) = root["roles"]["root"]["keyids"]
+    policy["roots"] = {repository: [canonical_id(root["keys"][listed])]}
+    other = new_client(new_agent(policy).start())
+    other.run("addhash", repository, "v3", "7", "--sha256", DIGEST, "--role", "targets")
+    assert all(see(readers, "targets", "v3"))
 
 
 def test_what_the_agent_cannot_see_it_signs_for_nobody_who_may_not_everything(
