@@ -41,7 +41,7 @@ struct decide_known {
     bool needs_base;         /* the agent could verify a base, so one must be brought */
     const char *stale_role;  /* whose file in the chain is older than one seen before; or NULL */
     int64_t stale_version;   /* the newest of it that was seen */
-    bool lowers_threshold;   /* of any role, against the base; or takes its last key */
+    bool lowers_threshold;   /* of any role, against the base, or takes its last key */
     const char *const *tags; /* decoded names of all that change against the base */
     size_t n_tags;
     bool knows_unpublished; /* what was released on top of the base: these tags change there */

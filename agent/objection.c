@@ -96,7 +96,7 @@ say_weaker(const struct matter *m, const struct decide_choice *choice, struct de
 {
     objection_put(check->want, "no threshold lowered, or a grant with 'approvals'");
     objection_put(check->have, "%s, under grant '%s'",
-        m->known->lowers_threshold ? "a lower threshold, or a role without its last key"
+        m->known->lowers_threshold ? "a lower threshold, or a role that is gone, or its last key"
                                    : "thresholds that cannot be compared with the published ones",
         choice->grant->name);
 }

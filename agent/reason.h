@@ -36,8 +36,9 @@ enum reason {
     REASON_TAG,
     /* The 'quota' of the grant is used up for now. */
     REASON_QUOTA,
-    /* A threshold is lowered, a role loses its last key, or nobody can tell whether it is so as a
-     * published file was not shown, under a grant without 'approvals'. */
+    /* A threshold is lowered, a role whose threshold is above 1 is removed, a role loses its last
+     * key, or nobody can tell whether it is so as a published file was not shown, under a grant
+     * without 'approvals'. */
     REASON_WEAKER,
     /* Others must agree first, as 'approvals' of the grant says. */
     REASON_APPROVALS,

@@ -141,11 +141,14 @@ put_threshold(
     put_change(w, "threshold", name, was ? old : NULL, is ? new : NULL);
 }
 
-/* What protects the role less than before. */
+/* What protects the role less than before. One that is gone may come back with a threshold of 1. */
 static void
 weigh_role(struct writer *w, const struct tuf_role *was, const struct tuf_role *is)
 {
-    if (was && is && (is->threshold < was->threshold || (was->n_keyids > 0 && is->n_keyids == 0)))
+    int64_t threshold = is ? is->threshold : 1;
+    bool has_keys = !is || is->n_keyids > 0;
+
+    if (was && (threshold < was->threshold || (was->n_keyids > 0 && !has_keys)))
         w->changes->lowers_threshold = true;
 }
 

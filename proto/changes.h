@@ -25,7 +25,7 @@ struct changes {
     json_t *list; /* an array of type Change; json_decref() */
     char **tags;  /* decoded names of all tags that change, whatever the list leaves out */
     size_t n_tags;
-    bool lowers_threshold; /* of a role that is in both, or takes its last key */
+    bool lowers_threshold; /* of a role that stays or goes, or takes its last key */
 };
 
 /*

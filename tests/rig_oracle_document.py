@@ -136,11 +136,13 @@ def _target_flaws(entry):
 
 
 def is_weaker(now, before):
-    """A threshold is lower than before, or the last key of a role is gone."""
-    return any(name in now.roles and (
+    """A threshold is lower than before, or the last key of a role is gone, or a role that wanted
+    more than one signature, and could come back with less."""
+    return any(
         now.roles[name]["threshold"] < role["threshold"] or
-        role["keyids"] and not now.roles[name]["keyids"])
-               for name, role in before.roles.items())
+        role["keyids"] and not now.roles[name]["keyids"]
+        if name in now.roles else role["threshold"] > 1
+        for name, role in before.roles.items())
 
 
 def changed_tags(now, before):

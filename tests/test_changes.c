@@ -147,6 +147,11 @@ test_lists_what_changes_in_targets(void **state)
             "-delegation targets/qa 1\n-key targets/qa K0\n-threshold targets/qa 1\n"
             "-path targets/qa ",
             0, false},
+        {"a role of two signatures that is gone",
+            {{{"targets/qa", {&keys[0], &keys[1]}, 2, "[\"\"]"}, DEV(&keys[1])}}, {{DEV(&keys[1])}},
+            "-delegation targets/qa 1\n-key targets/qa K0\n-key targets/qa K1\n"
+            "-threshold targets/qa 2\n-path targets/qa ",
+            0, true},
         {"other keys", {{QA(&keys[0])}}, {{QA(&keys[1])}}, "-key targets/qa K0\n+key targets/qa K1",
             0, false},
         {"another path", {{QA(&keys[0])}}, {{{"targets/qa", {&keys[0]}, 1, "[\"v\"]"}}},
