@@ -46,6 +46,7 @@ class Tpm:
         give_tree(directory, owner.uid)
         self._port = self._free_ports()
         self._chip = self._bus = self._manager = None
+        self._is_as_made = True
         self.variables = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={directory}/bus",
                           "TSS2_LOG": "all+NONE"}
         with contextlib.ExitStack() as undo:
@@ -87,6 +88,7 @@ class Tpm:
         self._chip.wait_until(lambda: answers(self._port + 1))
 
     def kill_chip(self):
+        self._is_as_made = False
         self._chip.stop(signal.SIGKILL)
 
     def start_manager(self):
@@ -96,6 +98,7 @@ class Tpm:
         self._manager.wait_until(self._manager_answers)
 
     def kill_manager(self):
+        self._is_as_made = False
         self._manager.stop(signal.SIGKILL)
 
     def _manager_answers(self):
@@ -143,14 +146,16 @@ class Tpm:
         return done.stdout
 
     def mend(self):
-        """Start again what does not run."""
-        if self._chip.is_running() and self._manager.is_running():
+        """Start all of it again where something was killed: a manager whose chip was another one
+        meanwhile may know of objects that are gone."""
+        if self._is_as_made and self._chip.is_running() and self._manager.is_running():
             return
         for process in (self._manager, self._chip):
             process.stop(signal.SIGKILL)
         self.start_chip()
         self.lift_lockout()
         self.start_manager()
+        self._is_as_made = True
 
     def stop(self):
         for process in (self._manager, self._bus, self._chip):
