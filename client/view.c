@@ -320,8 +320,9 @@ static enum rc
 fail_unreadable_root(const struct view_sources *from, const char *cause, struct why *why)
 {
     return fail(why, RC_UNTRUSTED,
-        "%s has trust data of '%s' that does not verify: %s; nothing of it is used: who may sign "
-        "the root replaces it with: countersign witness %s root",
+        "%s has trust data of '%s' that does not verify: %s; nothing of it is used: whoever "
+        "publishes there must look into it; who may sign the root replaces it with: countersign "
+        "witness %s root",
         repo_url(from->repo), from->repository, cause, from->repository);
 }
 
