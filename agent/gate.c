@@ -208,6 +208,17 @@ is_any_in(const struct gate *gate)
     return false;
 }
 
+/* Who is told that it is unlocked uses its keys next. */
+static bool
+are_keys_known(const struct gate *gate)
+{
+    for (size_t i = 0; i < gate->crew->n_places; i++)
+        if (!gate->crew->places[i].is_known)
+            return false;
+
+    return true;
+}
+
 void
 gate_tell(struct gate *gate)
 {
@@ -225,7 +236,7 @@ gate_tell(struct gate *gate)
         }
     }
 
-    if (gate->callback && is_any_in(gate)) {
+    if (gate->callback && is_any_in(gate) && are_keys_known(gate)) {
         end(gate, RC_OK, &why);
     } else if (gate->callback && first->step == PINPAD_FAILED) {
         first->step = PINPAD_IDLE;

@@ -336,6 +336,11 @@ def test_types_the_pin_without_echo(prompted, admin):
     assert " echo " in said and "-echo " not in said.replace("-echonl", "").replace("-echoprt", "")
 
 
+def test_who_has_unlocked_can_sign_at_once(prompted):
+    unlock(prompted.agent)
+    assert {key["state"] for key in prompted.agent.call("ListKeys")["keys"]} == {"ready"}
+
+
 def test_offers_to_unlock_for_a_signature(prompted, new_client, gun):
     client = new_client(prompted.agent)
     said = at_terminal(client, f"countersign init {gun}", PIN)
